@@ -1,0 +1,3 @@
+"""A self-hosted messaging platform: webhooks in, conversations out, history reprocessable."""
+
+__all__: list[str] = []

@@ -1,0 +1,197 @@
+"""What happened, in our own ids: what records say once their source's form is understood.
+
+Projections fold these into rows. An event tells only what its record told: nothing here was looked
+up in the state, so folding the same records again meets the same events.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from airy_ray.clock import Millis
+from airy_ray.model.channel import Channel
+from airy_ray.model.ids import ChannelId, CommandId, ConversationId, MessageId
+from airy_ray.model.message import Message
+
+
+class Place(msgspec.Struct, frozen=True, gc=False):
+    """The conversation that an event belongs to, as its source and as we name it."""
+
+    conversation_id: ConversationId
+    channel_id: ChannelId
+    source: str
+    source_conversation_id: str
+
+
+class MessageReceived(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A message was written. One that is known already changes nothing."""
+
+    place: Place
+    message: Message
+
+
+class MessageReplaced(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A message was edited or deleted where it was written, at `message.updated_at`."""
+
+    place: Place
+    message: Message
+
+
+class EchoReceived(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A message from our side that may be one of our own sends, whose id we do not know yet."""
+
+    place: Place
+    message: Message
+
+
+class ReactionChanged(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Somebody put `emoji` to a message, or took it back (None)."""
+
+    place: Place
+    source_message_id: str
+    emoji: str | None
+    at: Millis
+
+
+class ReceiptReceived(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Messages of ours were delivered to, or seen by, the contact.
+
+    Attributes:
+        source_message_ids: those named one by one.
+        up_to: with it, all that we sent until then, itself included.
+        and_earlier: whether those before the named ones are meant as well.
+        at: when we were told.
+    """
+
+    place: Place
+    state: Literal["delivered", "seen"]
+    source_message_ids: tuple[str, ...]
+    up_to: Millis | None
+    and_earlier: bool
+    at: Millis
+
+
+class ConversationDescribed(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A source told metadata of a conversation: dotted key to JSON text."""
+
+    place: Place
+    values: dict[str, bytes]
+    at: Millis
+
+
+class ConversationRead(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A user has seen what the contact sent before `at`."""
+
+    conversation_id: ConversationId
+    at: Millis
+
+
+class MessageSent(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A user or program wrote a message, to be delivered to its source."""
+
+    place: Place
+    message: Message
+
+
+class MessageDelivered(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """The source took a message of ours and calls it `source_message_id`, if it told."""
+
+    message_id: MessageId
+    source_message_id: str | None
+    at: Millis
+
+
+class MessageFailed(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """The source refused a message of ours: `reason` for people, `answer` as it came."""
+
+    message_id: MessageId
+    reason: str
+    answer: str | None
+    at: Millis
+
+
+class ChannelSeen(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """The registry says how a channel is now."""
+
+    channel_id: ChannelId
+    source: str
+    source_channel_id: str
+    connected: bool
+
+
+class ChannelStored(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A channel was connected, or its connection renewed."""
+
+    channel: Channel
+    metadata: dict[str, bytes]
+
+
+class ChannelDisconnected(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A channel is not to be used any more."""
+
+    channel_id: ChannelId
+    at: Millis
+
+
+class ChannelDescribed(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Metadata of a channel was set: dotted key to JSON text."""
+
+    channel_id: ChannelId
+    values: dict[str, bytes]
+    at: Millis
+
+
+class AliasKnown(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A source's name for a conversation that does not say where it lives."""
+
+    source: str
+    kind: str
+    key: str
+    place: Place
+
+
+class WaitingFor(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A record could not be routed: its channel, or the alias of its conversation, is unknown."""
+
+    waits_for: bytes
+    received_at: Millis
+
+
+class RecordsLost(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Damage took the records `first` to `last`, inclusive."""
+
+    first: int
+    last: int
+
+
+Event = (
+    MessageReceived
+    | MessageReplaced
+    | EchoReceived
+    | ReactionChanged
+    | ReceiptReceived
+    | ConversationDescribed
+    | ConversationRead
+    | MessageSent
+    | MessageDelivered
+    | MessageFailed
+    | ChannelSeen
+    | ChannelStored
+    | ChannelDisconnected
+    | ChannelDescribed
+    | AliasKnown
+    | WaitingFor
+    | RecordsLost
+)
+
+
+class Command(msgspec.Struct, frozen=True, gc=False):
+    """A caller's wish that became a record: its answer is kept under `id` for a day.
+
+    Attributes:
+        digest: of what was asked, so that one id used for two wishes is noticed.
+    """
+
+    id: CommandId
+    digest: bytes
+    event: Event

@@ -1,0 +1,126 @@
+r"""JSON as text: kept as it came, cut out of bodies, put together without parsing it again.
+
+1. Content is never re-serialised: order of keys, text of numbers and escapes stay as they were.
+   Only white space between tokens goes.
+2. A lone surrogate (`\ud83d` without its half) occurs in the wild. Strict parsers refuse it, so it
+   is taken out of the way (`shield`) while a body is parsed and put back (`unshield`) afterwards.
+"""
+
+import re
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from airy_ray.clock import Millis
+
+encode = msgspec.json.Encoder().encode
+"""Return a value as compact JSON bytes."""
+
+_decode = msgspec.json.Decoder().decode
+
+_SURROGATE = re.compile(
+    rb"(?<!\\)((?:\\\\)*)"  # an even number of backslashes before it
+    rb"(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"  # a whole pair: kept
+    rb"|\\u([dD][89a-fA-F][0-9a-fA-F]{2}))"
+)
+_SHIELD = b"\xef\xb7\x90lone:"  # U+FDD0, a code point that is never a character
+_SHIELDED = re.compile(_SHIELD + rb"([0-9a-fA-F]{4})")
+_EPOCH = datetime(1970, 1, 1)
+
+
+def decode(text: bytes | str) -> Any:
+    """Return the value of a JSON text.
+
+    Raises:
+        ValueError: the text is not JSON, or nests too deep.
+    """
+    try:
+        return _decode(text)
+    except msgspec.DecodeError as error:
+        return _decode_shielded(text, error)
+    except (RecursionError, UnicodeDecodeError) as error:
+        raise ValueError(str(error)) from None
+
+
+def compact(text: bytes) -> bytes:
+    """Return a JSON text without the white space between its tokens; nothing else is touched.
+
+    Raises:
+        ValueError: the text is not JSON.
+    """
+    try:
+        return msgspec.json.format(text, indent=-1)
+    except msgspec.DecodeError:
+        return unshield(_compact_shielded(text))
+
+
+def shield(text: bytes) -> bytes:
+    """Return a JSON text whose lone surrogates are spelled so that any parser takes them."""
+    return _SURROGATE.sub(
+        lambda found: found[1] + (found[2] or _SHIELD + found[3]),
+        text,
+    )
+
+
+def unshield(text: bytes) -> bytes:
+    """Return what `shield` was given, or a part of it."""
+    if _SHIELD not in text:
+        return text
+    return _SHIELDED.sub(rb"\\u\1", text)
+
+
+def is_utf8(text: bytes) -> bool:
+    """Whether a text could be sent to a client as it is."""
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def quote(text: str) -> bytes:
+    """Return a string as JSON, lone surrogates as escapes."""
+    try:
+        return encode(text)
+    except UnicodeEncodeError:
+        return _ascii_quote(text)
+
+
+def instant(at: Millis) -> str:
+    """Return an instant as ISO 8601 in UTC, with three digits of a second and `Z`."""
+    seconds, millis = divmod(at, 1_000)
+    return f"{_second(seconds)}.{millis:03}Z"
+
+
+@lru_cache(maxsize=4_096)
+def _second(seconds: int) -> str:
+    try:
+        return (_EPOCH + timedelta(seconds=seconds)).isoformat()
+    except OverflowError:  # outside of the years 1 to 9999; clients cannot show it either way
+        return "9999-12-31T23:59:59" if seconds > 0 else "0001-01-01T00:00:00"
+
+
+def _decode_shielded(text: bytes | str, error: Exception) -> Any:
+    raw = text.encode() if isinstance(text, str) else text
+    shielded = shield(raw)
+    if shielded == raw:
+        raise ValueError(str(error)) from None
+    try:
+        return _decode(shielded)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as again:
+        raise ValueError(str(again)) from None
+
+
+def _compact_shielded(text: bytes) -> bytes:
+    try:
+        return msgspec.json.format(shield(text), indent=-1)
+    except msgspec.DecodeError as error:
+        raise ValueError(str(error)) from None
+
+
+def _ascii_quote(text: str) -> bytes:
+    units = text.encode("utf-16-be", "surrogatepass")
+    escaped = "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
+    return f'"{escaped}"'.encode()

@@ -1,0 +1,193 @@
+"""One record folded into a batch of writes: what it means, what that does, what the ledger says.
+
+Live projection and replay both come through here, so they cannot differ.
+"""
+
+import traceback
+
+import msgspec
+
+from airy_ray.clock import Millis
+from airy_ray.errors import AiryError, StateError, StorageError
+from airy_ray.model import commands
+from airy_ray.model.commands import AnyCommand
+from airy_ray.model.events import Event
+from airy_ray.model.ids import PartitionIndex, parse_id
+from airy_ray.partition.interpret import interpret
+from airy_ray.projections import keys
+from airy_ray.projections.commands import carry_out
+from airy_ray.projections.messages import Effect
+from airy_ray.projections.project import project
+from airy_ray.projections.view import Answer
+from airy_ray.rawlog.record import Offset, Record
+from airy_ray.state.batch import Batch
+from airy_ray.state.tables import Fault, LedgerEntry
+
+decode_event = msgspec.msgpack.Decoder(Event).decode
+encode_event = msgspec.msgpack.Encoder().encode
+
+FALLEN_BEFORE = Effect("fell before")
+FORWARDED_BEFORE = Effect("forwarded before")
+_NEWS = {"created", "updated", "applied", "parked", "delivered", "failed"}
+"""Verdicts after which something is different than before."""
+
+
+class FallenTimer(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """The body of a `timer` record: which timer fell due."""
+
+    key: bytes
+
+
+class Understood(msgspec.Struct, frozen=True, gc=False):
+    """A record and what it means, found out without looking at the state.
+
+    Attributes:
+        failure: why it could not be understood, if it could not.
+    """
+
+    offset: int
+    record: Record
+    events: list[Event] = []
+    ignored: list[str] = []
+    command: AnyCommand | None = None
+    fallen: bytes | None = None
+    failure: Exception | None = None
+
+
+class FoldError(Exception):
+    """The projection of a record failed; nothing of its batch may be written."""
+
+    def __init__(self, failed: Understood, cause: Exception) -> None:
+        super().__init__(failed.offset)
+        self.failed = failed
+        self.cause = cause
+
+
+def understand(
+    offset: int, record: Record, partition: PartitionIndex, partitions: int
+) -> Understood:
+    """Return what the record at `offset` of `partition`'s log means."""
+    try:
+        match record.kind:
+            case "webhook":
+                meaning = interpret(record, partition, partitions)
+                return Understood(offset, record, meaning.events, meaning.ignored)
+            case "command":
+                command = commands.decode(record.body)
+                parse_id(command.id)  # its answer is kept under it, whatever else fails
+                return Understood(offset, record, command=command)
+            case "timer":
+                fallen = msgspec.msgpack.decode(record.body, type=FallenTimer).key
+                return Understood(offset, record, fallen=fallen)
+            case "outcome" | "forward" | "channel" | "lost":
+                return Understood(offset, record, [decode_event(record.body)])
+            case "swap":
+                return Understood(offset, record)
+    except Exception as error:  # one broken record must not stop its siblings
+        return Understood(offset, record, failure=error)
+
+
+def fold(batch: Batch, understood: Understood) -> None:
+    """Fold a record into the state.
+
+    Raises:
+        FoldError: its projection failed; give the batch up, and quarantine the record in another.
+        StorageError, StateError, MemoryError: not the record's fault; try the batch again.
+    """
+    batch.begin(understood.offset)
+    try:
+        if understood.failure is not None:
+            raise understood.failure
+        effects = _effects(batch, understood)
+    except (StorageError, StateError, MemoryError):
+        raise
+    except Exception as error:  # one broken record must not stop its siblings
+        raise FoldError(understood, error) from error
+    _note(batch, understood, effects)
+
+
+def quarantine(batch: Batch, error: FoldError) -> None:
+    """Put a record whose projection fails aside: it writes this, and nothing else."""
+    offset, record = error.failed.offset, error.failed.record
+    batch.begin(offset)
+    told = str(error.cause) if isinstance(error.cause, AiryError) else ""
+    fault = Fault(
+        error=f"{type(error.cause).__name__}: {told}".rstrip(": "),
+        traceback="".join(traceback.format_tb(error.cause.__traceback__)),
+        at=record.received_at,
+    )
+    batch.quarantine.put(keys.offset(offset), fault)
+    if error.failed.command is not None:
+        batch.requests.put(parse_id(error.failed.command.id), Answer(record.payload_id, 500))
+    batch.note(_entry(error.failed, "quarantined", (fault.error,), ()))
+
+
+def _effects(batch: Batch, understood: Understood) -> list[Effect]:
+    record = understood.record
+    at = record.at
+    if understood.command is not None:
+        return [carry_out(batch, understood.command, record.payload_id, at)]
+    if understood.fallen is not None:
+        return [_fallen(batch, understood.fallen, at)]
+    if record.of is not None and record.kind != "webhook":
+        return [_forwarded(batch, understood, record.of)]
+    return [project(batch, event, at) for event in understood.events]
+
+
+def _fallen(batch: Batch, key: bytes, at: Millis) -> Effect:
+    timer = batch.timers.get(key)
+    if timer is None:
+        return FALLEN_BEFORE
+    batch.timers.delete(key)
+    return project(batch, decode_event(timer.event), at)
+
+
+def _forwarded(batch: Batch, understood: Understood, of: tuple[PartitionIndex, Offset]) -> Effect:
+    """Fold an event that came from elsewhere; one that is forwarded twice is folded once."""
+    record = understood.record
+    seen = keys.forwarded(*of, record.payload_id)
+    if batch.requests.get(seen) is not None:
+        return FORWARDED_BEFORE
+    batch.requests.put(seen, Answer(record.payload_id, 204))
+    return project(batch, understood.events[0], record.at)
+
+
+def _note(batch: Batch, understood: Understood, effects: list[Effect]) -> None:
+    reasons = list(understood.ignored)
+    made = []
+    verdict = "ignored"
+    for effect in effects:
+        if effect.verdict in _NEWS:
+            verdict = "applied"
+        else:
+            reasons.append(effect.verdict)
+        if effect.message_id is not None:
+            made.append(effect.message_id)
+    batch.note(_entry(understood, verdict, tuple(reasons), tuple(made)))
+
+
+def _entry(
+    understood: Understood, verdict: str, reasons: tuple[str, ...], made: tuple[bytes, ...]
+) -> LedgerEntry:
+    record = understood.record
+    return LedgerEntry(
+        record.received_at,
+        record.kind,
+        record.source,
+        len(record.body),
+        verdict,
+        reasons,
+        made,
+        record.payload_id,
+        _request_of(understood),
+    )
+
+
+def _request_of(understood: Understood) -> bytes | None:
+    """Return the key under which something is kept so that the record is not folded twice."""
+    record = understood.record
+    if understood.command is not None:
+        return parse_id(understood.command.id)
+    if record.of is not None and record.kind != "webhook":
+        return keys.forwarded(*record.of, record.payload_id)
+    return None

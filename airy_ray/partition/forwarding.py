@@ -1,0 +1,88 @@
+"""Records that a partition has for others: what its projection put into the outbox.
+
+Each becomes a record in the other's log, with its source position in `of`, so that one which is
+forwarded twice is folded once. How far forwarding got is kept with the log, synced; replay never
+forwards, because what it folds again was forwarded the first time.
+"""
+
+from typing import NamedTuple
+
+import msgspec
+
+from airy_ray.clock import Micros
+from airy_ray.model.ids import PartitionIndex, partition_of
+from airy_ray.partition.partition import Partition
+from airy_ray.partition.routing import ChannelLookup, reroute
+from airy_ray.projections.view import Outgoing
+from airy_ray.projections.waiting import REROUTE
+from airy_ray.rawlog.record import Kind, Offset, Record, payload_id
+from airy_ray.state.tables import decoded
+
+_CURSOR = "forwarded"
+_AT_ONCE = 256
+
+
+class Forward(NamedTuple):
+    """A record and the partition whose log it is for."""
+
+    target: PartitionIndex
+    record: Record
+
+
+def forwarded_until(partition: Partition) -> int:
+    """Return the first sequence of the outbox that is still to be forwarded."""
+    row = partition.tail.get(_CURSOR)
+    return 0 if row is None else int.from_bytes(row, "big")
+
+
+def pending(partition: Partition) -> list[tuple[int, Outgoing]]:
+    """Return what is to be forwarded next, oldest first, with its sequence."""
+    environment = partition.state.environment
+    start = forwarded_until(partition).to_bytes(8, "big")
+    found: list[tuple[int, Outgoing]] = []
+    with environment.lmdb.begin() as transaction:
+        cursor = transaction.cursor(environment.tables["outbox"])
+        if not cursor.set_range(start):
+            return found
+        for key, value in cursor:
+            found.append((int.from_bytes(key, "big"), decoded("outbox", key, value)))
+            if len(found) == _AT_ONCE:
+                break
+    return found
+
+
+def records_of(
+    partition: Partition, sequence: int, outgoing: Outgoing, channels: ChannelLookup, now: Micros
+) -> list[Forward]:
+    """Return the records that an entry of the outbox asks for."""
+    spec = partition.spec
+    if outgoing.kind == REROUTE:
+        offset = int.from_bytes(outgoing.body, "big")
+        repeated = reroute(partition.history.at(offset), channels, now)
+        if repeated is None:
+            return []
+        record, slots = repeated
+        again = msgspec.structs.replace(record, of=(spec.index, Offset(offset)))
+        targets = sorted({partition_of(slot, spec.count) for slot in slots})
+        return [Forward(target, again) for target in targets]
+    record = Record(
+        received_at=now,
+        kind=_kind(outgoing.kind),
+        source=outgoing.source,
+        body=outgoing.body,
+        payload_id=payload_id(outgoing.body),
+        of=(spec.index, Offset(sequence)),
+    )
+    if outgoing.slot is not None:
+        return [Forward(partition_of(outgoing.slot, spec.count), record)]
+    return [Forward(PartitionIndex(index), record) for index in range(spec.count)]
+
+
+def mark_forwarded(partition: Partition, sequence: int) -> None:
+    """Note that everything up to `sequence`, itself included, is in the others' logs."""
+    partition.tail.put(_CURSOR, (sequence + 1).to_bytes(8, "big"))
+
+
+def _kind(name: str) -> Kind:
+    kind: Kind = msgspec.convert(name, Kind)
+    return kind

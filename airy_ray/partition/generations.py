@@ -1,0 +1,59 @@
+"""Which generation of a partition's state is live: a row in the log's synced environment.
+
+A number is never used twice. Readers look at the row with every request, so a new generation is
+taken by all at once, and one that is still being rebuilt is read by nobody.
+"""
+
+import shutil
+from pathlib import Path
+
+import msgspec
+
+from airy_ray.rawlog.tail import LogTail
+
+_ROW = "generation"
+
+
+class Generation(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A generation of the state.
+
+    Attributes:
+        target: while it is being rebuilt, the offset from which on it may be read; else None.
+    """
+
+    number: int
+    target: int | None = None
+
+
+def live(tail: LogTail) -> Generation | None:
+    """Return the generation that counts, or None in a log that has none yet."""
+    row = tail.get(_ROW)
+    return None if row is None else msgspec.msgpack.decode(row, type=Generation)
+
+
+def set_live(tail: LogTail, generation: Generation) -> None:
+    """Make a generation the one that counts; durable on return."""
+    tail.put(_ROW, msgspec.msgpack.encode(generation))
+
+
+def path_of(directory: Path, number: int) -> Path:
+    """Return where a generation is kept."""
+    return directory / f"state.g{number}"
+
+
+def unused_number(directory: Path, present: Generation | None) -> int:
+    """Return a number that no generation had."""
+    used = [0 if present is None else present.number]
+    used += [
+        int(path.name.removeprefix("state.g"))
+        for path in directory.glob("state.g*")
+        if path.name.removeprefix("state.g").isdigit()
+    ]
+    return max(used) + 1
+
+
+def drop_others(directory: Path, kept: int) -> None:
+    """Delete all generations but one. Readers that have one open keep it until they let go."""
+    for path in directory.glob("state.g*"):
+        if path != path_of(directory, kept):
+            shutil.rmtree(path, ignore_errors=True)

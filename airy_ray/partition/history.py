@@ -1,0 +1,67 @@
+"""The whole log of a partition as one: its live tail, and before that its archive."""
+
+from pathlib import Path
+
+from airy_ray.errors import DamagedError, OffsetOutOfRangeError, RecordCorruptError
+from airy_ray.rawlog.record import Record, opened
+from airy_ray.rawlog.tail import LogTail, Segment
+
+
+class History:
+    """Records by offset, wherever they are kept."""
+
+    def __init__(self, tail: LogTail, archive: Path) -> None:
+        self.tail = tail
+        self._archive = archive
+
+    def read(self, first: int, limit: int, bytes_max: int) -> list[tuple[int, Record]]:
+        """Return the records from offset `first` on: at least one, unless it is the head.
+
+        Raises:
+            RecordCorruptError: the record at `first` is damaged.
+            DamagedError: neither tail nor archive has it.
+        """
+        try:
+            values = self.tail.read(first, limit, bytes_max)
+        except OffsetOutOfRangeError:
+            return self._archived(first, limit)
+        records: list[tuple[int, Record]] = []
+        for offset, value in values:
+            try:
+                records.append((offset, opened(value, offset)))
+            except RecordCorruptError:
+                if not records:
+                    raise
+                break  # what is whole before it goes first
+        return records
+
+    def at(self, offset: int) -> Record:
+        """Return the record at one offset."""
+        records = self.read(offset, 1, 0)
+        if not records:
+            raise OffsetOutOfRangeError(offset, range(self.tail.head))
+        return records[0][1]
+
+    def segment_of(self, offset: int) -> Segment | None:
+        """Return the sealed range that holds an offset, if it is archived."""
+        for segment in self.tail.segments():
+            if segment.first <= offset <= segment.last:
+                return segment
+        return None
+
+    def _archived(self, first: int, limit: int) -> list[tuple[int, Record]]:
+        from airy_ray.rawlog import archive  # loads Arrow, which most processes never need
+
+        segment = self.segment_of(first)
+        if segment is None:
+            raise DamagedError(str(self.tail.path), f"offset {first} is in no archive file")
+        records: list[tuple[int, Record]] = []
+        try:
+            for offset, record in archive.read(self._archive, segment, first):
+                records.append((offset, record))
+                if len(records) == limit:
+                    break
+        except RecordCorruptError:
+            if not records:
+                raise
+        return records

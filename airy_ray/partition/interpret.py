@@ -1,0 +1,182 @@
+"""What a record means: its body in the source's form becomes events in our own ids.
+
+A record knows everything that this needs: the routes that ingestion decided, the headers it kept,
+the time it came. A body with events for several partitions is stored whole in each of them; each
+takes its own.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from airy_ray.clock import Millis
+from airy_ray.errors import PayloadError
+from airy_ray.model.events import (
+    ConversationDescribed,
+    EchoReceived,
+    Event,
+    MessageReceived,
+    MessageReplaced,
+    Place,
+    ReactionChanged,
+    ReceiptReceived,
+    WaitingFor,
+)
+from airy_ray.model.ids import (
+    PartitionIndex,
+    message_id,
+    partition_of,
+    slot_of,
+)
+from airy_ray.model.message import Message
+from airy_ray.projections.metadata import source_id_document
+from airy_ray.projections.waiting import waits_for_channel
+from airy_ray.rawlog.record import Record
+from airy_ray.sources import facebook
+from airy_ray.sources.source import (
+    Described,
+    Key,
+    Parse,
+    Reacted,
+    Receipt,
+    Received,
+    Replaced,
+    SourceEvent,
+    Webhook,
+)
+
+PARSERS: dict[str, Parse] = {
+    "facebook": facebook.parse,
+    "instagram": facebook.parse,
+}
+"""How the bodies of each source are read."""
+
+NO_SUCH_CHANNEL = "no such channel"
+CHANNEL_DISCONNECTED = "channel disconnected"
+
+
+class Meaning(msgspec.Struct, frozen=True, gc=False):
+    """What a record means to one partition, and why parts of it mean nothing."""
+
+    events: list[Event]
+    ignored: list[str]
+
+
+def interpret(record: Record, partition: PartitionIndex, partitions: int) -> Meaning:
+    """Return what a webhook record means to `partition` of `partitions`."""
+    parse = PARSERS.get(record.source)
+    if parse is None:
+        return Meaning([], ["unknown source"])
+    try:
+        parsed = parse(Webhook(record.body, record.headers or {}))
+    except PayloadError as error:
+        return Meaning([], [error.reason])
+    places, is_home = _places(record, partition, partitions)
+    at = record.at
+    events = [
+        _TRANSLATIONS[type(told)](told, places[told.key], at)
+        for told in parsed.events
+        if told.key in places
+    ]
+    if not is_home:
+        return Meaning(events, [])
+    refused = [route.refused for route in record.routes if route.refused is not None]
+    if refused:
+        events += _waiting(record)
+    return Meaning(events, parsed.ignored + refused)
+
+
+def home_of(record: Record, partitions: int) -> PartitionIndex:
+    """Return which partition answers for a body as a whole: for what nobody takes of it."""
+    for route in record.routes:
+        if route.refused is None:
+            return partition_of(slot_of(route.conversation_id), partitions)
+    return partition_of(slot_of(record.payload_id), partitions)
+
+
+def _places(
+    record: Record, partition: PartitionIndex, partitions: int
+) -> tuple[dict[Key, Place], bool]:
+    """Return the places that `partition` owns among a record's, and whether it is the home."""
+    places = {}
+    home = None
+    for route in record.routes:
+        if route.refused is not None:
+            continue
+        owner = partition_of(slot_of(route.conversation_id), partitions)
+        if home is None:
+            home = owner
+        if owner == partition:
+            key = Key(route.source, route.channel, route.conversation)
+            places[key] = Place(
+                route.conversation_id, route.channel_id, route.source, route.conversation
+            )
+    if home is None:
+        home = home_of(record, partitions)
+    return places, home == partition
+
+
+def _waiting(record: Record) -> list[Event]:
+    """Return what the record waits for: channels that nobody has connected yet."""
+    unknown = {route.channel_id for route in record.routes if route.refused == NO_SUCH_CHANNEL}
+    return [WaitingFor(waits_for_channel(channel), record.at) for channel in sorted(unknown)]
+
+
+def _received(told: Received, place: Place, at: Millis) -> Event:
+    message = _message(told, place, at)
+    return EchoReceived(place, message) if told.is_echo else MessageReceived(place, message)
+
+
+def _replaced(told: Replaced, place: Place, at: Millis) -> Event:
+    replaced_at = at if told.replaced_at is None else told.replaced_at
+    return MessageReplaced(place, _message(told.received, place, at, updated_at=replaced_at))
+
+
+def _message(
+    told: Received, place: Place, at: Millis, *, updated_at: Millis | None = None
+) -> Message:
+    known_as = told.source_message_id
+    return Message(
+        message_id(place.conversation_id, told.identity),
+        place.conversation_id,
+        place.channel_id,
+        place.source,
+        told.sender_id,
+        told.content,
+        at if told.sent_at is None else told.sent_at,
+        told.from_contact,
+        "delivered",
+        known_as,
+        updated_at,
+        told.headers,
+        b"{}" if known_as is None else source_id_document(known_as),
+    )
+
+
+def _reacted(told: Reacted, place: Place, at: Millis) -> Event:
+    when = at if told.at is None else told.at
+    return ReactionChanged(place, told.source_message_id, told.emoji, when)
+
+
+def _receipt(told: Receipt, place: Place, at: Millis) -> Event:
+    return ReceiptReceived(
+        place,
+        "seen" if told.is_seen else "delivered",
+        told.source_message_ids,
+        told.up_to,
+        told.and_earlier,
+        at,
+    )
+
+
+def _described(told: Described, place: Place, at: Millis) -> Event:
+    return ConversationDescribed(place, told.values, at)
+
+
+_TRANSLATIONS: dict[type[SourceEvent], Callable[..., Event]] = {
+    Received: _received,
+    Replaced: _replaced,
+    Reacted: _reacted,
+    Receipt: _receipt,
+    Described: _described,
+}

@@ -1,0 +1,271 @@
+"""A partition as its owner runs it: log, projections, state (design: §4).
+
+1. `project_batch` folds what was appended, in order, into the live generation.
+2. State in doubt is discarded and folded again from a snapshot and the log; readers are told to
+   wait meanwhile. A damaged log is repaired; see `partition.repair`.
+3. Projecting runs on one thread. What `partition.upkeep` does may run beside it on another.
+"""
+
+import logging
+
+import lmdb
+import msgspec
+
+from airy_ray.clock import Micros, Millis
+from airy_ray.errors import DamagedError, RecordCorruptError, StateError
+from airy_ray.partition import generations, ownership, repair
+from airy_ray.partition.fold import (
+    FallenTimer,
+    FoldError,
+    Understood,
+    fold,
+    quarantine,
+    understand,
+)
+from airy_ray.partition.generations import Generation
+from airy_ray.partition.history import History
+from airy_ray.partition.ownership import OwnerLock, Running
+from airy_ray.partition.spec import PartitionSpec
+from airy_ray.projections import keys
+from airy_ray.rawlog.record import Record, payload_id, prepare
+from airy_ray.rawlog.tail import LogTail
+from airy_ray.state import snapshot
+from airy_ray.state.snapshot import check_in_child
+from airy_ray.state.state import State
+from airy_ray.state.tables import PROJECTION_VERSION
+
+logger = logging.getLogger(__name__)
+
+_STARTS_KEPT = 5
+_SUSPICIOUS_STARTS = 3
+_SUSPICIOUS_WITHIN_MS = 120_000
+"""So many starts without an end in so short a time: perhaps a damaged page kills the owner."""
+_TIMERS_AT_ONCE = 256
+
+
+class Partition:
+    """One partition, owned by this process from `open_partition` to `close`."""
+
+    def __init__(
+        self, spec: PartitionSpec, lock: OwnerLock, tail: LogTail, generation: Generation
+    ) -> None:
+        self.spec = spec
+        self.tail = tail
+        self.history = History(tail, spec.archive)
+        self.generation = generation
+        self.state = State(generations.path_of(spec.directory, generation.number))
+        self._lock = lock
+
+    @property
+    def applied(self) -> int:
+        """The offset up to which the log is folded, end exclusive."""
+        return self.state.applied
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether the live generation may be read; not while it is being rebuilt."""
+        return self.generation.target is None
+
+    def project_batch(self, now: Millis) -> int:
+        """Fold the next records into the state; return how many, 0 when there are none.
+
+        What turns out to be damaged is repaired, which folds nothing but is worth another call.
+
+        Raises:
+            DiskFullError: nothing was folded; try again when there is space.
+        """
+        understood = self._next(now)
+        if understood:
+            self._fold(understood)
+        if self.generation.target is not None and self.applied >= self.generation.target:
+            self._set_live(Generation(self.generation.number))
+        return len(understood)
+
+    def fall_due(self, now: Millis) -> int:
+        """Append a record for each timer that is due; return how many. Their effect comes later."""
+        due = self.state.first_keys("timers", before=keys.instant(now), limit=_TIMERS_AT_ONCE)
+        records = []
+        for key in due:
+            body = msgspec.msgpack.encode(FallenTimer(key))
+            record = Record(Micros(now * 1_000), "timer", "", body, payload_id(body))
+            records.append(prepare(record))
+        if records:
+            self.tail.append(records)
+        return len(records)
+
+    def next_due(self) -> Millis | None:
+        """Return when the next timer is due."""
+        first = self.state.first_keys("timers", before=b"\xff", limit=1)
+        return keys.instant_of(first[0][:8]) if first else None
+
+    def rebuild(self) -> None:
+        """Discard the state and begin a new generation from the newest snapshot that is sound."""
+        head = self.tail.head
+        number = generations.unused_number(self.spec.directory, self.generation)
+        self._set_live(Generation(number, target=head))
+        self.state.close()
+        self.state = _begin_state(self.spec, number, head)
+
+    def close(self) -> None:
+        """Sync everything and leave in order."""
+        self.state.sync()
+        self.state.close()
+        self.tail.close()
+        ownership.mark_stopped(self.spec.directory)
+        self._lock.release()
+
+    def _next(self, now: Millis) -> list[Understood]:
+        """Return the next records and what they mean; none when there are none or one is mended."""
+        spec = self.spec
+        try:
+            applied = self.applied
+        except StateError as error:
+            self._distrust(error)
+            return []
+        try:
+            records = self.history.read(applied, spec.batch_records, spec.batch_bytes)
+        except (RecordCorruptError, DamagedError, lmdb.Error) as error:
+            logger.error("partition %s: the log is damaged: %s", spec.name, error)
+            self._repair(applied, now)
+            return []
+        return [understand(offset, record, spec.index, spec.count) for offset, record in records]
+
+    def _fold(self, understood: list[Understood]) -> None:
+        try:
+            self._write(understood)
+        except FoldError as error:
+            self._fold_around(understood, error)
+        except (StateError, DamagedError, lmdb.Error) as error:
+            self._distrust(error)
+
+    def _write(self, understood: list[Understood]) -> None:
+        with self.state.batch() as writing:
+            if understood[0].offset != writing.applied:
+                return  # somebody else has folded these; read again
+            for each in understood:
+                fold(writing.batch, each)
+            writing.applied = understood[-1].offset + 1
+
+    def _fold_around(self, understood: list[Understood], error: FoldError) -> None:
+        """Fold the records before one whose projection fails, then put that one aside."""
+        before = [each for each in understood if each.offset < error.failed.offset]
+        if before:
+            self._fold(before)
+        logger.error(
+            "partition %s: offset %d is in quarantine: %s",
+            self.spec.name,
+            error.failed.offset,
+            type(error.cause).__name__,
+        )
+        with self.state.batch() as writing:
+            if error.failed.offset == writing.applied:
+                quarantine(writing.batch, error)
+                writing.applied += 1
+
+    def _distrust(self, error: Exception) -> None:
+        logger.error("partition %s: the state is damaged: %s", self.spec.name, error)
+        self.rebuild()
+
+    def _repair(self, offset: int, now: Millis) -> None:
+        if offset >= self.tail.first:
+            repair.repair_tail(self.spec, offset, now)
+            self.generation = generations.live(self.tail) or self.generation
+            return
+        segment = self.history.segment_of(offset)
+        if segment is not None:
+            repair.repair_segment(self.spec, self.tail, segment, now)
+        else:
+            later = [each.first for each in self.tail.segments() if each.first > offset]
+            until = min([*later, self.tail.first]) - 1
+            repair.fill_gap(self.spec, self.tail, offset, until, now)
+
+    def _set_live(self, generation: Generation) -> None:
+        generations.set_live(self.tail, generation)
+        self.generation = generation
+
+
+def open_partition(spec: PartitionSpec, now: Millis) -> Partition:
+    """Become the owner of a partition, and bring its log and state in order.
+
+    Raises:
+        PartitionUnavailableError: another process owns it.
+    """
+    lock = OwnerLock(spec.directory)
+    lock.acquire()
+    try:
+        mark = ownership.left_running(spec.directory)
+        present = ownership.here(spec.directory)
+        starts = (*(mark.starts if mark else ()), now)[-_STARTS_KEPT:]
+        is_suspicious = _is_suspicious(starts, now)
+        tail = _sound_tail(spec, now, is_suspicious=is_suspicious)
+        is_kept = mark is None or ownership.is_same_boot(mark, present)
+        generation = _trusted(spec, tail, is_kept=is_kept, is_suspicious=is_suspicious)
+        running = Running(present.machine, present.boot, present.filesystem, starts)
+        ownership.mark_running(spec.directory, running)
+        if generation is None:
+            generation = _new_generation(spec, tail)
+        return Partition(spec, lock, tail, generation)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _is_suspicious(starts: tuple[int, ...], now: Millis) -> bool:
+    recent = [start for start in starts if start > now - _SUSPICIOUS_WITHIN_MS]
+    return len(recent) > _SUSPICIOUS_STARTS
+
+
+def _sound_tail(spec: PartitionSpec, now: Millis, *, is_suspicious: bool) -> LogTail:
+    """Return the log, repaired first if it cannot be opened or is in doubt and really damaged."""
+    try:
+        tail = LogTail(spec.directory)
+    except DamagedError as error:
+        logger.error("partition %s: the log is damaged: %s", spec.name, error)
+        repair.repair_tail(spec, 0, now)
+        return LogTail(spec.directory)
+    tail.beacon.use(tail.number)
+    if (is_suspicious or tail.beacon.is_in_doubt) and not repair.is_sound(tail):
+        repair.repair_tail(spec, 0, now)
+        return LogTail(spec.directory)
+    tail.beacon.doubt(is_in_doubt=False)
+    return tail
+
+
+def _trusted(
+    spec: PartitionSpec, tail: LogTail, *, is_kept: bool, is_suspicious: bool
+) -> Generation | None:
+    """Return the live generation if what is in it can be trusted."""
+    generation = generations.live(tail)
+    if generation is None or not is_kept:
+        return None
+    path = generations.path_of(spec.directory, generation.number)
+    try:
+        if is_suspicious:
+            check_in_child(path)
+        state = State(path)
+        is_whole = state.version == PROJECTION_VERSION and state.applied <= tail.head
+        state.close()
+    except (StateError, DamagedError, FileNotFoundError) as error:
+        logger.error("partition %s: the state is damaged: %s", spec.name, error)
+        return None
+    return generation if is_whole else None
+
+
+def _new_generation(spec: PartitionSpec, tail: LogTail) -> Generation:
+    head = tail.head
+    number = generations.unused_number(spec.directory, generations.live(tail))
+    generation = Generation(number, target=head or None)
+    generations.set_live(tail, generation)
+    _begin_state(spec, number, head).close()
+    return generation
+
+
+def _begin_state(spec: PartitionSpec, number: int, head: int) -> State:
+    path = generations.path_of(spec.directory, number)
+    held = snapshot.restore_newest(spec.directory / "snapshots", path, before=head)
+    generations.drop_others(spec.directory, number)
+    if head:
+        logger.warning(
+            "partition %s: rebuilding the state from offset %d of %d", spec.name, held, head
+        )
+    return State(path)

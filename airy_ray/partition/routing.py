@@ -1,0 +1,90 @@
+"""Where the events in a body belong: decided once, when it comes in, and kept in its record.
+
+A body is parsed here only as far as it takes to find its conversations. What nobody can take, for
+want of a channel, is stored all the same; see `home_of`.
+"""
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from airy_ray.clock import Micros
+from airy_ray.errors import PayloadError
+from airy_ray.model.channel import Channel
+from airy_ray.model.ids import (
+    ChannelId,
+    PartitionIndex,
+    Slot,
+    channel_id,
+    conversation_id,
+    partition_of,
+    slot_of,
+)
+from airy_ray.partition.interpret import CHANNEL_DISCONNECTED, NO_SUCH_CHANNEL, home_of
+from airy_ray.rawlog.record import Record, Route, payload_id
+from airy_ray.sources.source import Key, Source, Webhook
+
+ChannelLookup = Callable[[ChannelId], Channel | None]
+"""Look a channel up in the registry."""
+
+
+def record_of(source: Source, webhook: Webhook, channels: ChannelLookup, now: Micros) -> Record:
+    """Return the record of a webhook whose signature is right."""
+    try:
+        keys = source.routes(webhook)
+    except PayloadError:
+        keys = []  # stored as it is; its projection says in the ledger what is wrong with it
+    return Record(
+        received_at=now,
+        kind="webhook",
+        source=keys[0].source if keys else source.hook,
+        body=webhook.body,
+        payload_id=payload_id(webhook.body),
+        routes=tuple([route(key, channels) for key in keys]),
+        headers=source.kept_headers(webhook),
+    )
+
+
+def route(key: Key, channels: ChannelLookup) -> Route:
+    """Return where an event belongs, and why it is not taken if it is not."""
+    identifier = channel_id(key.source, key.channel)
+    channel = channels(identifier)
+    refused = None
+    if channel is None:
+        refused = NO_SUCH_CHANNEL
+    elif not channel.connected:
+        refused = CHANNEL_DISCONNECTED
+    conversation = conversation_id(identifier, key.conversation)
+    return Route(key.source, key.channel, key.conversation, identifier, conversation, refused)
+
+
+def partitions_of(record: Record, count: int) -> list[PartitionIndex]:
+    """Return the partitions whose logs take a record: those of its events, else its home."""
+    taken = {
+        partition_of(slot_of(route.conversation_id), count)
+        for route in record.routes
+        if route.refused is None
+    }
+    return sorted(taken) if taken else [home_of(record, count)]
+
+
+def reroute(
+    record: Record, channels: ChannelLookup, now: Micros
+) -> tuple[Record, set[Slot]] | None:
+    """Return a stored body again with the events that nobody could take before, and their slots.
+
+    None if that is still so for all of them.
+    """
+    again = [
+        route(Key(refused.source, refused.channel, refused.conversation), channels)
+        for refused in _refused(record.routes)
+    ]
+    taken = tuple(route for route in again if route.refused is None)
+    if not taken:
+        return None
+    repeated = msgspec.structs.replace(record, received_at=now, routes=taken)
+    return repeated, {slot_of(route.conversation_id) for route in taken}
+
+
+def _refused(routes: Iterable[Route]) -> list[Route]:
+    return [route for route in routes if route.refused == NO_SUCH_CHANNEL]

@@ -1,0 +1,70 @@
+"""What a partition must be told: where it lives, which one it is, its bounds."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from airy_ray.model.ids import REGISTRY, PartitionIndex
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How long what can be made again, or has been dealt with, is kept.
+
+    Attributes:
+        changes_ms: entries of the change feed; a client away for longer reloads over HTTP.
+        requests_ms: answers of commands, for callers that repeat themselves.
+        ledger_ms: what became of each record.
+        orphans_ms: records whose channel nobody connects.
+    """
+
+    changes_ms: int = 48 * 3_600_000
+    requests_ms: int = 24 * 3_600_000
+    ledger_ms: int = 30 * 86_400_000
+    orphans_ms: int = 7 * 86_400_000
+
+
+@dataclass(frozen=True)
+class Upkeep:
+    """When the owner of a partition brings what it has to the disk and to the archive.
+
+    Attributes:
+        sync_ms: how often the state is synced.
+        segment_bytes: how much of the log one archive file takes.
+        segment_age_ms: when what is there is sealed although it is less.
+        tail_records: how much of the log stays in the live tail although it is archived.
+        snapshot_records: after how many records the state is copied.
+        snapshot_age_ms: after which time it is, if anything came in.
+    """
+
+    sync_ms: int = 10_000
+    segment_bytes: int = 64 << 20
+    segment_age_ms: int = 3_600_000
+    tail_records: int = 10_000
+    snapshot_records: int = 1_000_000
+    snapshot_age_ms: int = 3_600_000
+
+
+@dataclass(frozen=True)
+class PartitionSpec:
+    """One partition of `count`, or the registry, which is kept like one.
+
+    Attributes:
+        directory: its log, state and snapshots.
+        archive: where all partitions' sealed ranges go.
+        batch_records: how many records one transaction folds at most.
+        batch_bytes: how many bytes of them at most, the first one apart.
+    """
+
+    index: PartitionIndex
+    count: int
+    directory: Path
+    archive: Path
+    upkeep: Upkeep = Upkeep()
+    retention: Retention = Retention()
+    batch_records: int = 256
+    batch_bytes: int = 4 << 20
+
+    @property
+    def name(self) -> str:
+        """What people and files call it."""
+        return "registry" if self.index == REGISTRY else f"{self.index:02}"

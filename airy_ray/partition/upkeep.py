@@ -1,0 +1,125 @@
+"""What keeps a partition small and safe: syncing, sealing, trimming, snapshots, expiry.
+
+Each step does one thing if it is due and may block for long; they run one after another on a
+thread beside the one that projects. A range of the log leaves the live tail only when it is in a
+synced archive file, that file is in the manifest, and the state that includes it is synced.
+"""
+
+import logging
+
+from airy_ray.clock import Millis
+from airy_ray.errors import DamagedError, RecordCorruptError
+from airy_ray.partition.forwarding import forwarded_until
+from airy_ray.partition.partition import Partition
+from airy_ray.projections.receipts import EARLY_RECEIPT_MS
+from airy_ray.rawlog.record import opened
+from airy_ray.state import snapshot
+from airy_ray.state.expiry import Cutoffs, expire
+
+logger = logging.getLogger(__name__)
+
+_EXPIRY_MS = 60_000
+_SEAL_RECORDS_MAX = 200_000
+"""A file of more records than this would need too much memory to be made."""
+
+
+class Caretaker:
+    """Does the upkeep of one partition when it is due."""
+
+    def __init__(self, partition: Partition, now: Millis) -> None:
+        self._partition = partition
+        self._synced = 0
+        self._synced_at = now
+        self._copied = partition.applied
+        self._copied_at = now
+        self._expired_at = now
+
+    def work(self, now: Millis) -> None:
+        """Do what is due. Blocks for as long as it takes.
+
+        Raises:
+            DamagedError: the state turned out to be damaged; it must be rebuilt.
+        """
+        self.sync(now)
+        self.seal(now)
+        self.trim()
+        self.copy(now)
+        self.expire(now)
+
+    def sync(self, now: Millis) -> None:
+        """Bring the state to the disk."""
+        if now - self._synced_at < self._partition.spec.upkeep.sync_ms:
+            return
+        applied = self._partition.applied
+        if applied != self._synced:
+            self._partition.state.sync()
+            self._synced = applied
+        self._synced_at = now
+
+    def seal(self, now: Millis) -> None:
+        """Archive the oldest records that are not yet, once they are many or old."""
+        partition = self._partition
+        segments = partition.tail.segments()
+        first = max(segments[-1].last + 1 if segments else 0, partition.tail.first)
+        count = min(partition.applied - first, _SEAL_RECORDS_MAX)
+        if count <= 0 or not self._is_seal_due(first, count, now):
+            return
+        from airy_ray.rawlog import archive  # loads Arrow
+
+        values = partition.tail.read(first, count, bytes_max=partition.spec.upkeep.segment_bytes)
+        try:
+            segment = archive.seal(partition.spec.archive, partition.spec.index, values)
+        except RecordCorruptError:
+            logger.exception("partition %s: sealing met a damaged record", partition.spec.name)
+            return  # the next read of the projecting thread repairs it
+        partition.tail.add_segment(segment)
+        logger.info("partition %s: sealed %s", partition.spec.name, segment.file)
+
+    def trim(self) -> None:
+        """Let the live tail go of what is archived and in the synced state."""
+        partition = self._partition
+        segments = partition.tail.segments()
+        archived = segments[-1].last + 1 if segments else 0
+        kept = partition.tail.head - partition.spec.upkeep.tail_records
+        before = min(archived, self._synced, kept)
+        if before > partition.tail.first:
+            partition.tail.trim(before)
+
+    def copy(self, now: Millis) -> None:
+        """Take a snapshot, once enough has happened since the last."""
+        partition, upkeep = self._partition, self._partition.spec.upkeep
+        fresh = partition.applied - self._copied
+        is_old = now - self._copied_at >= upkeep.snapshot_age_ms
+        is_due = fresh >= upkeep.snapshot_records or (is_old and fresh > 0)
+        if not is_due or not partition.is_readable:
+            return
+        about = snapshot.take(partition.state, partition.spec.directory / "snapshots")
+        self._copied, self._copied_at = about.applied, now
+        logger.info("partition %s: snapshot at offset %d", partition.spec.name, about.applied)
+
+    def expire(self, now: Millis) -> None:
+        """Delete rows that have served their time."""
+        if now - self._expired_at < _EXPIRY_MS:
+            return
+        keep = self._partition.spec.retention
+        cutoffs = Cutoffs(
+            changes=Millis(now - keep.changes_ms),
+            requests=Millis(now - keep.requests_ms),
+            ledger=Millis(now - keep.ledger_ms),
+            orphans=Millis(now - keep.orphans_ms),
+            receipts=Millis(now - EARLY_RECEIPT_MS),
+        )
+        expire(self._partition.state, cutoffs, forwarded=forwarded_until(self._partition))
+        self._expired_at = now
+
+    def _is_seal_due(self, first: int, count: int, now: Millis) -> bool:
+        upkeep = self._partition.spec.upkeep
+        tail = self._partition.tail
+        if count >= _SEAL_RECORDS_MAX or count * tail.mean_bytes >= upkeep.segment_bytes:
+            return True
+        try:
+            offset, value = tail.read(first, 1)[0]
+            oldest = opened(value, offset)
+        except (RecordCorruptError, DamagedError):
+            return False
+        return now - oldest.at >= upkeep.segment_age_ms

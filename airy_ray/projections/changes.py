@@ -1,0 +1,74 @@
+"""The change feed: what WebSocket clients hear of a change (contract: platform API §9)."""
+
+from airy_ray.clock import Millis
+from airy_ray.model import channel, json_text, message
+from airy_ray.model.channel import Channel
+from airy_ray.model.ids import ConversationId, MessageId, format_busy_id
+from airy_ray.model.message import Message
+from airy_ray.model.metadata import EMPTY_DOCUMENT, Namespace
+from airy_ray.projections.view import Change, View
+
+
+def message_stored(view: View, stored: Message, head: bytes) -> None:
+    """Tell of a new message, or of a new version of one; `head` is its JSON up to its metadata."""
+    if stored.updated_at is None:
+        kind, at = "message.created", stored.sent_at
+    else:
+        kind, at = "message.updated", stored.updated_at
+    event = b"".join(
+        (
+            b'{"type":"',
+            kind.encode(),
+            b'","timestamp":%d,"payload":{"conversation_id":"' % at,
+            format_busy_id(stored.conversation_id).encode(),
+            b'","channel_id":"',
+            format_busy_id(stored.channel_id).encode(),
+            b'","message":',
+            head,
+            b"null",
+            message.sender(stored.sender_id),
+            b"}}",
+        )
+    )
+    view.emit(Change(kind, stored.conversation_id, stored.id, event))
+
+
+def metadata_stored(
+    view: View,
+    namespace: Namespace,
+    identifier: bytes,
+    document: bytes,
+    at: Millis,
+    *,
+    conversation: ConversationId | None = None,
+) -> None:
+    """Tell the metadata of a subject as it is now; of an empty document nothing is told."""
+    if document == EMPTY_DOCUMENT:
+        return
+    event = b"".join(
+        (
+            b'{"type":"metadata.updated","timestamp":%d,"payload":{"subject":"' % at,
+            namespace.encode(),
+            b'","identifier":"',
+            format_busy_id(identifier).encode(),
+            b'","metadata":',
+            document,
+            b"}}",
+        )
+    )
+    subject = MessageId(identifier) if namespace == "message" else None
+    view.emit(Change("metadata.updated", conversation, subject, event))
+
+
+def channel_stored(view: View, stored: Channel) -> None:
+    """Tell that a channel was connected, disconnected or connected again."""
+    shown = channel.rendered(stored, with_metadata=False)
+    event = b'{"type":"channel.updated","timestamp":null,"payload":%b}' % shown
+    view.emit(Change("channel.updated", None, None, event))
+
+
+def records_lost(view: View, first: int, last: int, at: Millis) -> None:
+    """Tell that damage took records `first` to `last`, so that nobody takes the feed for whole."""
+    payload = json_text.encode({"first_offset": first, "last_offset": last})
+    event = b'{"type":"records.lost","timestamp":%d,"payload":%b}' % (at, payload)
+    view.emit(Change("records.lost", None, None, event))

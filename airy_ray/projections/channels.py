@@ -1,0 +1,81 @@
+"""Channels: what the registry keeps of them, and what it tells the partitions."""
+
+import msgspec
+
+from airy_ray.clock import Millis
+from airy_ray.model import json_text
+from airy_ray.model.channel import Channel, default_name
+from airy_ray.model.events import (
+    ChannelDescribed,
+    ChannelDisconnected,
+    ChannelSeen,
+    ChannelStored,
+)
+from airy_ray.model.ids import ChannelId
+from airy_ray.model.metadata import EMPTY_DOCUMENT, MetadataItem
+from airy_ray.projections import changes, keys, metadata
+from airy_ray.projections.view import Outgoing, View
+
+
+def store(view: View, event: ChannelStored, at: Millis) -> Channel:
+    """Keep a channel that was connected, with what it is called."""
+    stored = event.channel
+    _put_metadata(view, stored.id, event.metadata, at)
+    stored = msgspec.structs.replace(stored, metadata=_document(view, stored))
+    view.registry_channels.put(stored.id, stored)
+    _tell(view, stored)
+    changes.metadata_stored(view, "channel", stored.id, _plain_document(view, stored.id), at)
+    return stored
+
+
+def disconnect(view: View, event: ChannelDisconnected, at: Millis) -> Channel | None:
+    """Take a channel out of use and forget its token; its record and history stay."""
+    present = view.registry_channels.get(event.channel_id)
+    if present is None or not present.connected:
+        return present
+    stored = msgspec.structs.replace(present, connected=False, token=None, changed_at=event.at)
+    view.registry_channels.put(stored.id, stored)
+    _tell(view, stored)
+    return stored
+
+
+def describe(view: View, event: ChannelDescribed, at: Millis) -> Channel | None:
+    """Set metadata of a channel."""
+    present = view.registry_channels.get(event.channel_id)
+    if present is None:
+        return None
+    _put_metadata(view, present.id, event.values, at)
+    stored = msgspec.structs.replace(
+        present, metadata=_document(view, present), changed_at=event.at
+    )
+    view.registry_channels.put(stored.id, stored)
+    changes.metadata_stored(view, "channel", stored.id, _plain_document(view, stored.id), at)
+    return stored
+
+
+def _tell(view: View, stored: Channel) -> None:
+    """Tell subscribers, and every partition, how a channel is now."""
+    changes.channel_stored(view, stored)
+    seen = ChannelSeen(stored.id, stored.source, stored.source_channel_id, stored.connected)
+    body = msgspec.msgpack.encode(seen)
+    view.send(Outgoing(slot=None, kind="channel", source=stored.source, body=body))
+
+
+def _put_metadata(view: View, channel: ChannelId, values: dict[str, bytes], at: Millis) -> None:
+    for name, value in values.items():
+        long_key = name if keys.is_shortened(name) else None
+        view.metadata.put(
+            keys.metadata("channel", channel, name), MetadataItem(value, at, long_key)
+        )
+
+
+def _plain_document(view: View, channel: ChannelId) -> bytes:
+    return metadata.document_of(view, "channel", channel)
+
+
+def _document(view: View, channel: Channel) -> bytes:
+    """Return what the API shows of a channel's metadata: with a name in any case (§4.1)."""
+    document = _plain_document(view, channel.id)
+    value = {} if document == EMPTY_DOCUMENT else json_text.decode(document)
+    named = {"name": default_name(channel.source, channel.id)} | value
+    return json_text.unshield(json_text.encode(named))

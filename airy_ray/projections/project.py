@@ -1,0 +1,71 @@
+"""The one door to all projections: an event in, rows and changes out."""
+
+from typing import assert_never
+
+from airy_ray.clock import Millis
+from airy_ray.model import events
+from airy_ray.model.events import Event
+from airy_ray.projections import (
+    changes,
+    channels,
+    conversations,
+    messages,
+    metadata,
+    reactions,
+    receipts,
+    waiting,
+)
+from airy_ray.projections.messages import Effect
+from airy_ray.projections.view import View
+
+APPLIED = Effect("applied")
+NOTHING_NEW = Effect("nothing new")
+NOT_FOUND = Effect("not found")
+
+
+def project(view: View, event: Event, at: Millis) -> Effect:
+    """Fold one event, of a record that was received `at`, into the views.
+
+    Raises nothing on purpose: an exception is a fault of ours, and the record goes to quarantine.
+    """
+    match event:
+        case events.MessageReceived():
+            return messages.receive(view, event, at)
+        case events.MessageReplaced():
+            return messages.replace(view, event, at)
+        case events.EchoReceived():
+            return messages.park_echo(view, event, at)
+        case events.MessageSent():
+            return messages.send(view, event, at)
+        case events.MessageDelivered():
+            return messages.deliver(view, event, at)
+        case events.MessageFailed():
+            return messages.fail(view, event, at)
+        case events.ReactionChanged():
+            return APPLIED if reactions.change(view, event, at) else NOTHING_NEW
+        case events.ReceiptReceived():
+            return APPLIED if receipts.receive(view, event, at) else NOTHING_NEW
+        case events.ConversationDescribed(place=place, values=values):
+            described = metadata.describe_conversation(
+                view, place.conversation_id, values, event.at
+            )
+            return APPLIED if described else NOTHING_NEW
+        case events.ConversationRead():
+            conversations.read(view, event)
+        case events.ChannelStored():
+            channels.store(view, event, at)
+        case events.ChannelDisconnected():
+            return APPLIED if channels.disconnect(view, event, at) else NOT_FOUND
+        case events.ChannelDescribed():
+            return APPLIED if channels.describe(view, event, at) else NOT_FOUND
+        case events.ChannelSeen():
+            waiting.channel_seen(view, event)
+        case events.AliasKnown():
+            waiting.alias_known(view, event)
+        case events.WaitingFor():
+            waiting.wait(view, event)
+        case events.RecordsLost(first=first, last=last):
+            changes.records_lost(view, first, last, at)
+        case _:
+            assert_never(event)
+    return APPLIED

@@ -1,0 +1,146 @@
+"""The views of a partition as projections see them: tables of rows, and what a record tells."""
+
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from airy_ray.clock import Millis
+from airy_ray.model.channel import Channel
+from airy_ray.model.contact import Contact, Identity
+from airy_ray.model.conversation import Conversation
+from airy_ray.model.events import Place
+from airy_ray.model.ids import CommandId, ConversationId, MessageId, Slot
+from airy_ray.model.message import Message
+from airy_ray.model.metadata import MetadataItem
+
+Row = TypeVar("Row")
+
+
+class Change(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """One entry of the change feed.
+
+    Attributes:
+        kind: the event's type on the wire, `message.created` and so on.
+        conversation_id: whose change it is; None for what belongs to no conversation.
+        event: the JSON that WebSocket clients receive (contract: platform API §9.2).
+    """
+
+    kind: str
+    conversation_id: ConversationId | None
+    message_id: MessageId | None
+    event: bytes
+
+
+class Answer(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What the caller of a command gets.
+
+    Attributes:
+        digest: of what was asked; a repeated id with another digest was meant for something else.
+        status: HTTP status.
+        body: JSON, or empty.
+    """
+
+    digest: bytes
+    status: int
+    body: bytes = b""
+
+
+class Timer(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What is to happen at an instant: an event that was put off, encoded."""
+
+    event: bytes
+
+
+class Outgoing(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A record for another partition's log; `slot` None means every partition's."""
+
+    slot: Slot | None
+    kind: str
+    source: str
+    body: bytes
+
+
+class Waiting(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A record that could not be routed yet, by its position in this partition's log."""
+
+    offset: int
+    received_at: Millis
+
+
+class Receipt(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A receipt that came before its message was known under its source's id."""
+
+    state: str
+    received_at: Millis
+
+
+class KnownChannel(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What `channel` records told this partition of a channel."""
+
+    source: str
+    source_channel_id: str
+    connected: bool
+
+
+class Rows(Protocol[Row]):
+    """One table: rows by key, in the order of their keys' bytes."""
+
+    def get(self, key: bytes) -> Row | None:
+        """Return the row under `key`."""
+        ...
+
+    def under(self, prefix: bytes) -> list[tuple[bytes, Row]]:
+        """Return the rows whose keys start with `prefix`, in order."""
+        ...
+
+    def put(self, key: bytes, row: Row) -> None:
+        """Set the row under `key`."""
+        ...
+
+    def delete(self, key: bytes) -> None:
+        """Remove the row under `key`, if it is there."""
+        ...
+
+
+class View(Protocol):
+    """All tables of a partition, with the writes of this batch in them (design: §4)."""
+
+    conversations: Rows[Conversation]
+    conversations_by_time: Rows[bytes]
+    messages: Rows[Message]
+    message_keys: Rows[bytes]
+    source_ids: Rows[bytes]
+    early: Rows[bytes]
+    """Messages that have metadata before they exist, by message id."""
+    metadata: Rows[MetadataItem]
+    unread: Rows[bytes]
+    unseen: Rows[bytes]
+    receipts: Rows[Receipt]
+    contacts: Rows[Contact]
+    contact_of: Rows[bytes]
+    contacts_by_name: Rows[bytes]
+    identities: Rows[Identity]
+    sends: Rows[Place]
+    timers: Rows[Timer]
+    aliases: Rows[Place]
+    orphans: Rows[Waiting]
+    channels: Rows[KnownChannel]
+    registry_channels: Rows[Channel]
+    requests: Rows[Answer]
+
+    @property
+    def position(self) -> int:
+        """The offset of the record that is being projected."""
+        ...
+
+    def emit(self, change: Change) -> None:
+        """Add a change to the feed, in order."""
+        ...
+
+    def send(self, outgoing: Outgoing) -> None:
+        """Have a record forwarded to another partition, once."""
+        ...
+
+    def answer(self, command: CommandId, answer: Answer) -> None:
+        """Leave the answer of a command for its caller."""
+        ...

@@ -1,0 +1,244 @@
+"""The archive: sealed ranges of the log as Parquet files that any tool can read (design: §3).
+
+`<archive>/raw/date=YYYY-MM-DD/p03-<first>-<last>.parquet`, in offset order, zstd, with page
+checksums; the date is that of the first record. The manifest in the log says which files count.
+
+Importing this module loads Arrow, which costs 50 MB: only sealing and reading history do.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from airy_ray.clock import Micros
+from airy_ray.errors import DamagedError, RecordCorruptError
+from airy_ray.model.ids import PartitionIndex
+from airy_ray.rawlog.record import (
+    Offset,
+    Record,
+    Route,
+    checksum_of,
+    opened,
+    prepare,
+    stored,
+)
+from airy_ray.rawlog.tail import Segment
+from airy_ray.storage.files import sync_directory, sync_file
+
+SCHEMA_VERSION = 1
+
+_ROUTE = pa.struct(
+    [
+        ("source", pa.string()),
+        ("channel", pa.string()),
+        ("conversation", pa.string()),
+        ("channel_id", pa.binary(16)),
+        ("conversation_id", pa.binary(16)),
+        ("refused", pa.string()),
+    ]
+)
+SCHEMA = pa.schema(
+    [
+        ("partition", pa.uint16()),
+        ("offset", pa.uint64()),
+        ("received_at", pa.timestamp("us", "UTC")),
+        ("kind", pa.dictionary(pa.int8(), pa.string())),
+        ("source", pa.dictionary(pa.int16(), pa.string())),
+        ("routes", pa.list_(_ROUTE)),
+        ("of", pa.struct([("partition", pa.uint16()), ("offset", pa.uint64())])),
+        ("payload_id", pa.binary(16)),
+        ("headers", pa.map_(pa.string(), pa.string())),
+        ("body", pa.large_binary()),
+        ("crc", pa.uint32()),
+    ]
+)
+"""The columns of log, archive and replay."""
+
+_ROWS_PER_GROUP = 1_024
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def seal(archive: Path, partition: PartitionIndex, values: Sequence[tuple[int, bytes]]) -> Segment:
+    """Write stored values, contiguous and in order, to one file; on disk when this returns.
+
+    Raises:
+        RecordCorruptError: one of them is damaged; nothing is sealed.
+    """
+    first, last = values[0][0], values[-1][0]
+    records = [(offset, opened(value, offset), checksum_of(value)) for offset, value in values]
+    table = pa.Table.from_pylist([_row(partition, *record) for record in records], schema=SCHEMA)
+    name = _name(partition, first, last, records[0][1])
+    file = archive / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    fresh = file.with_name(f".{file.name}")
+    pq.write_table(
+        table,
+        fresh,
+        compression="zstd",
+        row_group_size=_ROWS_PER_GROUP,
+        write_page_checksum=True,
+    )
+    digest = digest_of(fresh)
+    sync_file(fresh)
+    fresh.replace(file)
+    sync_directory(file.parent)
+    sync_directory(file.parent.parent)
+    return Segment(first, last, name, digest, file.stat().st_size, SCHEMA_VERSION)
+
+
+def read(archive: Path, segment: Segment, first: int) -> Iterator[tuple[int, Record]]:
+    """Yield the records of a sealed range from offset `first` on.
+
+    Raises:
+        DamagedError: the file is gone, cut or cannot be read at all.
+        RecordCorruptError: the record that comes next is damaged.
+    """
+    for lowest, highest, rows in _groups(archive, segment):
+        if highest < first:
+            continue
+        try:
+            for row in rows():
+                if row["offset"] >= first:
+                    yield row["offset"], _record(row)
+        except (OSError, pa.ArrowException) as error:
+            raise RecordCorruptError(max(lowest, first), f"{segment.file}: {error}") from error
+
+
+def readable(archive: Path, segment: Segment) -> dict[int, Record]:
+    """Return every record of a sealed range that is whole, however damaged its file is."""
+    whole: dict[int, Record] = {}
+    try:
+        for _, _, rows in _groups(archive, segment):
+            with suppress(OSError, pa.ArrowException):
+                for row in rows():
+                    with suppress(RecordCorruptError, msgspec.ValidationError):
+                        whole[row["offset"]] = _record(row)
+    except DamagedError:
+        return whole
+    return whole
+
+
+def problems(archive: Path, segment: Segment) -> list[str]:
+    """Return what is wrong with a sealed range: its file, and the offsets that it lost."""
+    file = archive / segment.file
+    if not file.exists():
+        return [f"{segment.file}: missing, it held offsets {segment.first} to {segment.last}"]
+    found = []
+    if digest_of(file) != segment.digest:
+        found.append(f"{segment.file}: its bytes are not those that were sealed")
+    whole = readable(archive, segment)
+    lost = [offset for offset in range(segment.first, segment.last + 1) if offset not in whole]
+    found += [f"{segment.file}: offsets {first} to {last} are lost" for first, last in runs(lost)]
+    return found
+
+
+def runs(offsets: Iterable[int]) -> list[tuple[int, int]]:
+    """Return ascending offsets as ranges, ends inclusive."""
+    ranges: list[tuple[int, int]] = []
+    for offset in offsets:
+        if ranges and ranges[-1][1] == offset - 1:
+            ranges[-1] = (ranges[-1][0], offset)
+        else:
+            ranges.append((offset, offset))
+    return ranges
+
+
+def found_segments(archive: Path, partition: PartitionIndex) -> list[Segment]:
+    """Return the files of a partition as their names tell, for when the manifest is lost."""
+    found = []
+    for file in sorted((archive / "raw").glob(f"date=*/{_prefix(partition)}-*.parquet")):
+        _, first, last = file.stem.split("-")
+        name = str(file.relative_to(archive))
+        size = file.stat().st_size
+        found.append(Segment(int(first), int(last), name, digest_of(file), size, SCHEMA_VERSION))
+    return sorted(found, key=lambda segment: segment.first)
+
+
+def digest_of(file: Path) -> bytes:
+    """Return the digest of a file's bytes."""
+    digest = blake2b(digest_size=32)
+    with file.open("rb") as opened_file:
+        while block := opened_file.read(1 << 20):
+            digest.update(block)
+    return digest.digest()
+
+
+def _groups(
+    archive: Path, segment: Segment
+) -> Iterator[tuple[int, int, Callable[[], list[dict[str, Any]]]]]:
+    """Yield the row groups of a file: first and last offset, and how to read the rows.
+
+    Raises:
+        DamagedError: there is no readable file.
+    """
+    file = archive / segment.file
+    try:
+        parquet = pq.ParquetFile(file, page_checksum_verification=True)
+        metadata = parquet.metadata
+        column = SCHEMA.get_field_index("offset")
+        ranges = [
+            metadata.row_group(index).column(column).statistics
+            for index in range(metadata.num_row_groups)
+        ]
+    except (OSError, pa.ArrowException) as error:
+        raise DamagedError(str(file), str(error)) from error
+    for index, held in enumerate(ranges):
+        yield held.min, held.max, partial(_rows, parquet, index)
+
+
+def _rows(parquet: pq.ParquetFile, index: int) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = parquet.read_row_group(index).to_pylist()
+    return rows
+
+
+def _name(partition: PartitionIndex, first: int, last: int, record: Record) -> str:
+    date = datetime.fromtimestamp(record.received_at / 1e6, UTC).date().isoformat()
+    return f"raw/date={date}/{_prefix(partition)}-{first:020}-{last:020}.parquet"
+
+
+def _prefix(partition: PartitionIndex) -> str:
+    return f"p{partition:02}"
+
+
+def _row(partition: PartitionIndex, offset: int, record: Record, checksum: int) -> dict[str, Any]:
+    of = None if record.of is None else {"partition": record.of[0], "offset": record.of[1]}
+    return {
+        "partition": partition,
+        "offset": offset,
+        "received_at": record.received_at,
+        "kind": record.kind,
+        "source": record.source,
+        "routes": [msgspec.structs.asdict(route) for route in record.routes],
+        "of": of,
+        "payload_id": record.payload_id,
+        "headers": None if record.headers is None else list(record.headers.items()),
+        "body": record.body,
+        "crc": checksum,
+    }
+
+
+def _record(row: dict[str, Any]) -> Record:
+    """Return the record in a row, once its checksum says that it is the one that was sealed."""
+    of, headers = row["of"], row["headers"]
+    record = Record(
+        received_at=Micros((row["received_at"] - _EPOCH) // _MICROSECOND),
+        kind=row["kind"],
+        source=row["source"],
+        body=row["body"],
+        payload_id=row["payload_id"],
+        routes=tuple(Route(**route) for route in row["routes"]),
+        headers=None if headers is None else dict(headers),
+        of=None if of is None else (PartitionIndex(of["partition"]), Offset(of["offset"])),
+    )
+    if checksum_of(stored(prepare(record), row["offset"])) != row["crc"]:
+        raise RecordCorruptError(row["offset"], "its checksum is wrong in the archive")
+    return record

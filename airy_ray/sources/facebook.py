@@ -1,0 +1,385 @@
+"""Messenger and Instagram, which share a webhook. https://developers.facebook.com/docs/messenger-platform/.
+
+Contract: sources §1 and §2.
+
+```
+{"object": "page" | "instagram", "entry": [ENTRY, …]}
+ENTRY = {"id": <page or account>, "time": <ms>, "messaging" | "standby": [ITEM, …], "changes": […]}
+ITEM  = {"sender": {"id"}, "recipient": {"id"}, "timestamp": <ms>,
+         one of message | postback | reaction | delivery | read | …}
+```
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from airy_ray.clock import Millis
+from airy_ray.errors import PayloadError
+from airy_ray.model import json_text
+from airy_ray.sources.meta import MetaSignature
+from airy_ray.sources.source import (
+    Key,
+    Parsed,
+    Reacted,
+    Receipt,
+    Received,
+    Replaced,
+    SourceEvent,
+    Webhook,
+    instant,
+    text_id,
+)
+
+APP_ID = "x-airy-app-id"
+"""The kept header that tells which app's echoes are our own."""
+
+_SOURCES = {"page": "facebook", "instagram": "instagram"}
+_EMPTY_PAYLOAD = "__empty__"
+_EMOJI_OF_REACTION = {
+    "love": "❤️",
+    "like": "👍",
+    "dislike": "👎",
+    "smile": "😆",
+    "laugh": "😆",
+    "sad": "😢",
+    "angry": "😡",
+    "wow": "😮",
+}
+_CODE_POINT = re.compile(r"\\u(?:\{([0-9A-Fa-f]{1,6})\}|([0-9A-Fa-f]{4}))")
+
+
+class Facebook:
+    """The webhook of a Meta app that serves Messenger pages and Instagram accounts."""
+
+    hook = "facebook"
+
+    def __init__(
+        self, app_secret: str, *, app_id: str | None = None, allow_legacy_sha1: bool = False
+    ) -> None:
+        self._signature = MetaSignature(self.hook, app_secret, allow_legacy_sha1=allow_legacy_sha1)
+        self._kept = None if app_id is None else {APP_ID: app_id}
+
+    def verify(self, webhook: Webhook) -> None:
+        """Raise `SignatureError` unless Meta signed exactly this body."""
+        self._signature.check(webhook)
+
+    def routes(self, webhook: Webhook) -> list[Key]:
+        """Return the conversations that the items of a body belong to."""
+        keys = {_key(part) for part in _items(webhook.body, []) if _is_known_kind(part.item)}
+        return [key for key in keys if key is not None]
+
+    def kept_headers(self, webhook: Webhook) -> dict[str, str] | None:
+        """Return whose echoes are our own, if there is an echo."""
+        return self._kept if b"is_echo" in webhook.body else None
+
+
+def parse(webhook: Webhook) -> Parsed:
+    """Return what a body of Messenger or Instagram says, oldest first."""
+    own_app = webhook.headers.get(APP_ID)
+    ignored: list[str] = []
+    events = [
+        event for part in _items(webhook.body, ignored) for event in _events(part, own_app, ignored)
+    ]
+    return Parsed(events, ignored)
+
+
+_ABSENT = msgspec.Raw()
+
+
+class _Party(msgspec.Struct, gc=False):
+    id: str | int | None = None
+
+
+class _Message(msgspec.Struct, gc=False):
+    mid: str | int | None = None
+    is_echo: Any = None
+    is_deleted: Any = None
+    app_id: str | int | None = None
+
+
+class _Postback(msgspec.Struct, gc=False):
+    mid: str | int | None = None
+    payload: str | None = None
+    referral: msgspec.Raw = _ABSENT
+
+
+class _Reaction(msgspec.Struct, gc=False):
+    mid: str | int | None = None
+    action: Any = None
+    reaction: Any = None
+    emoji: str | None = None
+
+
+class _Delivery(msgspec.Struct, gc=False):
+    mids: list[Any] | None = None
+    watermark: int | float | None = None
+
+
+class _Read(msgspec.Struct, gc=False):
+    mid: str | int | None = None
+    watermark: int | float | None = None
+
+
+class _Item(msgspec.Struct, gc=False):
+    sender: _Party | None = None
+    recipient: _Party | None = None
+    timestamp: int | float | str | None = None
+    message: _Message | None = None
+    postback: _Postback | None = None
+    reaction: _Reaction | None = None
+    delivery: _Delivery | None = None
+    read: _Read | None = None
+
+
+class _Entry(msgspec.Struct, gc=False):
+    id: str | int | None = None
+    time: int | float | None = None
+    messaging: list[msgspec.Raw] | None = None
+    standby: list[msgspec.Raw] | None = None
+    changes: list[msgspec.Raw] | None = None
+
+
+class _Change(msgspec.Struct, gc=False):
+    field: str
+    value: msgspec.Raw
+
+
+class _Body(msgspec.Struct, gc=False):
+    object: Any = None
+    entry: list[msgspec.Raw] | None = None
+
+
+class _Part(msgspec.Struct, gc=False):
+    """One item, where it stood, and its text."""
+
+    source: str
+    account: str
+    entry_time: Millis | None
+    item: _Item
+    text: bytes
+
+
+_decode_body = msgspec.json.Decoder(_Body).decode
+_decode_entry = msgspec.json.Decoder(_Entry).decode
+_decode_item = msgspec.json.Decoder(_Item).decode
+_decode_change = msgspec.json.Decoder(_Change).decode
+
+
+def _items(text: bytes, ignored: list[str]) -> Iterator[_Part]:
+    """Yield the items of a body in order, adding to `ignored` why others are left out."""
+    body = _body(text)
+    source = _SOURCES.get(body.object) if isinstance(body.object, str) else None
+    if source is None:
+        ignored.append("object")
+        return
+    for raw_entry in body.entry or ():
+        try:
+            entry = _decode_entry(raw_entry)
+        except msgspec.DecodeError:
+            ignored.append("malformed entry")
+            continue
+        account = text_id(entry.id)
+        if account is None:
+            ignored.append("entry without id")
+            continue
+        entry_time = instant(entry.time)
+        raw_items = entry.standby if entry.messaging is None else entry.messaging
+        is_in_seconds = raw_items is None
+        if raw_items is None:
+            raw_items = _changed_items(source, entry, ignored)
+        for raw_item in raw_items:
+            try:
+                item = _decode_item(raw_item)
+            except msgspec.DecodeError:
+                ignored.append("malformed item")
+                continue
+            if is_in_seconds:
+                item.timestamp = _from_seconds(item.timestamp)
+            yield _Part(source, account, entry_time, item, bytes(raw_item))
+
+
+def _body(text: bytes) -> _Body:
+    if not json_text.is_utf8(text):
+        raise PayloadError("not UTF-8")
+    try:
+        return _decode_body(text)
+    except msgspec.ValidationError:
+        raise PayloadError("not what Meta sends") from None
+    except msgspec.DecodeError:
+        shielded = json_text.shield(text)
+    except RecursionError:
+        raise PayloadError("nested too deep") from None
+    try:
+        return _decode_body(shielded)
+    except msgspec.ValidationError:
+        raise PayloadError("not what Meta sends") from None
+    except (msgspec.DecodeError, RecursionError):
+        raise PayloadError("not JSON") from None
+
+
+def _changed_items(source: str, entry: _Entry, ignored: list[str]) -> list[msgspec.Raw]:
+    """Return the items that newer Instagram apps get as changes, their times in seconds."""
+    items = []
+    for raw in entry.changes or ():
+        try:
+            change = _decode_change(raw)
+        except msgspec.DecodeError:
+            change = None
+        if source == "instagram" and change is not None and change.field == "messages":
+            items.append(change.value)
+        else:
+            ignored.append("changes")
+    return items
+
+
+def _is_known_kind(item: _Item) -> bool:
+    return (
+        item.message is not None
+        or item.postback is not None
+        or item.reaction is not None
+        or item.delivery is not None
+        or item.read is not None
+    )
+
+
+def _key(part: _Part) -> Key | None:
+    """Return the conversation of an item: the party that is not our page."""
+    item = part.item
+    sender = None if item.sender is None else text_id(item.sender.id)
+    is_ours = sender == part.account or _is_echo(item)
+    party = (None if item.recipient is None else text_id(item.recipient.id)) if is_ours else sender
+    return None if party is None else Key(part.source, part.account, party)
+
+
+def _is_echo(item: _Item) -> bool:
+    return item.message is not None and item.message.is_echo is True
+
+
+def _events(part: _Part, own_app: str | None, ignored: list[str]) -> list[SourceEvent]:
+    item = part.item
+    if not _is_known_kind(item):
+        ignored.append("not a message event")
+        return []
+    key = _key(part)
+    if key is None:
+        ignored.append("no contact id")
+        return []
+    at = instant(item.timestamp)
+    if at is None:
+        at = part.entry_time
+    if item.message is not None:
+        return _message(part, item.message, key, at, own_app, ignored)
+    if item.postback is not None:
+        identity = text_id(item.postback.mid)
+        return [_received(part, key, identity, at, headers=_postback_headers(item.postback))]
+    if item.reaction is not None:
+        return _reaction(item.reaction, key, at, ignored)
+    return _receipts(part, key)
+
+
+def _message(
+    part: _Part,
+    message: _Message,
+    key: Key,
+    at: Millis | None,
+    own_app: str | None,
+    ignored: list[str],
+) -> list[SourceEvent]:
+    app = text_id(message.app_id)
+    if message.is_echo is True and app is not None and app == own_app:
+        ignored.append("own echo")
+        return []
+    identity = text_id(message.mid)
+    headers = None if part.item.postback is None else _postback_headers(part.item.postback)
+    received = _received(part, key, identity, at, headers=headers, echo_of=message)
+    if message.is_deleted is not True:
+        return [received]
+    if identity is None:
+        ignored.append("deletion of nothing")
+        return []
+    return [Replaced(received, at)]
+
+
+def _received(
+    part: _Part,
+    key: Key,
+    identity: str | None,
+    at: Millis | None,
+    *,
+    headers: dict[str, str] | None = None,
+    echo_of: _Message | None = None,
+) -> Received:
+    content = json_text.unshield(json_text.compact(part.text))
+    is_echo = echo_of is not None and echo_of.is_echo is True
+    app = text_id(echo_of.app_id) if is_echo and echo_of is not None else None
+    return Received(
+        key,
+        identity if identity is not None else _canonical(part.text),
+        identity,
+        at,
+        not is_echo,
+        app or key.conversation,
+        content,
+        headers,
+        is_echo and app is None,
+    )
+
+
+def _canonical(text: bytes) -> str:
+    """Return the same text for the same event, however it was spelled this time."""
+    return json_text.encode(json_text.decode(text)).decode()
+
+
+def _postback_headers(postback: _Postback) -> dict[str, str]:
+    payload = _EMPTY_PAYLOAD if postback.payload is None else postback.payload
+    headers = {"postback.payload": payload}
+    referral = bytes(postback.referral)
+    if referral not in (b"", b"null"):
+        headers["postback.referral"] = json_text.compact(referral).decode()
+    return headers
+
+
+def _reaction(
+    reaction: _Reaction, key: Key, at: Millis | None, ignored: list[str]
+) -> list[SourceEvent]:
+    target = text_id(reaction.mid)
+    if target is None:
+        ignored.append("reaction to nothing")
+        return []
+    emoji = _emoji(reaction) if reaction.action == "react" else None
+    return [Reacted(key, target, emoji, at)]
+
+
+def _emoji(reaction: _Reaction) -> str:
+    r"""Return the emoji, which Meta also spells as literal `\u{2764}\u{FE0F}`."""
+    if not reaction.emoji:
+        return _EMOJI_OF_REACTION.get(str(reaction.reaction), "❓")
+    try:
+        return _CODE_POINT.sub(lambda found: chr(int(found[1] or found[2], 16)), reaction.emoji)
+    except ValueError:  # beyond Unicode
+        return reaction.emoji
+
+
+def _receipts(part: _Part, key: Key) -> list[SourceEvent]:
+    delivery, read = part.item.delivery, part.item.read
+    receipts: list[SourceEvent] = []
+    if delivery is not None:
+        mids = tuple(mid for mid in map(text_id, delivery.mids or ()) if mid is not None)
+        up_to = None if mids else instant(delivery.watermark)
+        receipts.append(Receipt(key, is_seen=False, source_message_ids=mids, up_to=up_to))
+    if read is not None:
+        mid = text_id(read.mid)
+        named = () if mid is None else (mid,)
+        up_to = None if mid else instant(read.watermark)
+        receipts.append(
+            Receipt(key, is_seen=True, source_message_ids=named, up_to=up_to, and_earlier=True)
+        )
+    return receipts
+
+
+def _from_seconds(timestamp: float | str | None) -> int | None:
+    seconds = instant(timestamp)
+    return None if seconds is None else seconds * 1_000

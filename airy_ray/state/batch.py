@@ -1,0 +1,195 @@
+"""One batch of records folded into the state: reads through it, writes kept until the end.
+
+1. A row that several records of a batch change is decoded once and written once.
+2. There is no way back for one record: when its projection fails, the batch is given up and begun
+   again without it, which is rare and keeps the usual way short.
+3. `write` puts everything into one transaction, each table in the order of its keys.
+"""
+
+from collections.abc import Callable
+from typing import Any, Generic, Protocol, TypeVar, cast
+from zlib import crc32
+
+from airy_ray.model.channel import Channel
+from airy_ray.model.contact import Contact, Identity
+from airy_ray.model.conversation import Conversation
+from airy_ray.model.events import Place
+from airy_ray.model.ids import CommandId
+from airy_ray.model.message import Message
+from airy_ray.model.metadata import MetadataItem
+from airy_ray.projections import keys
+from airy_ray.projections.view import (
+    Answer,
+    Change,
+    KnownChannel,
+    Outgoing,
+    Receipt,
+    Rows,
+    Timer,
+    Waiting,
+)
+from airy_ray.state.tables import APPENDED, CHECKSUM_BYTES, ENCODERS, ROW_TYPES, decoded
+
+Row = TypeVar("Row")
+
+_ABSENT = object()
+
+
+class Tables(Protocol):
+    """Stored rows as bytes, in one transaction."""
+
+    def getter(self, table: str) -> Callable[[bytes], bytes | None]:
+        """Return the function that looks a key up in `table`."""
+        ...
+
+    def under(self, table: str, prefix: bytes) -> list[tuple[bytes, bytes]]:
+        """Return keys that start with `prefix`, and their values, in order."""
+        ...
+
+    def put_many(self, table: str, items: list[tuple[bytes, bytes]], *, append: bool) -> None:
+        """Store values by ascending key; with `append`, all are greater than any stored."""
+        ...
+
+    def delete(self, table: str, key: bytes) -> None:
+        """Remove the value under `key`, if it is there."""
+        ...
+
+
+class BatchRows(Generic[Row]):
+    """One table within a batch."""
+
+    __slots__ = ("_get", "_tables", "name", "written")
+
+    def __init__(self, name: str, tables: Tables) -> None:
+        self.name = name
+        self.written: dict[bytes, Any] = {}
+        self._get = tables.getter(name)
+        self._tables = tables
+
+    def get(self, key: bytes) -> Row | None:
+        """Return the row under `key`, as this batch has left it."""
+        row = self.written.get(key, _ABSENT)
+        if row is _ABSENT:
+            value = self._get(key)
+            return None if value is None else cast("Row", decoded(self.name, key, value))
+        return cast("Row | None", row)
+
+    def under(self, prefix: bytes) -> list[tuple[bytes, Row]]:
+        """Return the rows whose keys start with `prefix`, in order."""
+        rows = {
+            key: decoded(self.name, key, value)
+            for key, value in self._tables.under(self.name, prefix)
+            if key not in self.written
+        }
+        rows |= {key: row for key, row in self.written.items() if key.startswith(prefix)}
+        return [(key, rows[key]) for key in sorted(rows) if rows[key] is not None]
+
+    def put(self, key: bytes, row: Row) -> None:
+        """Set the row under `key`."""
+        self.written[key] = row
+
+    def delete(self, key: bytes) -> None:
+        """Remove the row under `key`, if it is there."""
+        self.written[key] = None
+
+
+class Batch:
+    """All tables of a partition while a batch is folded; the `View` that projections see."""
+
+    conversations: Rows[Conversation]
+    conversations_by_time: Rows[bytes]
+    messages: Rows[Message]
+    message_keys: Rows[bytes]
+    source_ids: Rows[bytes]
+    early: Rows[bytes]
+    metadata: Rows[MetadataItem]
+    unread: Rows[bytes]
+    unseen: Rows[bytes]
+    receipts: Rows[Receipt]
+    contacts: Rows[Contact]
+    contact_of: Rows[bytes]
+    contacts_by_name: Rows[bytes]
+    identities: Rows[Identity]
+    sends: Rows[Place]
+    timers: Rows[Timer]
+    aliases: Rows[Place]
+    orphans: Rows[Waiting]
+    channels: Rows[KnownChannel]
+    registry_channels: Rows[Channel]
+    requests: Rows[Answer]
+    quarantine: Rows[Any]
+    meta: Rows[bytes]
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._rows: list[BatchRows[Any]] = []
+        self._appended: dict[str, list[tuple[bytes, Any]]] = {name: [] for name in APPENDED}
+        self._changes = self._appended["changes"]
+        self._outbox = self._appended["outbox"]
+        self._ledger = self._appended["ledger"]
+        self._index = 0
+        self._sequence = 0
+        self.position = 0
+        for name in ROW_TYPES:
+            if name not in APPENDED:
+                rows: BatchRows[Any] = BatchRows(name, tables)
+                setattr(self, name, rows)
+                self._rows.append(rows)
+
+    def begin(self, position: int) -> None:
+        """Turn to the record at offset `position`; what was written before it stays."""
+        self.position = position
+        self._sequence = keys.sequence(position)
+        self._index = 0
+
+    def emit(self, change: Change) -> None:
+        """Add a change to the feed, in order."""
+        self._changes.append(((self._sequence + self._index).to_bytes(8, "big"), change))
+        self._index += 1
+
+    def send(self, outgoing: Outgoing) -> None:
+        """Have a record forwarded to another partition, once."""
+        self._outbox.append(((self._sequence + self._index).to_bytes(8, "big"), outgoing))
+        self._index += 1
+
+    def answer(self, command: CommandId, answer: Answer) -> None:
+        """Leave the answer of a command for its caller."""
+        self.requests.put(command, answer)
+
+    def note(self, entry: Any) -> None:
+        """Write down in the ledger what became of the record."""
+        self._ledger.append((keys.offset(self.position), entry))
+
+    def write(self) -> None:
+        """Put all that was written into the transaction."""
+        for name, entries in self._appended.items():
+            if entries:
+                self._tables.put_many(name, _values(name, entries), append=True)
+        for rows in self._rows:
+            if rows.written:
+                self._write(rows)
+
+    def _write(self, rows: BatchRows[Any]) -> None:
+        written = rows.written
+        kept = []
+        for key in sorted(written):
+            row = written[key]
+            if row is None:
+                self._tables.delete(rows.name, key)
+            else:
+                kept.append((key, row))
+        if kept:
+            self._tables.put_many(rows.name, _values(rows.name, kept), append=False)
+
+
+def _values(table: str, items: list[tuple[bytes, Any]]) -> list[tuple[bytes, bytes]]:
+    encode = ENCODERS[table]
+    if encode is None:
+        return [
+            (key, crc32(row, crc32(key)).to_bytes(CHECKSUM_BYTES, "big") + row)
+            for key, row in items
+        ]
+    return [
+        (key, crc32(raw := encode(row), crc32(key)).to_bytes(CHECKSUM_BYTES, "big") + raw)
+        for key, row in items
+    ]

@@ -1,0 +1,136 @@
+"""Rows that have served their time leave the state: feed entries, answers, ledger, what waited.
+
+This is no projection: rows go by age, in small steps between batches, and which of them are still
+there is no part of what "the same log makes the same bytes" says.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import lmdb
+
+from airy_ray.clock import Micros, Millis
+from airy_ray.projections import keys
+from airy_ray.projections.view import Receipt, Waiting
+from airy_ray.state.state import State
+from airy_ray.state.tables import LedgerEntry, decoded
+
+_STEP = 512
+
+
+@dataclass(frozen=True)
+class Cutoffs:
+    """What was received before which instant may go."""
+
+    changes: Millis
+    requests: Millis
+    ledger: Millis
+    orphans: Millis
+    receipts: Millis
+
+
+def expire(state: State, cutoffs: Cutoffs, *, forwarded: int) -> int:
+    """Delete what is past its time; return how many rows went.
+
+    `forwarded` is the first sequence of the outbox that is still to be forwarded.
+    """
+    changes_end = keys.sequence(_offset_since(state, cutoffs.changes))
+    requests_end = _offset_since(state, cutoffs.requests)
+    ledger_end = _offset_since(state, cutoffs.ledger)
+    gone = _delete_requests(state, requests_end)
+    gone += _delete_before(state, "changes", changes_end.to_bytes(8, "big"))
+    gone += _delete_before(state, "outbox", forwarded.to_bytes(8, "big"))
+    gone += _delete_before(state, "ledger", keys.offset(ledger_end))
+    gone += _delete_if(state, "receipts", lambda row: _is_past(row, cutoffs.receipts))
+    gone += _delete_if(state, "orphans", lambda row: _is_past(row, cutoffs.orphans))
+    return gone
+
+
+def _is_past(row: Receipt | Waiting, before: Millis) -> bool:
+    return row.received_at < before
+
+
+def _offset_since(state: State, at: Millis) -> int:
+    """Return the first offset in the ledger received at or after an instant, by bisection."""
+    environment = state.environment
+    ledger = environment.tables["ledger"]
+    with environment.lmdb.begin() as transaction:
+        cursor = transaction.cursor(ledger)
+        if not cursor.last():
+            return 0
+        high = int.from_bytes(cursor.key(), "big") + 1
+        cursor.first()
+        low = int.from_bytes(cursor.key(), "big")
+        while low < high:
+            middle = (low + high) // 2
+            cursor.set_range(keys.offset(middle))
+            entry: LedgerEntry = decoded("ledger", cursor.key(), cursor.value())
+            if entry.received_at < Micros(at * 1_000):
+                low = int.from_bytes(cursor.key(), "big") + 1
+            else:
+                high = middle
+    return low
+
+
+def _delete_requests(state: State, end: int) -> int:
+    """Delete the answers that go with records before offset `end`."""
+    position = state.fact("requests_expired")
+    gone = 0
+    while position < end:
+        with state.environment.write() as transaction:
+            cursor = transaction.cursor(state.environment.tables["ledger"])
+            if not cursor.set_range(keys.offset(position)):
+                return gone
+            for key, value in _some(cursor):
+                offset = int.from_bytes(key, "big")
+                if offset >= end:
+                    position = end
+                    break
+                position = offset + 1
+                entry: LedgerEntry = decoded("ledger", key, value)
+                if entry.request is not None:
+                    requests = state.environment.tables["requests"]
+                    gone += transaction.delete(entry.request, db=requests)
+            state.set_fact(transaction, "requests_expired", position)
+    return gone
+
+
+def _some(cursor: "lmdb.Cursor[bytes]") -> list[tuple[bytes, bytes]]:
+    found = []
+    for item in cursor:
+        found.append(item)
+        if len(found) == _STEP:
+            break
+    return found
+
+
+def _delete_before(state: State, table: str, end: bytes) -> int:
+    gone = 0
+    while True:
+        with state.environment.write() as transaction:
+            cursor = transaction.cursor(state.environment.tables[table])
+            step = 0
+            while step < _STEP and cursor.first() and cursor.key() < end:
+                cursor.delete()
+                step += 1
+        gone += step
+        if step < _STEP:
+            return gone
+
+
+def _delete_if(state: State, table: str, is_past: Callable[[Any], bool]) -> int:
+    gone = 0
+    start = b""
+    while True:
+        with state.environment.write() as transaction:
+            cursor = transaction.cursor(state.environment.tables[table])
+            if not cursor.set_range(start):
+                return gone
+            rows = _some(cursor)
+            for key, value in rows:
+                if is_past(decoded(table, key, value)):
+                    gone += transaction.delete(key, db=state.environment.tables[table])
+        if len(rows) < _STEP:
+            return gone
+        start = rows[-1][0] + b"\0"

@@ -1,0 +1,45 @@
+"""A partition's tables in LMDB, within one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import lmdb
+
+from airy_ray.state.tables import ROW_TYPES
+from airy_ray.storage.environments import Environment
+
+TABLES = tuple(ROW_TYPES)
+
+
+class LmdbTables:
+    """The stored rows as one transaction sees them."""
+
+    def __init__(self, environment: Environment, transaction: lmdb.Transaction[bytes]) -> None:
+        self._handles = environment.tables
+        self._transaction = transaction
+
+    def getter(self, table: str) -> Callable[[bytes], bytes | None]:
+        """Return the function that looks a key up in `table`."""
+        return partial(self._transaction.get, default=None, db=self._handles[table])
+
+    def under(self, table: str, prefix: bytes) -> list[tuple[bytes, bytes]]:
+        """Return keys that start with `prefix`, and their values, in order."""
+        found = []
+        with self._transaction.cursor(self._handles[table]) as cursor:
+            if cursor.set_range(prefix):
+                for key, value in cursor:
+                    if not key.startswith(prefix):
+                        break
+                    found.append((key, value))
+        return found
+
+    def put_many(self, table: str, items: list[tuple[bytes, bytes]], *, append: bool) -> None:
+        """Store values by ascending key; with `append`, all are greater than any stored."""
+        with self._transaction.cursor(self._handles[table]) as cursor:
+            cursor.putmulti(items, append=append)
+
+    def delete(self, table: str, key: bytes) -> None:
+        """Remove the value under `key`, if it is there."""
+        self._transaction.delete(key, db=self._handles[table])

@@ -1,0 +1,109 @@
+"""The state of a partition: one LMDB environment per generation, rebuilt when in doubt.
+
+1. One transaction carries the rows, the change feed and the applied offset, which is read inside
+   it: nothing is applied twice, whoever tries.
+2. Commits are not synced: what is lost with the machine is folded again from snapshot and log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import lmdb
+
+from airy_ray.state.batch import Batch
+from airy_ray.state.lmdb_tables import TABLES, LmdbTables
+from airy_ray.state.tables import PROJECTION_VERSION, sealed, unsealed
+from airy_ray.storage.environments import Environment, close_environment, open_environment
+
+_APPLIED = "applied"
+_VERSION = "version"
+
+
+class State:
+    """One generation of a partition's state, as its owner writes it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.environment: Environment = open_environment(path, TABLES, durable=False)
+        self._meta = self.environment.tables["meta"]
+        if self._number(_VERSION) is None:
+            with self.environment.write() as transaction:
+                self.set_fact(transaction, _VERSION, PROJECTION_VERSION)
+
+    @property
+    def applied(self) -> int:
+        """How many records of the log are folded in: the offset of the first that is not.
+
+        Raises:
+            RowCorruptError: it cannot be told.
+        """
+        return self.fact(_APPLIED)
+
+    @property
+    def version(self) -> int:
+        """The version of the projections that wrote it."""
+        return self.fact(_VERSION)
+
+    @contextmanager
+    def batch(self) -> Iterator[Writing]:
+        """Fold records in one transaction; all of it is committed at the end, or nothing."""
+        with self.environment.write() as transaction:
+            tables = LmdbTables(self.environment, transaction)
+            applied = _number(_APPLIED, transaction.get(_APPLIED.encode(), db=self._meta)) or 0
+            writing = Writing(Batch(tables), applied)
+            yield writing
+            writing.batch.write()
+            self.set_fact(transaction, _APPLIED, writing.applied)
+
+    def first_keys(self, table: str, *, before: bytes, limit: int) -> list[bytes]:
+        """Return up to `limit` keys of a table that are less than `before`, in order."""
+        with self.environment.lmdb.begin() as transaction:
+            cursor = transaction.cursor(self.environment.tables[table])
+            found: list[bytes] = []
+            for key in cursor.iternext(keys=True, values=False):
+                if key >= before or len(found) == limit:
+                    break
+                found.append(key)
+        return found
+
+    def sync(self) -> None:
+        """Bring everything folded so far to the disk."""
+        self.environment.sync()
+
+    def close(self) -> None:
+        """Give the environment back."""
+        close_environment(self.environment)
+
+    def fact(self, name: str) -> int:
+        """Return a number kept with the state, 0 if it was never set.
+
+        Raises:
+            RowCorruptError: it cannot be told.
+        """
+        return self._number(name) or 0
+
+    def set_fact(self, transaction: lmdb.Transaction[bytes], name: str, number: int) -> None:
+        """Keep a number with the state, in the transaction that makes it true."""
+        key = name.encode()
+        transaction.put(key, sealed(key, number.to_bytes(8, "big")), db=self._meta)
+
+    def _number(self, name: str) -> int | None:
+        with self.environment.lmdb.begin() as transaction:
+            return _number(name, transaction.get(name.encode(), db=self._meta))
+
+
+class Writing:
+    """A batch on its way: what is written, and up to where the log is folded with it."""
+
+    def __init__(self, batch: Batch, applied: int) -> None:
+        self.batch = batch
+        self.applied = applied
+
+
+def _number(name: str, value: bytes | None) -> int | None:
+    if value is None:
+        return None
+    return int.from_bytes(unsealed("meta", name.encode(), value), "big")

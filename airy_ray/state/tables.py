@@ -1,0 +1,145 @@
+"""The tables of a partition's state and the bytes of their rows.
+
+Every stored value begins with a CRC-32 over key and row: a row that the disk changed, or that a
+damaged tree hands out under another key, is noticed and never served.
+"""
+
+from collections.abc import Callable
+from typing import Any
+from zlib import crc32
+
+import msgspec
+
+from airy_ray.clock import Micros
+from airy_ray.errors import RowCorruptError
+from airy_ray.model.channel import Channel
+from airy_ray.model.contact import Contact, Identity
+from airy_ray.model.conversation import Conversation
+from airy_ray.model.events import Place
+from airy_ray.model.message import Message
+from airy_ray.model.metadata import MetadataItem
+from airy_ray.projections.view import (
+    Answer,
+    Change,
+    KnownChannel,
+    Outgoing,
+    Receipt,
+    Timer,
+    Waiting,
+)
+
+PROJECTION_VERSION = 1
+"""Raised whenever the same log would make other rows; an older state is then rebuilt."""
+
+CHECKSUM_BYTES = 4
+
+
+class LedgerEntry(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What became of one record.
+
+    Attributes:
+        body_bytes: the size of what came in.
+        verdict: `applied`, `ignored` or `quarantined`.
+        reasons: why parts of it, or all, came to nothing.
+        message_ids: the messages that it made or changed.
+        payload_id: by which the same body is recognised.
+        request: key of the row in `requests` that goes with the record, if one does.
+    """
+
+    received_at: Micros
+    kind: str
+    source: str
+    body_bytes: int
+    verdict: str
+    reasons: tuple[str, ...]
+    message_ids: tuple[bytes, ...]
+    payload_id: bytes
+    request: bytes | None = None
+
+
+class Fault(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """Why a record is in quarantine: the error's type, where it happened, never what it read."""
+
+    error: str
+    traceback: str
+    at: Micros
+
+
+ROW_TYPES: dict[str, type[Any] | None] = {
+    "conversations": Conversation,
+    "conversations_by_time": None,
+    "messages": Message,
+    "message_keys": None,
+    "source_ids": None,
+    "early": None,
+    "metadata": MetadataItem,
+    "unread": None,
+    "unseen": None,
+    "receipts": Receipt,
+    "contacts": Contact,
+    "contact_of": None,
+    "contacts_by_name": None,
+    "identities": Identity,
+    "sends": Place,
+    "timers": Timer,
+    "aliases": Place,
+    "orphans": Waiting,
+    "channels": KnownChannel,
+    "registry_channels": Channel,
+    "requests": Answer,
+    "changes": Change,
+    "outbox": Outgoing,
+    "ledger": LedgerEntry,
+    "quarantine": Fault,
+    "meta": None,
+}
+"""Table to the type of its rows; None for those whose rows are plain bytes."""
+
+APPENDED = ("changes", "outbox", "ledger")
+"""Tables whose keys only grow."""
+
+Encode = Callable[[Any], bytes]
+Decode = Callable[[bytes], Any]
+
+_encode = msgspec.msgpack.Encoder().encode
+
+ENCODERS: dict[str, Encode | None] = {
+    name: None if row_type is None else _encode for name, row_type in ROW_TYPES.items()
+}
+DECODERS: dict[str, Decode | None] = {
+    name: None if row_type is None else msgspec.msgpack.Decoder(row_type).decode
+    for name, row_type in ROW_TYPES.items()
+}
+
+
+def sealed(key: bytes, row: bytes) -> bytes:
+    """Return the value that is stored for `row` under `key`."""
+    return crc32(row, crc32(key)).to_bytes(CHECKSUM_BYTES, "big") + row
+
+
+def unsealed(table: str, key: bytes, value: bytes) -> bytes:
+    """Return the row in a stored value.
+
+    Raises:
+        RowCorruptError: it is not what was stored under `key`.
+    """
+    row = value[CHECKSUM_BYTES:]
+    if crc32(row, crc32(key)).to_bytes(CHECKSUM_BYTES, "big") != value[:CHECKSUM_BYTES]:
+        raise RowCorruptError(table, key)
+    return row
+
+
+def decoded(table: str, key: bytes, value: bytes) -> Any:
+    """Return the row object in a stored value.
+
+    Raises:
+        RowCorruptError: it is not what was stored under `key`.
+    """
+    row = unsealed(table, key, value)
+    decode = DECODERS[table]
+    if decode is None:
+        return row
+    try:
+        return decode(row)
+    except msgspec.DecodeError as error:
+        raise RowCorruptError(table, key) from error

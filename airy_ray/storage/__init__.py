@@ -1,0 +1,3 @@
+"""Files that must survive: LMDB environments, synced writes, marks shared between processes."""
+
+__all__: list[str] = []

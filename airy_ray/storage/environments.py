@@ -1,0 +1,149 @@
+"""LMDB environments, each opened once per process.
+
+1. LMDB's locks belong to the process and the file: opening one environment twice in a process, and
+   closing one of the two, silently drops the lock of the other. One table holds all that are open.
+2. Never opened before a fork, never with WRITEMAP, always with a map that is larger than any data
+   will be: it costs address space, not memory or disk.
+3. A `durable` environment is on disk when a commit returns. The others are rebuilt from what is.
+4. A commit that fails for want of space has changed nothing. Any other failed commit leaves the
+   environment in doubt: a failed fsync must not be tried again, it may lie the second time.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import lmdb
+
+from airy_ray.clock import now_millis
+from airy_ray.errors import DamagedError, DiskFullError
+from airy_ray.storage import pages
+from airy_ray.storage.beacon import Beacon
+from airy_ray.storage.files import is_no_space
+
+MAP_BYTES = 1 << 38
+READERS_MAX = 2_048
+
+_open: dict[Path, Environment] = {}
+_lock = threading.Lock()
+
+
+class Environment:
+    """One LMDB environment and its named tables.
+
+    Attributes:
+        tables: name to LMDB's handle.
+    """
+
+    def __init__(self, path: Path, tables: Sequence[str], *, durable: bool, create: bool) -> None:
+        self.path = path
+        self.lmdb = lmdb.open(
+            str(path),
+            map_size=MAP_BYTES,
+            max_dbs=len(tables),
+            max_readers=READERS_MAX,
+            sync=durable,
+            metasync=durable,
+            create=create,
+            readonly=not create,
+            readahead=False,
+            meminit=False,
+            max_spare_txns=8,
+        )
+        self.lmdb.reader_check()
+        self.tables: Mapping[str, lmdb._Database] = {
+            name: self.lmdb.open_db(name.encode(), create=create) for name in tables
+        }
+        self._users = 1
+
+    @contextmanager
+    def write(self, beacon: Beacon | None = None) -> Iterator[lmdb.Transaction[bytes]]:
+        """Run one write transaction; at most one runs at a time among all processes.
+
+        `beacon` shows the others who holds them up.
+
+        Raises:
+            DiskFullError: nothing was written; try again when there is space.
+            DamagedError: the commit failed in another way; nothing may be concluded from it.
+        """
+        transaction = self.lmdb.begin(write=True)
+        if beacon is not None:
+            beacon.enter(now_millis())
+        try:
+            yield transaction
+            transaction.commit()
+        except lmdb.Error as error:
+            transaction.abort()
+            raise self.explained(error) from error
+        except BaseException:
+            transaction.abort()
+            raise
+        finally:
+            if beacon is not None:
+                beacon.leave()
+
+    def explained(self, error: lmdb.Error) -> DiskFullError | DamagedError:
+        """Return our error for one of LMDB's."""
+        if isinstance(error, lmdb.MapFullError) or is_no_space(getattr(error, "code", None)):
+            return DiskFullError(str(self.path))
+        return DamagedError(str(self.path), str(error))
+
+    @property
+    def transaction_id(self) -> int:
+        """The id of the last commit, by any process: what was read is current while it stays."""
+        return int(self.lmdb.info()["last_txnid"])
+
+    def sync(self) -> None:
+        """Bring everything committed so far to the disk."""
+        self.lmdb.sync(force=True)
+
+
+def open_environment(
+    path: Path, tables: Sequence[str], *, durable: bool, create: bool = True
+) -> Environment:
+    """Return the environment at `path`, opening it if this process has not yet.
+
+    Without `create` it is opened for reading, and must exist with all its tables.
+
+    Raises:
+        DamagedError: its files are not an LMDB environment, or shorter than they say.
+    """
+    key = path.resolve()
+    with _lock:
+        present = _open.get(key)
+        if present is not None:
+            present._users += 1
+            return present
+        if create:
+            path.mkdir(parents=True, exist_ok=True)
+        _check_length(path)
+        try:
+            opened = Environment(path, tables, durable=durable, create=create)
+        except lmdb.NotFoundError as error:
+            raise FileNotFoundError(str(path)) from error
+        except lmdb.Error as error:
+            if not (path / "data.mdb").exists():
+                raise FileNotFoundError(str(path)) from error
+            raise DamagedError(str(path), str(error)) from error
+        _open[key] = opened
+        return opened
+
+
+def close_environment(environment: Environment) -> None:
+    """Give an environment back; the last user's return closes it."""
+    with _lock:
+        environment._users -= 1
+        if environment._users == 0:
+            _open.pop(environment.path.resolve(), None)
+            environment.lmdb.close()
+
+
+def _check_length(path: Path) -> None:
+    """Refuse a file that ends before its last page: reading there would kill the process."""
+    file = path / "data.mdb"
+    if not file.exists() or file.stat().st_size == 0:
+        return
+    pages.check_length(file)

@@ -1,0 +1,43 @@
+"""Writes that survive a power cut, and what a disk says when it is full."""
+
+import errno
+import os
+from pathlib import Path
+
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+
+
+def write_synced(path: Path, content: bytes) -> None:
+    """Replace a file as a whole: a power cut leaves the old one or, after return, the new one."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    with fresh.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    sync_directory(path.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Bring a file that somebody else wrote to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_directory(path: Path) -> None:
+    """Bring the names in a directory to the disk."""
+    sync_file(path)
+
+
+def remove_synced(path: Path) -> None:
+    """Remove a file, if it is there, so that a power cut does not bring it back."""
+    path.unlink(missing_ok=True)
+    sync_directory(path.parent)
+
+
+def is_no_space(code: int | None) -> bool:
+    """Whether an error number says that the disk, or our share of it, is full."""
+    return code in _NO_SPACE
