@@ -78,6 +78,11 @@ def command_id(slot: Slot, seed: bytes) -> CommandId:
     return CommandId(_uuid8(slot.to_bytes(2, "big") + rest))
 
 
+def random_id(random: bytes) -> bytes:
+    """Return an id out of 16 random bytes, in a random slot."""
+    return _uuid8(random)
+
+
 def slot_of(identifier: bytes) -> Slot:
     """Return the slot that an id carries."""
     return Slot(int.from_bytes(identifier[:2], "big"))

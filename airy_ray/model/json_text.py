@@ -56,6 +56,11 @@ def compact(text: bytes) -> bytes:
         return unshield(_compact_shielded(text))
 
 
+def canonical(text: bytes) -> str:
+    """Return the same text for the same value, however it was spelled."""
+    return encode(decode(text)).decode()
+
+
 def shield(text: bytes) -> bytes:
     """Return a JSON text whose lone surrogates are spelled so that any parser takes them."""
     return _SURROGATE.sub(

@@ -27,8 +27,13 @@ class Generation(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 def live(tail: LogTail) -> Generation | None:
     """Return the generation that counts, or None in a log that has none yet."""
-    row = tail.get(_ROW)
-    return None if row is None else msgspec.msgpack.decode(row, type=Generation)
+    encoded = row(tail)
+    return None if encoded is None else msgspec.msgpack.decode(encoded, type=Generation)
+
+
+def row(tail: LogTail) -> bytes | None:
+    """Return the row that says which generation counts, to see whether it is another one now."""
+    return tail.get(_ROW)
 
 
 def set_live(tail: LogTail, generation: Generation) -> None:

@@ -32,7 +32,7 @@ from airy_ray.model.message import Message
 from airy_ray.projections.metadata import source_id_document
 from airy_ray.projections.waiting import waits_for_channel
 from airy_ray.rawlog.record import Record
-from airy_ray.sources import facebook
+from airy_ray.sources import facebook, google
 from airy_ray.sources.source import (
     Described,
     Key,
@@ -48,6 +48,7 @@ from airy_ray.sources.source import (
 PARSERS: dict[str, Parse] = {
     "facebook": facebook.parse,
     "instagram": facebook.parse,
+    "google": google.parse,
 }
 """How the bodies of each source are read."""
 

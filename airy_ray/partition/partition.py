@@ -98,12 +98,25 @@ class Partition:
         first = self.state.first_keys("timers", before=b"\xff", limit=1)
         return keys.instant_of(first[0][:8]) if first else None
 
+    def settle_doubt(self, now: Millis) -> bool:
+        """Write the log anew if a failed commit left it in doubt; return whether it was.
+
+        What a failed sync did to a file cannot be known, so it is not used any further.
+        """
+        if not self.tail.beacon.is_in_doubt:
+            return False
+        logger.error("partition %s: a commit to the log failed", self.spec.name)
+        self._repair(self.tail.first, now)
+        return True
+
     def rebuild(self) -> None:
-        """Discard the state and begin a new generation from the newest snapshot that is sound."""
+        """Discard the state and begin a new generation from the newest snapshot that is sound.
+
+        The discarded one stays open in this process: another thread may be reading it.
+        """
         head = self.tail.head
         number = generations.unused_number(self.spec.directory, self.generation)
         self._set_live(Generation(number, target=head))
-        self.state.close()
         self.state = _begin_state(self.spec, number, head)
 
     def close(self) -> None:
@@ -169,6 +182,7 @@ class Partition:
     def _repair(self, offset: int, now: Millis) -> None:
         if offset >= self.tail.first:
             repair.repair_tail(self.spec, offset, now)
+            self.tail.follow()
             self.generation = generations.live(self.tail) or self.generation
             return
         segment = self.history.segment_of(offset)
@@ -224,10 +238,9 @@ def _sound_tail(spec: PartitionSpec, now: Millis, *, is_suspicious: bool) -> Log
         repair.repair_tail(spec, 0, now)
         return LogTail(spec.directory)
     tail.beacon.use(tail.number)
-    if (is_suspicious or tail.beacon.is_in_doubt) and not repair.is_sound(tail):
+    if tail.beacon.is_in_doubt or (is_suspicious and not repair.is_sound(tail)):
         repair.repair_tail(spec, 0, now)
         return LogTail(spec.directory)
-    tail.beacon.doubt(is_in_doubt=False)
     return tail
 
 

@@ -7,8 +7,11 @@
 """
 
 import logging
+import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 
 import msgspec
@@ -24,9 +27,12 @@ from airy_ray.rawlog import salvage, tail
 from airy_ray.rawlog.record import Prepared, Record, opened, payload_id, prepare, stored
 from airy_ray.rawlog.tail import LogTail, Segment
 from airy_ray.state.state import State
-from airy_ray.storage.beacon import Beacon
+from airy_ray.storage.beacon import Beacon, is_alive
 
 logger = logging.getLogger(__name__)
+
+_WRITER_WAIT_S = 5.0
+_WRITER_POLL_S = 0.01
 
 
 def repair_tail(spec: PartitionSpec, applied: int, now: Millis) -> None:
@@ -38,6 +44,7 @@ def repair_tail(spec: PartitionSpec, applied: int, now: Millis) -> None:
 
     beacon = Beacon(spec.directory / tail.BEACON)
     beacon.doubt(is_in_doubt=True)
+    _wait_for_writer(beacon)
     number = tail.number_in_use(spec.directory)
     found = salvage.records_in(tail.path_of(spec.directory, number) / "data.mdb")
     segments = archive.found_segments(spec.archive, spec.index)
@@ -86,6 +93,16 @@ def fill_gap(spec: PartitionSpec, log: LogTail, first: int, last: int, now: Mill
     values = sorted(_lost_values([(first, last)], now).items())
     log.add_segment(archive.seal(spec.archive, spec.index, values))
     _report(spec, [(first, last)])
+
+
+def _wait_for_writer(beacon: Beacon) -> None:
+    """Wait until nobody is inside an append: whoever comes now sees the doubt and refuses."""
+    waited_s = 0.0
+    while (writer := beacon.writer) is not None and is_alive(writer[0]):
+        if waited_s >= _WRITER_WAIT_S and writer[0] != os.getpid():
+            os.kill(writer[0], signal.SIGKILL)  # frozen inside its transaction
+        time.sleep(_WRITER_POLL_S)
+        waited_s += _WRITER_POLL_S
 
 
 def _folded(spec: PartitionSpec) -> int:

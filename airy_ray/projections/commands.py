@@ -99,12 +99,12 @@ def _visitor_send(
         channel_id=where,
         source=_CHATPLUGIN,
         sender_id=command.conversation_id,
-        content=json_text.compact(bytes(command.message)),
+        content=json_text.unshield(json_text.compact(bytes(command.message))),
         sent_at=at,
         from_contact=True,
     )
     effect = messages.receive(view, MessageReceived(place, written), at)
-    return effect, 200, message.rendered(written)
+    return effect, 200, message.rendered(written, with_metadata=False)
 
 
 def _channel(command: ConnectChannel, identifier: CommandId, at: Millis) -> ChannelStored:

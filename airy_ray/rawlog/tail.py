@@ -68,7 +68,7 @@ class LogTail:
         self._archives = self._environment.tables["archives"]
         self._meta = self._environment.tables["meta"]
 
-    def _follow(self) -> None:
+    def follow(self) -> None:
         """Move over to the log directory in use, if a repair has made a new one.
 
         The old environment stays open: another thread of this process may be reading in it.
@@ -84,7 +84,7 @@ class LogTail:
             DamagedError: the log is in doubt; nothing may be acknowledged until it was checked.
         """
         self._refuse_in_doubt()
-        self._follow()
+        self.follow()
         try:
             with self._environment.write(self.beacon) as transaction:
                 self._refuse_in_doubt()  # both may have come while we waited for the lock
@@ -112,7 +112,7 @@ class LogTail:
         Raises:
             OffsetOutOfRangeError: `first` was trimmed; look in the archive.
         """
-        self._follow()
+        self.follow()
         with self._environment.lmdb.begin() as transaction:
             cursor = transaction.cursor(self._records)
             if not cursor.set_range(first.to_bytes(8, "big")):
@@ -191,7 +191,7 @@ class LogTail:
 
     def get(self, name: str) -> bytes | None:
         """Return a small fact kept with the log."""
-        self._follow()
+        self.follow()
         with self._environment.lmdb.begin() as transaction:
             return transaction.get(name.encode(), db=self._meta)
 

@@ -317,7 +317,7 @@ def _received(
     app = text_id(echo_of.app_id) if is_echo and echo_of is not None else None
     return Received(
         key,
-        identity if identity is not None else _canonical(part.text),
+        identity if identity is not None else json_text.canonical(part.text),
         identity,
         at,
         not is_echo,
@@ -326,11 +326,6 @@ def _received(
         headers,
         is_echo and app is None,
     )
-
-
-def _canonical(text: bytes) -> str:
-    """Return the same text for the same event, however it was spelled this time."""
-    return json_text.encode(json_text.decode(text)).decode()
 
 
 def _postback_headers(postback: _Postback) -> dict[str, str]:

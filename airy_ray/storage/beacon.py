@@ -14,6 +14,15 @@ _ENTRY = struct.Struct("<QQ")
 _MAP_BYTES = 4_096
 
 
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that is dead but not yet waited for does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return False
+    return state not in ("Z", "X")
+
+
 class Beacon:
     """Shared marks of one log.
 

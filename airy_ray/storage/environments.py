@@ -69,7 +69,10 @@ class Environment:
             DiskFullError: nothing was written; try again when there is space.
             DamagedError: the commit failed in another way; nothing may be concluded from it.
         """
-        transaction = self.lmdb.begin(write=True)
+        try:
+            transaction = self.lmdb.begin(write=True)
+        except lmdb.Error as error:
+            raise self.explained(error) from error
         if beacon is not None:
             beacon.enter(now_millis())
         try:

@@ -8,9 +8,13 @@ _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 
 def write_synced(path: Path, content: bytes) -> None:
-    """Replace a file as a whole: a power cut leaves the old one or, after return, the new one."""
+    """Replace a file as a whole: a power cut leaves the old one or, after return, the new one.
+
+    Only its owner may read it.
+    """
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    with fresh.open("wb") as file:
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

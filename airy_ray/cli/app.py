@@ -1,0 +1,19 @@
+"""The commands, put together."""
+
+import typer
+
+from airy_ray.cli.up import up
+
+app = typer.Typer(
+    name="airy-ray",
+    help="A self-hosted messaging platform: every source in one inbox, nothing lost.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(up)
+
+
+@app.callback()
+def _program() -> None:
+    """Keep `up` a command of its own, also while it is the only one."""

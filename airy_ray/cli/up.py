@@ -1,0 +1,168 @@
+"""`airy-ray up`: the whole platform on this machine, in the foreground."""
+
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import httpx
+import typer
+from ray.exceptions import RayError
+
+from airy_ray.cli.output import console, fail
+from airy_ray.cluster.layout import Layout, jwt_secret, prepare_data, run_directory
+from airy_ray.config import Settings, load
+from airy_ray.errors import ConfigError
+from airy_ray.serve import metrics, ray_environment
+
+_READY_S = 120.0
+_POLL_S = 0.1
+_SESSIONS_KEPT = 3
+
+
+class _Stopped(BaseException):
+    """SIGINT or SIGTERM came."""
+
+
+def up(
+    config: Annotated[Path | None, typer.Option(help="Settings; airy.yaml if it is there.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Where everything is kept.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    partitions: Annotated[
+        int | None, typer.Option(help="How many; fixed when the data directory is made.")
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(help="A running Ray cluster: auto, or ray://host:port.")
+    ] = None,
+    *,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Listen on any address without a system token.")
+    ] = False,
+) -> None:
+    """Start everything on this machine and run until SIGINT or SIGTERM.
+
+    Prints "airy-ray is ready at ..." once every route answers, and not before. A second `up` on the
+    same data, a taken port or a wrong setting ends at once with exit code 2 and changes nothing.
+    """
+    flags = {
+        "data": data,
+        "http.host": host,
+        "http.port": port,
+        "partitions": partitions,
+        "insecure": insecure or None,
+    }
+    try:
+        settings = load(flags, file=config)
+        _check_port(settings)
+        layout = prepare_data(settings)
+        settings = settings.model_copy(update={"data": settings.data.resolve()})
+        with _only_one(settings.data):
+            _run(settings, layout, address)
+    except ConfigError as error:
+        fail(error)
+
+
+def _run(settings: Settings, layout: Layout, address: str | None) -> None:
+    run = run_directory(settings.data)
+    jwt_secret(settings)
+    metrics.use_directory(run / "metrics")
+    ray_environment.prepare(run, max_connections=settings.serve.max_connections)
+    from airy_ray.serve.system import System  # imports Ray Serve, which reads its environment
+
+    began = time.monotonic()
+    system = System(settings, layout)
+    try:
+        _stop_on_signals()
+        with console.status("starting Ray"):
+            system.start_ray(address, _sessions(run))
+        _stop_on_signals()  # Ray has put its own in their place
+        with console.status("starting the partitions"):
+            system.start_partitions()
+        with console.status("starting the applications"):
+            system.start_applications()
+        with console.status("waiting for every route"):
+            _wait_until_ready(settings)
+        url = f"http://{settings.http.host}:{settings.http.port}"
+        console.print(f"airy-ray is ready at {url}", highlight=False)
+        console.print(f"started in {time.monotonic() - began:.1f} s; Ctrl-C stops it", style="dim")
+        while True:
+            signal.pause()
+    except _Stopped:
+        pass
+    except (RuntimeError, TimeoutError, RayError) as error:
+        reason = str(error).strip().splitlines()[-1]
+        fail(f"cannot start: {reason} (the logs are in {run / 'ray'})", code=1)
+    finally:
+        with console.status("stopping"):
+            system.stop()
+
+
+def _stop_on_signals() -> None:
+    def stop(number: int, frame: Any) -> NoReturn:
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.SIG_IGN)  # stopping takes a moment, and is not stopped
+        raise _Stopped
+
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, stop)
+
+
+def _check_port(settings: Settings) -> None:
+    try:
+        socket.create_server((settings.http.host, settings.http.port)).close()
+    except OSError as error:
+        raise ConfigError(
+            f"http.port: cannot listen on {settings.http.host}:{settings.http.port}: "
+            f"{error.strerror}"
+        ) from None
+
+
+@contextmanager
+def _only_one(data: Path) -> Iterator[None]:
+    """Keep others from running on the same data meanwhile."""
+    descriptor = os.open(data / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ConfigError(f"data: another airy-ray runs on {data}") from None
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _sessions(run: Path) -> Path:
+    """Return where Ray keeps its logs, with those of old sessions gone."""
+    directory = run / "ray"
+    old = sorted(directory.glob("session_2*"), reverse=True)
+    for session in old[_SESSIONS_KEPT - 1 :]:
+        shutil.rmtree(session, ignore_errors=True)
+    return directory
+
+
+def _wait_until_ready(settings: Settings) -> None:
+    """Wait until each application answers, through the door that everybody takes."""
+    host = settings.http.host if settings.http.host != "0.0.0.0" else "127.0.0.1"  # noqa: S104
+    deadline = time.monotonic() + _READY_S
+    with httpx.Client(base_url=f"http://{host}:{settings.http.port}", timeout=5) as client:
+        while not _is_ready(client):
+            if time.monotonic() > deadline:
+                raise TimeoutError("the applications do not answer")
+            time.sleep(_POLL_S)
+
+
+def _is_ready(client: httpx.Client) -> bool:
+    try:
+        return (
+            client.get("/actuator/health").status_code == 200
+            and client.get("/webhooks/health").status_code == 200
+        )
+    except httpx.HTTPError:
+        return False

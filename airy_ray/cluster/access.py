@@ -1,0 +1,93 @@
+"""A partition as the serving processes use it: append, wait, ask; here or on another machine.
+
+`LocalAccess` appends to its log and reads its state through memory maps, with no call to its owner.
+`RemoteAccess`, beside the actor, does the same there. Both are used alike and pass one suite.
+"""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
+
+import msgspec
+
+from airy_ray.cluster.appender import Appender
+from airy_ray.cluster.doorbell import AppliedWaiters, Damaged, Ringer, asking_bell
+from airy_ray.errors import AiryError, DamagedError, RowCorruptError
+from airy_ray.partition.reader import PartitionReader
+from airy_ray.partition.spec import PartitionSpec
+from airy_ray.rawlog.record import Offset, Record
+from airy_ray.state.queries import Reading
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Query = Callable[Concatenate[Reading, P], T]
+"""A question to a consistent view of a state: a method of `Reading` whose answer can be sent."""
+
+
+class PartitionAccess(Protocol):
+    """What can be done with one partition from outside of its owner."""
+
+    def append(self, record: Record) -> Awaitable[Offset]:
+        """Store a record; durable once awaited. Fails as `Appender.append` does."""
+        ...
+
+    async def wait(self, offset: Offset, timeout_s: float) -> bool:
+        """Wait until the record at `offset` is applied; return whether it was in time."""
+        ...
+
+    async def ask(self, query: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return the answer to a question; may be repeated.
+
+        Raises:
+            RebuildingError: the state is being rebuilt.
+            RowCorruptError, DamagedError: it is damaged; its owner has been told.
+            PartitionUnavailableError: it cannot be reached now.
+        """
+        ...
+
+
+class LocalAccess:
+    """A partition whose directory is on this machine."""
+
+    def __init__(
+        self, spec: PartitionSpec, appender: Appender, waiters: AppliedWaiters, run_directory: Path
+    ) -> None:
+        self.spec = spec
+        self.reader = PartitionReader(appender.tails[spec.index])
+        self._appender = appender
+        self._waiters = waiters
+        self._bell = asking_bell(spec.name)
+        self._ringer = Ringer(run_directory)
+
+    def append(self, record: Record) -> Awaitable[Offset]:
+        """Store a record; durable once awaited."""
+        return self._appender.append(self.spec.index, record)
+
+    async def wait(self, offset: Offset, timeout_s: float) -> bool:
+        """Wait until the record at `offset` is applied; return whether it was in time."""
+        return await self._waiters.wait(
+            self.spec.index, self._bell, offset, self._applied, timeout_s=timeout_s
+        )
+
+    async def ask(self, query: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return the answer to a question, read where the state lies."""
+        try:
+            with self.reader.read() as view:
+                return query(view, *args, **kwargs)
+        except (RowCorruptError, DamagedError):
+            self._ringer.ring(self._bell, msgspec.msgpack.encode(Damaged()))
+            raise
+
+    def close(self) -> None:
+        """Give the state back."""
+        self.reader.close()
+        self._ringer.close()
+
+    def _applied(self) -> int:
+        """Return how far the partition is; 0 while that cannot be told."""
+        try:
+            with self.reader.read() as view:
+                return view.applied()
+        except AiryError:
+            return 0

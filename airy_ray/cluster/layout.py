@@ -1,0 +1,128 @@
+"""What lies where: the data directory, made once, and the sockets of a running system."""
+
+import os
+import secrets
+import tempfile
+from base64 import b64encode
+from hashlib import blake2b
+from pathlib import Path
+
+import msgspec
+
+from airy_ray.config import Settings
+from airy_ray.errors import ConfigError
+from airy_ray.model.ids import REGISTRY, PartitionIndex
+from airy_ray.partition.spec import PartitionSpec, Retention, Upkeep
+from airy_ray.storage.files import write_synced
+
+LAYOUT_VERSION = 1
+
+_HOUR_MS = 3_600_000
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """What is fixed when a data directory is made.
+
+    Attributes:
+        history: names this line of records; positions in its feed mean nothing in another.
+    """
+
+    version: int
+    partitions: int
+    history: str
+
+
+def prepare_data(settings: Settings) -> Layout:
+    """Make the data directory, or check that it is one of ours that fits the settings.
+
+    Raises:
+        ConfigError: it is of another version, or for another number of partitions.
+    """
+    data = settings.data
+    file = data / "layout.json"
+    if not file.exists():
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        history = secrets.token_hex(4)
+        layout = Layout(LAYOUT_VERSION, settings.partitions, history)
+        write_synced(file, msgspec.json.encode(layout))
+        return layout
+    layout = read_layout(data)
+    if layout.partitions != settings.partitions and "partitions" in settings.model_fields_set:
+        raise ConfigError(
+            f"partitions: {data} was made for {layout.partitions}, which cannot be changed"
+        )
+    return layout
+
+
+def read_layout(data: Path) -> Layout:
+    """Return what a data directory was made for.
+
+    Raises:
+        ConfigError: it is none, or of another version.
+    """
+    file = data / "layout.json"
+    try:
+        layout = msgspec.json.decode(file.read_bytes(), type=Layout)
+    except FileNotFoundError:
+        raise ConfigError(f"data: {data} is not a data directory") from None
+    except msgspec.DecodeError:
+        raise ConfigError(f"data: {file} cannot be read") from None
+    if layout.version != LAYOUT_VERSION:
+        raise ConfigError(
+            f"data: {data} has layout version {layout.version}, this program knows {LAYOUT_VERSION}"
+        )
+    return layout
+
+
+def specs(settings: Settings, layout: Layout) -> list[PartitionSpec]:
+    """Return all partitions, the registry last."""
+    indexes = [PartitionIndex(index) for index in range(layout.partitions)]
+    return [_spec(settings, layout, index) for index in (*indexes, REGISTRY)]
+
+
+def jwt_secret(settings: Settings) -> str:
+    """Return the configured key for JWTs, else the one made for this data directory."""
+    if settings.security.jwt_secret is not None:
+        return settings.security.jwt_secret.get_secret_value()
+    file = settings.data / "jwt-secret"
+    if not file.exists():
+        write_synced(file, b64encode(secrets.token_bytes(32)))
+    return file.read_text().strip()
+
+
+def run_directory(data: Path) -> Path:
+    """Return where the sockets of the system on `data` are: short, and only ours to enter.
+
+    Raises:
+        ConfigError: somebody else has made it.
+    """
+    name = blake2b(str(data.resolve()).encode(), digest_size=6).hexdigest()
+    path = Path(tempfile.gettempdir()) / f"airy-{name}"
+    path.mkdir(mode=0o700, exist_ok=True)
+    status = path.stat()
+    if status.st_uid != os.getuid() or status.st_mode & 0o077:
+        raise ConfigError(f"{path} belongs to somebody else")
+    return path
+
+
+def _spec(settings: Settings, layout: Layout, index: PartitionIndex) -> PartitionSpec:
+    archive, state = settings.archive, settings.state
+    name = "registry" if index == REGISTRY else f"{index:02}"
+    return PartitionSpec(
+        index=index,
+        count=layout.partitions,
+        directory=settings.data.resolve() / "partitions" / name,
+        archive=settings.archive_directory.resolve(),
+        upkeep=Upkeep(
+            sync_ms=int(state.sync_s * 1_000),
+            segment_bytes=archive.segment_bytes,
+            segment_age_ms=int(archive.segment_age_s * 1_000),
+            tail_records=archive.tail_records,
+            snapshot_records=state.snapshot_records,
+            snapshot_age_ms=int(state.snapshot_age_s * 1_000),
+        ),
+        retention=Retention(
+            changes_ms=int(settings.changes.keep_hours * _HOUR_MS),
+            ledger_ms=int(settings.limits.ledger_days * 24 * _HOUR_MS),
+        ),
+    )

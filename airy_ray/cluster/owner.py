@@ -1,0 +1,217 @@
+"""The life of a partition's owner: wait, fold, tell who waits, forward, take care.
+
+Two threads: one folds and forwards, one does the upkeep that may block for long. Neither is the
+event loop of the actor around them, which only answers questions.
+"""
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from airy_ray.clock import Millis, now_micros, now_millis
+from airy_ray.cluster.doorbell import (
+    Applied,
+    Bell,
+    Ringer,
+    WakeMe,
+    asking_bell,
+    decode_asked,
+    owner_bell,
+    wait_for,
+)
+from airy_ray.errors import DamagedError, DiskFullError, PartitionUnavailableError
+from airy_ray.partition import forwarding, ownership
+from airy_ray.partition.forwarding import Forward
+from airy_ray.partition.partition import Partition, open_partition
+from airy_ray.partition.routing import ChannelLookup
+from airy_ray.partition.spec import PartitionSpec
+from airy_ray.partition.upkeep import Caretaker
+from airy_ray.storage.beacon import is_alive
+
+logger = logging.getLogger(__name__)
+
+POLL_S = 0.05
+"""How long a lost datagram can delay anything."""
+_LINGER_S = 0.004
+"""How long records that nobody waits for may gather, so that one transaction takes many."""
+_ERRANDS_MS = 100
+"""How long timers and forwards wait at most behind records that keep coming."""
+_RETRY_S = 0.5
+_UPKEEP_S = 1.0
+_TAKEOVER_S = 5.0
+
+Deliver = Callable[[list[Forward]], None]
+"""Append records to other partitions' logs, in order; durable on return."""
+
+
+class Owner:
+    """Runs one partition on threads of its own until it is stopped."""
+
+    def __init__(
+        self,
+        spec: PartitionSpec,
+        run_directory: Path,
+        *,
+        channels: ChannelLookup,
+        deliver: Deliver,
+    ) -> None:
+        self.spec = spec
+        self.partition: Partition | None = None
+        self._channels = channels
+        self._deliver = deliver
+        self._appended = Bell(run_directory, owner_bell(spec.name))
+        self._asking = Bell(run_directory, asking_bell(spec.name))
+        self._ringer = Ringer(run_directory)
+        self._waiters: dict[str, int] = {}
+        self._errands_at = Millis(0)
+        self._stop = threading.Event()
+        self._is_damaged = threading.Event()
+        self._worker = threading.Thread(target=self._work, name=f"owner-{spec.name}", daemon=True)
+        self._carer = threading.Thread(target=self._care, name=f"upkeep-{spec.name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._worker.start()
+        self._carer.start()
+
+    def stop(self) -> None:
+        """Finish what is begun, sync, and give the partition up in order."""
+        self._stop.set()
+        self._worker.join()
+        self._carer.join()
+        if self.partition is not None:
+            self.partition.close()
+        self._appended.close()
+        self._asking.close()
+        self._ringer.close()
+
+    def _work(self) -> None:
+        partition = self._take()
+        while partition is None and not self._stop.is_set():
+            self._stop.wait(_RETRY_S)
+            partition = self._take()
+        self.partition = partition
+        while partition is not None and not self._stop.is_set():
+            try:
+                if not self._step(partition):
+                    self._listen(partition)
+            except DiskFullError:
+                logger.error("partition %s: the disk is full", self.spec.name)
+                self._stop.wait(_RETRY_S)
+            except Exception:  # whatever it is, the partition must not stand still for it
+                logger.exception("partition %s: trying again", self.spec.name)
+                self._stop.wait(_RETRY_S)
+
+    def _take(self) -> Partition | None:
+        """Become the owner; a process that still is and does not let go is killed after a while."""
+        deadline = time.monotonic() + _TAKEOVER_S
+        while not self._stop.is_set():
+            try:
+                return open_partition(self.spec, now_millis())
+            except PartitionUnavailableError:
+                if time.monotonic() > deadline:
+                    _kill_holder(self.spec)
+                self._stop.wait(POLL_S)
+            except Exception:  # the disk may be full; there is nothing to serve before it is not
+                logger.exception("partition %s cannot be opened", self.spec.name)
+                return None
+        return None
+
+    def _step(self, partition: Partition) -> bool:
+        """Do the next piece of work; return whether there was any."""
+        now = now_millis()
+        if self._is_damaged.is_set():
+            self._is_damaged.clear()
+            partition.rebuild()
+            return True
+        if partition.settle_doubt(now):
+            return True
+        was_readable = partition.is_readable
+        folded = partition.project_batch(now) > 0
+        if folded:
+            self._tell(partition.applied)
+        if folded and now - self._errands_at < _ERRANDS_MS:
+            return True
+        self._errands_at = now
+        has_more = self._run_errands(partition, now)
+        return folded or has_more or partition.is_readable != was_readable
+
+    def _run_errands(self, partition: Partition, now: Millis) -> bool:
+        """Let timers fall and forward what is for others; return whether there was anything."""
+        due_at = partition.next_due()
+        fallen = partition.fall_due(now) if due_at is not None and due_at <= now else 0
+        pending = forwarding.pending(partition)
+        for sequence, outgoing in pending:
+            received_at = now_micros()
+            self._deliver(
+                forwarding.records_of(partition, sequence, outgoing, self._channels, received_at)
+            )
+        if pending:
+            forwarding.mark_forwarded(partition, pending[-1][0])
+        return fallen > 0 or bool(pending)
+
+    def _listen(self, partition: Partition) -> None:
+        """Wait until something was appended; let more gather unless somebody waits for it."""
+        due_at = partition.next_due()
+        wait_s = POLL_S
+        if due_at is not None:
+            wait_s = min(wait_s, (due_at - now_millis()) / 1_000)
+        wait_for([self._appended, self._asking], wait_s)
+        if self._appended.drain() and not self._hear():
+            wait_for([self._asking], _LINGER_S)
+        self._hear()
+        self._tell(partition.applied)
+
+    def _hear(self) -> bool:
+        """Note who waits for what, and what is damaged; return whether anybody waits."""
+        for said in self._asking.drain():
+            try:
+                asked = decode_asked(said)
+            except msgspec.DecodeError:
+                continue
+            if isinstance(asked, WakeMe):
+                self._waiters[asked.reply] = max(self._waiters.get(asked.reply, 0), asked.offset)
+            else:
+                self._is_damaged.set()
+        return bool(self._waiters)
+
+    def _tell(self, applied: int) -> None:
+        """Tell the processes that wait how far the partition is."""
+        if not self._waiters:
+            return
+        said = msgspec.msgpack.encode(Applied(self.spec.index, applied))
+        for reply, last in list(self._waiters.items()):
+            self._ringer.ring(reply, said)
+            if last < applied:
+                del self._waiters[reply]
+
+    def _care(self) -> None:
+        """Do the upkeep, on a thread of its own."""
+        while self.partition is None and not self._stop.wait(POLL_S):
+            pass
+        if self.partition is None:
+            return
+        caretaker = Caretaker(self.partition, now_millis())
+        while not self._stop.wait(_UPKEEP_S):
+            try:
+                caretaker.work(now_millis())
+            except DamagedError:
+                logger.exception("partition %s: the state is damaged", self.spec.name)
+                self._is_damaged.set()
+            except Exception:  # the disk may be full; later it may not be
+                logger.exception("partition %s: upkeep failed", self.spec.name)
+
+
+def _kill_holder(spec: PartitionSpec) -> None:
+    lock = ownership.OwnerLock(spec.directory)
+    holder = lock.holder
+    lock.release()
+    if holder is not None and holder != os.getpid() and is_alive(holder):
+        logger.warning("partition %s: killing its old owner, process %d", spec.name, holder)
+        os.kill(holder, signal.SIGKILL)

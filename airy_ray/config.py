@@ -1,0 +1,244 @@
+"""All settings: what they mean, their defaults, and where they come from.
+
+Flags win over `AIRY_…` environment variables (`__` for nesting: `AIRY_HTTP__PORT`), these over
+`airy.yaml`, that over the defaults below. Read once; a wrong value fails at start and names its
+key.
+"""
+
+import os
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from airy_ray.errors import ConfigError
+
+DEFAULT_FILE = Path("airy.yaml")
+_PREFIX = "AIRY_"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Http(_Section):
+    """Where the platform listens, and how the world reaches it."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Another than a loopback address needs a system token."""
+    port: int = Field(8000, ge=1, le=65_535)
+    public_url: str | None = None
+    """What platforms call and sign, such as `https://chat.example.org`."""
+
+
+class Security(_Section):
+    """Who may call the API."""
+
+    system_token: SecretStr | None = None
+    """With it set, the API asks for it, or for a JWT."""
+    jwt_secret: SecretStr | None = None
+    """Base64 key for JWTs; without it one is made and kept in the data directory."""
+    allowed_origins: str = "*"
+    """Origins whose pages may call the API: a comma list of patterns."""
+
+
+class Facebook(_Section):
+    """Messenger and Instagram."""
+
+    app_id: str | None = None
+    app_secret: SecretStr | None = None
+    """Signs webhooks; without it they are refused."""
+    webhook_secret: SecretStr | None = None
+    """The verify token of the handshake."""
+    allow_legacy_sha1: bool = False
+    """Take webhooks that only carry the obsolete SHA-1 signature."""
+    graph_version: str = "v25.0"
+    api_url: str = "https://graph.facebook.com"
+
+
+class Google(_Section):
+    """Google Business Messages and RCS for Business."""
+
+    partner_key: SecretStr | None = None
+    """Signs webhooks; without it they are refused."""
+
+
+class Sources(_Section):
+    """The messaging platforms, by hook."""
+
+    facebook: Facebook = Facebook()
+    google: Google = Google()
+
+
+class Archive(_Section):
+    """Sealed ranges of the log."""
+
+    url: str | None = None
+    """A directory; without it, `archive` in the data directory."""
+    segment_bytes: int = Field(64 << 20, ge=1 << 16)
+    """How much of the log one file takes."""
+    segment_age_s: float = Field(3_600, gt=0)
+    """When what is there is sealed although it is less."""
+    tail_records: int = Field(10_000, ge=1)
+    """How many archived records each partition's live tail keeps for quick reading."""
+
+
+class State(_Section):
+    """What is made of the log."""
+
+    sync_s: float = Field(10, gt=0)
+    """How often it is synced; what is lost with the machine is folded again."""
+    snapshot_records: int = Field(1_000_000, ge=1)
+    """After how many records it is copied, which bounds how much is folded again."""
+    snapshot_age_s: float = Field(3_600, gt=0)
+
+
+class Changes(_Section):
+    """The change feed."""
+
+    keep_hours: float = Field(48, gt=0)
+
+
+class Limits(_Section):
+    """Bounds on what one caller can ask of the platform."""
+
+    body_bytes: int = Field(4 << 20, ge=1_024)
+    """The largest body taken; larger ones get 413."""
+    append_wait_s: float = Field(2, gt=0)
+    """How long a request waits for its record to be on disk before it gets 503."""
+    append_queue: int = Field(10_000, ge=1)
+    """How many records wait in one process before new ones get 503."""
+    command_wait_s: float = Field(10, gt=0)
+    """How long a command waits to be applied before it gets 503 and its id."""
+    page_size: int = Field(10_000, ge=1)
+    """The largest page of messages or conversations; a larger one asked for is cut to it."""
+    ledger_days: float = Field(30, gt=0)
+
+
+class Serve(_Section):
+    """How many processes serve."""
+
+    webhooks_replicas: int = Field(1, ge=1)
+    api_replicas: int = Field(1, ge=1)
+    max_connections: int = Field(20_000, ge=1)
+
+
+class Settings(_Section):
+    """Everything that can be set."""
+
+    data: Path = Path("data")
+    """Where everything is kept."""
+    partitions: int = Field(4, ge=1, le=1_024)
+    """Fixed when the data directory is made."""
+    http: Http = Http()
+    security: Security = Security()
+    sources: Sources = Sources()
+    archive: Archive = Archive()
+    state: State = State()
+    changes: Changes = Changes()
+    limits: Limits = Limits()
+    serve: Serve = Serve()
+    insecure: bool = False
+    """Listen on another than a loopback address without a system token."""
+
+    @property
+    def archive_directory(self) -> Path:
+        """Where sealed ranges of the log go."""
+        return Path(self.archive.url) if self.archive.url else self.data / "archive"
+
+
+def load(
+    flags: Mapping[str, Any],
+    *,
+    file: Path | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> Settings:
+    """Return the settings from flags (dotted keys, None for not given), environment and file.
+
+    Raises:
+        ConfigError: the file is missing or no YAML, a key is unknown or its value wrong.
+    """
+    merged = _from_file(file)
+    _merge(merged, _from_environment(environment))
+    for key, value in flags.items():
+        if value is not None:
+            _merge(merged, _nested(key.split("."), value))
+    try:
+        settings = Settings.model_validate(merged)
+    except ValidationError as error:
+        raise ConfigError(_told(error)) from None
+    _check_exposure(settings)
+    return settings
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _from_file(file: Path | None) -> dict[str, Any]:
+    path = file or DEFAULT_FILE
+    if file is None and not path.exists():
+        return {}
+    try:
+        content = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: expected keys and values")
+    return content
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in environment.items():
+        if name.startswith(_PREFIX):
+            _merge(found, _nested(name.removeprefix(_PREFIX).lower().split("__"), value))
+    return found
+
+
+def _nested(path: list[str], value: Any) -> dict[str, Any]:
+    for name in reversed(path):
+        value = {name: value}
+    nested: dict[str, Any] = value
+    return nested
+
+
+def _merge(onto: dict[str, Any], over: Mapping[str, Any]) -> None:
+    for key, value in over.items():
+        inner = onto.get(key)
+        if isinstance(inner, dict) and isinstance(value, Mapping):
+            _merge(inner, value)
+        else:
+            onto[key] = value
+
+
+def _told(error: ValidationError) -> str:
+    """Return the first mistake in one line: the key, and what was expected; never the value."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"{key}: unknown setting"
+    return f"{key}: {first['msg'][0].lower()}{first['msg'][1:]}"
+
+
+def _check_exposure(settings: Settings) -> None:
+    if is_loopback(settings.http.host) or settings.insecure:
+        return
+    if settings.security.system_token is None:
+        raise ConfigError(
+            f"http.host: {settings.http.host} can be reached from other machines, which needs "
+            "security.system_token (or --insecure)"
+        )

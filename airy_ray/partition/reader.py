@@ -1,0 +1,70 @@
+"""Reading a partition's state where it lies: whichever generation is live at the moment."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import lmdb
+import msgspec
+
+from airy_ray.errors import DamagedError, RebuildingError
+from airy_ray.partition import generations
+from airy_ray.partition.generations import Generation
+from airy_ray.rawlog.tail import LogTail
+from airy_ray.state.lmdb_tables import TABLES
+from airy_ray.state.queries import Reading, reading
+from airy_ray.storage.environments import Environment, close_environment, open_environment
+
+
+class PartitionReader:
+    """One partition's state, read by memory map. All calls must come from one thread."""
+
+    def __init__(self, tail: LogTail) -> None:
+        self._tail = tail
+        self._row: bytes | None = None
+        self._generation = Generation(0)
+        self._environment: Environment | None = None
+
+    @contextmanager
+    def read(self) -> Iterator[Reading]:
+        """Open a consistent view of the live generation, for a moment.
+
+        Raises:
+            RebuildingError: it is being rebuilt; its text tells how far.
+            DamagedError: it cannot be read.
+        """
+        environment = self._live()
+        try:
+            with reading(environment) as view:
+                if self._generation.target is not None:
+                    raise RebuildingError(view.applied(), self._generation.target)
+                yield view
+        except lmdb.Error as error:
+            raise DamagedError(str(environment.path), str(error)) from error
+
+    @property
+    def transaction_id(self) -> int:
+        """Changes with every commit to the live generation, and only then."""
+        environment = self._live()
+        return self._generation.number << 48 | environment.transaction_id
+
+    def close(self) -> None:
+        """Give the environment back."""
+        if self._environment is not None:
+            close_environment(self._environment)
+            self._environment = None
+
+    def _live(self) -> Environment:
+        row = generations.row(self._tail)
+        if row == self._row and self._environment is not None:
+            return self._environment
+        if row is None:
+            raise RebuildingError(0, self._tail.head)
+        generation = msgspec.msgpack.decode(row, type=Generation)
+        path = generations.path_of(self._tail.directory, generation.number)
+        try:
+            fresh = open_environment(path, TABLES, durable=False, create=False)
+        except FileNotFoundError:  # its owner has just begun it
+            raise RebuildingError(0, generation.target or self._tail.head) from None
+        self.close()
+        self._row, self._generation, self._environment = row, generation, fresh
+        return fresh

@@ -1,0 +1,105 @@
+"""An endpoint: a path, what it takes, what it does. The table of all of them is in `app`."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from airy_ray.errors import RequestError
+from airy_ray.model import json_text
+from airy_ray.model.ids import parse_id
+from airy_ray.serve.api.platform import Caller, Platform
+from airy_ray.serve.http import Response
+
+
+class Body(BaseModel):
+    """What a request's body may say. Unknown fields are ignored, numbers taken for strings (§1)."""
+
+    model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True, frozen=True)
+
+
+class Nothing(Body):
+    """A body of which nothing is read."""
+
+
+def _absent_if_empty(value: Any) -> Any:
+    return None if value == "" else value
+
+
+def _identifier(value: Any) -> Any:
+    """Return the bytes of an id given as text; an empty text counts as absent."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse_id(value)
+    except ValueError:
+        raise ValueError("not a UUID") from None
+
+
+Id = Annotated[bytes, BeforeValidator(_identifier, json_schema_input_type=UUID)]
+"""The id of something, a UUID in the body."""
+
+OptionalId = Annotated[
+    Id | None, BeforeValidator(_absent_if_empty, json_schema_input_type=UUID | None)
+]
+"""The same, or nothing; an empty text is nothing."""
+
+OptionalText = Annotated[
+    str | None, BeforeValidator(_absent_if_empty, json_schema_input_type=str | None)
+]
+"""A text, or nothing; an empty text is nothing."""
+
+Handler = Callable[[Platform, Caller, Any], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One path of the API.
+
+    Attributes:
+        takes: the model of the body.
+        may_be_empty: whether a request without a body is one with an empty object (§1).
+        is_open: whether it does without the API's own authentication.
+        answers: what the answer looks like, for the documentation.
+    """
+
+    path: str
+    handler: Handler
+    takes: type[Body]
+    summary: str
+    answers: Any = None
+    status: int = 200
+    may_be_empty: bool = False
+    is_open: bool = False
+
+
+def parsed(endpoint: Endpoint, body: bytes) -> Body:
+    """Return what a body says.
+
+    Raises:
+        RequestError: 400, with what is wrong in words.
+    """
+    if not body:
+        if not endpoint.may_be_empty:
+            raise RequestError(400, "a JSON body is required")
+        body = b"{}"
+    try:
+        return endpoint.takes.model_validate_json(body)
+    except ValidationError as error:
+        shielded = json_text.shield(body)  # pydantic refuses lone surrogates, browsers send them
+        if shielded == body:
+            raise RequestError(400, told(error)) from None
+    try:
+        return endpoint.takes.model_validate_json(shielded)
+    except ValidationError as error:
+        raise RequestError(400, told(error)) from None
+
+
+def told(error: ValidationError) -> str:
+    """Return the first mistake in words, without the value that was sent."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    key = ".".join(str(part) for part in first["loc"])
+    message = str(first["msg"]).removeprefix("Value error, ")
+    return f"{key}: {message}" if key else message

@@ -1,0 +1,77 @@
+"""How the applications are put onto Ray Serve, each scaled alone (design: §5)."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from ray import serve
+from ray.serve.config import HTTPOptions
+
+from airy_ray.cluster.layout import Layout
+from airy_ray.config import Settings
+from airy_ray.serve.http import Receive, Scope, Send
+from airy_ray.serve.webhooks import PREFIX
+
+logger = logging.getLogger(__name__)
+
+_QUIET = {"enable_access_log": False}
+
+
+def deploy(settings: Settings, layout: Layout) -> None:
+    """Start all applications; return once each answers.
+
+    Raises:
+        RuntimeError: one of them cannot be started; its log says why.
+    """
+    serve.start(
+        http_options=HTTPOptions(host=settings.http.host, port=settings.http.port),
+        logging_config=_QUIET,
+    )
+    # HAProxy is told anew for each application, so the one with the longer prefix goes first
+    serve.run(_webhooks(settings, layout), name="webhooks", route_prefix=PREFIX)
+    serve.run(_api(settings, layout), name="api", route_prefix="/")
+
+
+def shut_down() -> None:
+    """Stop all applications after what they are doing."""
+    serve.shutdown()
+
+
+def _webhooks(settings: Settings, layout: Layout) -> Any:
+    def build() -> Callable[[Scope, Receive, Send], Any]:
+        from airy_ray.serve.webhooks import Webhooks
+
+        return Webhooks(settings, layout)
+
+    return _application(
+        "Webhooks", build, settings.serve.webhooks_replicas, settings.serve.max_connections
+    )
+
+
+def _api(settings: Settings, layout: Layout) -> Any:
+    def build() -> Callable[[Scope, Receive, Send], Any]:
+        from airy_ray.serve.api.app import Api
+
+        return Api(settings, layout)
+
+    return _application("Api", build, settings.serve.api_replicas, settings.serve.max_connections)
+
+
+def _application(
+    name: str,
+    build: Callable[[], Callable[[Scope, Receive, Send], Any]],
+    replicas: int,
+    max_connections: int,
+) -> Any:
+    """Return an application that serves what `build` makes in each of its replicas."""
+    deployment = serve.deployment(
+        name=name,
+        num_replicas=replicas,
+        max_ongoing_requests=max_connections,  # each waiting request and socket counts
+        ray_actor_options={"num_cpus": 0},  # not there to be scheduled by load
+        graceful_shutdown_timeout_s=5.0,  # requests take milliseconds
+        health_check_period_s=1.0,  # a dead replica is noticed within it
+        health_check_timeout_s=10.0,
+        logging_config=_QUIET,
+    )
+    return deployment(serve.ingress(build)(type(name, (), {}))).bind()

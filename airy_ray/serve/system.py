@@ -1,0 +1,77 @@
+"""The running system as one thing: started step by step, stopped in order.
+
+Importing this module imports Ray Serve, which reads its environment then: `ray_environment.prepare`
+comes first.
+"""
+
+import contextlib
+import logging
+import time
+from pathlib import Path
+
+import ray
+from ray.exceptions import RayError
+
+from airy_ray.cluster.layout import Layout
+from airy_ray.cluster.machine import machine_spec
+from airy_ray.cluster.supervisor import SupervisorClient
+from airy_ray.config import Settings
+from airy_ray.serve import deploy
+
+_OBJECT_STORE_BYTES = 100 << 20
+"""Ray's least: nothing of ours goes through it."""
+_OWNED_S = 120.0
+_POLL_S = 0.1
+
+
+class System:
+    """Everything that `airy-ray up` starts."""
+
+    def __init__(self, settings: Settings, layout: Layout) -> None:
+        self._settings = settings
+        self._layout = layout
+        self._is_serving = False
+        self._supervisor: SupervisorClient | None = None
+
+    def start_ray(self, address: str | None, directory: Path) -> None:
+        """Start Ray on this machine, or connect to a cluster that runs."""
+        if address is not None:
+            ray.init(address=address, namespace="airy", logging_level=logging.WARNING)
+            return
+        ray.init(
+            namespace="airy",
+            include_dashboard=False,
+            object_store_memory=_OBJECT_STORE_BYTES,
+            log_to_driver=False,
+            logging_level=logging.CRITICAL,
+            _temp_dir=str(directory),
+            _node_ip_address="127.0.0.1",
+        )
+        logging.getLogger("ray.serve").setLevel(logging.WARNING)
+
+    def start_partitions(self) -> None:
+        """Start the supervisor, which starts the partitions' owners."""
+        self._supervisor = SupervisorClient(machine_spec(self._settings, self._layout))
+
+    def start_applications(self) -> None:
+        """Start the applications; every partition has an owner when this returns."""
+        assert self._supervisor is not None
+        self._is_serving = True
+        deploy.deploy(self._settings, self._layout)
+        deadline = time.monotonic() + _OWNED_S
+        while not self._supervisor.are_owned():
+            if time.monotonic() > deadline:
+                raise TimeoutError("a partition has no owner; its actor's log says why")
+            time.sleep(_POLL_S)
+
+    def stop(self) -> None:
+        """Stop what was started, in order: no more requests, then the owners, then Ray."""
+        if not ray.is_initialized():
+            return
+        with contextlib.suppress(RayError):
+            if self._is_serving:
+                deploy.shut_down()
+        with contextlib.suppress(RayError):
+            if self._supervisor is not None:
+                self._supervisor.stop()
+        ray.shutdown()

@@ -1,0 +1,163 @@
+"""Webhooks: what platforms post, on disk before they are told ok (design: §6).
+
+Verify over the exact bytes, find the conversations, append to the log, answer. Nothing else stands
+before the 200: no projection, no actor, no other service.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+
+from airy_ray.clock import now_micros
+from airy_ray.cluster.layout import Layout
+from airy_ray.cluster.logs import log_to_stderr
+from airy_ray.cluster.machine import Machine, machine_spec
+from airy_ray.cluster.registry import known_channel
+from airy_ray.config import Settings, Sources
+from airy_ray.errors import AiryError, RequestError
+from airy_ray.model.channel import Channel
+from airy_ray.model.ids import ChannelId
+from airy_ray.partition.routing import partitions_of, record_of
+from airy_ray.serve import problems
+from airy_ray.serve.http import (
+    TEXT,
+    Receive,
+    Request,
+    Response,
+    Scope,
+    Send,
+    path_below,
+    read_request,
+    respond,
+    run_lifespan,
+)
+from airy_ray.serve.metrics import WebhookMetrics
+from airy_ray.sources.facebook import Facebook
+from airy_ray.sources.google import Google
+from airy_ray.sources.meta import handshake
+from airy_ray.sources.source import Source, Webhook
+
+logger = logging.getLogger(__name__)
+
+PREFIX = "/webhooks"
+HOOKS = ("facebook", "google")
+"""The hooks that are served, at `/webhooks/<hook>` and, as the reference has it, at `/<hook>`."""
+
+_TAKEN = Response(200)
+_REFUSED = Response(403)
+
+
+class Hooks:
+    """Takes the requests of all platforms, for any application that serves them."""
+
+    def __init__(self, settings: Settings, machine: Machine) -> None:
+        self._machine = machine
+        self._count = machine.spec.count
+        self._sources = configured(settings.sources)
+        secret = settings.sources.facebook.webhook_secret
+        self._verify_token = None if secret is None else secret.get_secret_value()
+        self._metrics = WebhookMetrics()
+        for hook in HOOKS:
+            if hook not in self._sources:
+                logger.warning("source %s has no secret: its webhooks are refused", hook)
+
+    async def handle(self, hook: str, request: Request) -> Response:
+        """Take one request of a platform; never raises our own errors."""
+        began = time.perf_counter()
+        try:
+            response = await self._handle(hook, request)
+        except AiryError as error:
+            response = problems.answer(error)
+        self._metrics.observe(hook, response.status, time.perf_counter() - began)
+        return response
+
+    async def _handle(self, hook: str, request: Request) -> Response:
+        if hook not in HOOKS:
+            raise RequestError(404, "no such webhook")
+        if request.method == "GET" and hook == "facebook":
+            challenge = handshake(request.query, self._verify_token)
+            return _REFUSED if challenge is None else Response(200, challenge.encode(), TEXT)
+        if request.method != "POST":
+            raise RequestError(405, "webhooks are posted")
+        source = self._sources.get(hook)
+        if source is None:
+            return _REFUSED
+        if isinstance(source, Google) and b"clientToken" in request.body:
+            secret = source.handshake(request.body)
+            if secret is not None:
+                return Response(200, secret.encode(), TEXT)
+        webhook = Webhook(request.body, request.headers)
+        source.verify(webhook)
+        await self._store(source, webhook)
+        return _TAKEN
+
+    async def _store(self, source: Source, webhook: Webhook) -> None:
+        record = record_of(source, webhook, self._channel, now_micros())
+        appended = [
+            self._machine.appender.append(partition, record)
+            for partition in partitions_of(record, self._count)
+        ]
+        if len(appended) == 1:
+            await appended[0]
+        else:
+            await asyncio.gather(*appended)
+
+    def _channel(self, identifier: ChannelId) -> Channel | None:
+        return known_channel(self._machine.registry, identifier)
+
+
+class Webhooks:
+    """The application that serves only webhooks, so that nothing else can hold them up."""
+
+    def __init__(self, settings: Settings, layout: Layout) -> None:
+        self._settings = settings
+        self._layout = layout
+        self._machine: Machine | None = None
+        self._hooks: Hooks | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or the application's lifespan (ASGI)."""
+        if scope["type"] == "http":
+            await respond(send, await self._answer(scope, receive))
+        elif scope["type"] == "lifespan":
+            await run_lifespan(receive, send, start=self._start, stop=self._stop)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        assert self._hooks is not None  # requests come after the start
+        try:
+            request = await read_request(
+                scope, receive, body_bytes_max=self._settings.limits.body_bytes
+            )
+        except RequestError as error:
+            return problems.answer(error)
+        hook = path_below(scope, PREFIX).strip("/")
+        if hook == "health":
+            return _TAKEN
+        return await self._hooks.handle(hook, request)
+
+    async def _start(self) -> None:
+        log_to_stderr()
+        import sys, os
+        sys.setswitchinterval(float(os.environ.get('SWI','0.005')))
+        self._machine = Machine(machine_spec(self._settings, self._layout))
+        self._hooks = Hooks(self._settings, self._machine)
+
+    async def _stop(self) -> None:
+        if self._machine is not None:
+            self._machine.close()
+
+
+def configured(sources: Sources) -> Mapping[str, Source]:
+    """Return the sources that have what it takes to verify their webhooks, by hook."""
+    found: dict[str, Source] = {}
+    facebook, google = sources.facebook, sources.google
+    if facebook.app_secret is not None:
+        found[Facebook.hook] = Facebook(
+            facebook.app_secret.get_secret_value(),
+            app_id=facebook.app_id,
+            allow_legacy_sha1=facebook.allow_legacy_sha1,
+        )
+    if google.partner_key is not None:
+        found[Google.hook] = Google(google.partner_key.get_secret_value())
+    return found

@@ -1,0 +1,154 @@
+"""What is read out of a state: by any process of the machine, through a memory map.
+
+A `Reading` is one consistent view. It must be short: while it is open, pages that the owner frees
+cannot be used again and the file grows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
+
+import lmdb
+
+from airy_ray.errors import RowCorruptError
+from airy_ray.model.channel import Channel
+from airy_ray.model.conversation import Conversation
+from airy_ray.model.ids import ChannelId, CommandId, ConversationId, MessageId
+from airy_ray.model.message import Message
+from airy_ray.projections import keys
+from airy_ray.projections.view import Answer, Change
+from airy_ray.state.tables import Fault, LedgerEntry, decoded, unsealed
+from airy_ray.storage.environments import Environment
+
+
+@contextmanager
+def reading(environment: Environment) -> Iterator[Reading]:
+    """Open a consistent view of a state, for a moment."""
+    with environment.lmdb.begin() as transaction:
+        yield Reading(environment, transaction)
+
+
+class Reading:
+    """One consistent view of a partition's state."""
+
+    def __init__(self, environment: Environment, transaction: lmdb.Transaction[bytes]) -> None:
+        self._handles = environment.tables
+        self._transaction = transaction
+
+    def applied(self) -> int:
+        """Return how many records are folded in."""
+        value = self._transaction.get(b"applied", db=self._handles["meta"])
+        return 0 if value is None else int.from_bytes(unsealed("meta", b"applied", value), "big")
+
+    def conversation(self, identifier: ConversationId) -> Conversation | None:
+        """Return a conversation."""
+        row: Conversation | None = self._get("conversations", identifier)
+        return row
+
+    def conversation_keys(self, count: int) -> list[bytes]:
+        """Return the keys of the `count` newest conversations, newest last message first."""
+        cursor = self._transaction.cursor(self._handles["conversations_by_time"])
+        found = []
+        for key, value in islice(cursor, count):
+            unsealed("conversations_by_time", key, value)
+            found.append(key)
+        return found
+
+    def listed_conversations(self, found: list[bytes]) -> list[Conversation]:
+        """Return the conversations that keys of `conversation_keys` stand for."""
+        return [self._listed_conversation(key) for key in found]
+
+    def conversation_count(self) -> int:
+        """Return how many conversations there are."""
+        return self._count("conversations_by_time")
+
+    def messages(
+        self, conversation: ConversationId, start: bytes | None, limit: int
+    ) -> list[Message]:
+        """Return messages, newest first, from the one under key `start` on, or from the newest."""
+        return [
+            message for _, message in islice(self._under("messages", conversation, start), limit)
+        ]
+
+    def message_key(self, identifier: MessageId) -> bytes | None:
+        """Return the key under which a message is kept, which begins with its conversation's id."""
+        key: bytes | None = self._get("message_keys", identifier)
+        return key
+
+    def message(self, identifier: MessageId) -> Message | None:
+        """Return a message."""
+        key = self.message_key(identifier)
+        if key is None:
+            return None
+        message: Message | None = self._get("messages", key)
+        if message is None:
+            raise RowCorruptError("messages", key)
+        return message
+
+    def answer(self, command: CommandId) -> Answer | None:
+        """Return the answer of a command, once it was carried out."""
+        answer: Answer | None = self._get("requests", command)
+        return answer
+
+    def channel(self, identifier: ChannelId) -> Channel | None:
+        """Return a channel of the registry."""
+        channel: Channel | None = self._get("registry_channels", identifier)
+        return channel
+
+    def channels(self) -> list[Channel]:
+        """Return all channels of the registry, by id."""
+        return [channel for _, channel in self._under("registry_channels", b"", None)]
+
+    def changes(self, after: int, limit: int) -> list[tuple[int, Change]]:
+        """Return entries of the change feed with greater sequences than `after`, oldest first."""
+        start = (after + 1).to_bytes(8, "big")
+        rows = islice(self._under("changes", b"", start), limit)
+        return [(int.from_bytes(key, "big"), change) for key, change in rows]
+
+    def ledger(self, before: int | None, limit: int) -> list[tuple[int, LedgerEntry]]:
+        """Return what became of records, newest first, of offsets less than `before`."""
+        cursor = self._transaction.cursor(self._handles["ledger"])
+        if before is not None and cursor.set_range(keys.offset(before)):
+            is_placed = cursor.prev()
+        else:
+            is_placed = cursor.last()
+        entries: list[tuple[int, LedgerEntry]] = []
+        while is_placed and len(entries) < limit:
+            key, value = cursor.item()
+            entries.append((int.from_bytes(key, "big"), decoded("ledger", key, value)))
+            is_placed = cursor.prev()
+        return entries
+
+    def quarantine(self) -> list[tuple[int, Fault]]:
+        """Return the records whose projection failed, by offset."""
+        rows = self._under("quarantine", b"", None)
+        return [(int.from_bytes(key, "big"), fault) for key, fault in rows]
+
+    def counts(self) -> dict[str, int]:
+        """Return how many rows each table holds."""
+        return {table: self._count(table) for table in self._handles}
+
+    def _listed_conversation(self, key: bytes) -> Conversation:
+        row: Conversation | None = self._get("conversations", key[8:])
+        if row is None:  # the list and the rows are written together
+            raise RowCorruptError("conversations", key[8:])
+        return row
+
+    def _get(self, table: str, key: bytes) -> Any:
+        value = self._transaction.get(key, db=self._handles[table])
+        return None if value is None else decoded(table, key, value)
+
+    def _under(self, table: str, prefix: bytes, start: bytes | None) -> Iterator[tuple[bytes, Any]]:
+        cursor = self._transaction.cursor(self._handles[table])
+        if not cursor.set_range(prefix if start is None else start):
+            return
+        for key, value in cursor:
+            if not key.startswith(prefix):
+                return
+            yield key, decoded(table, key, value)
+
+    def _count(self, table: str) -> int:
+        return self._transaction.stat(self._handles[table])["entries"]
