@@ -138,8 +138,6 @@ class Webhooks:
 
     async def _start(self) -> None:
         log_to_stderr()
-        import sys, os
-        sys.setswitchinterval(float(os.environ.get('SWI','0.005')))
         self._machine = Machine(machine_spec(self._settings, self._layout))
         self._hooks = Hooks(self._settings, self._machine)
 

@@ -1,0 +1,1 @@
+"""One module per claim; each measures its own baseline in the same run."""
