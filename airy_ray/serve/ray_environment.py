@@ -66,7 +66,7 @@ def prepare(run_directory: Path, *, max_connections: int) -> None:
 def _affordable(connections: int) -> int:
     """Return how many connections HAProxy may take with the open files that this process may have.
 
-    It wants two for each connection and half as many again; with more than the limit it won't start.
+    It wants two and a half for each connection; with more than the limit it does not start.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard == resource.RLIM_INFINITY:
