@@ -8,7 +8,7 @@ AiryError
 │                                MessageNotFoundError
 ├── RequestError                 a caller of the API asked what cannot be done; carries the answer
 ├── RawLogError                  RecordCorruptError · OffsetOutOfRangeError · LogBusyError
-├── StorageError                 DiskFullError · DamagedError
+├── StorageError                 DiskFullError · DamagedError · ChildDiedError
 ├── StateError                   RowCorruptError · RebuildingError
 └── PartitionError               PartitionUnavailableError (try again)
                                  PartitionFencedError (another owner)
@@ -141,6 +141,18 @@ class DamagedError(StorageError):
 
     def __str__(self) -> str:
         return f"{self.path} is damaged: {self.reason}"
+
+
+class ChildDiedError(StorageError):
+    """The process that looked at something died of it, which is what damage does to LMDB."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code
+
+    def __str__(self) -> str:
+        told = f"signal {-self.exit_code}" if self.exit_code < 0 else f"code {self.exit_code}"
+        return f"the process that read it ended with {told}"
 
 
 class StateError(AiryError):

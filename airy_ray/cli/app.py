@@ -2,7 +2,12 @@
 
 import typer
 
+from airy_ray.cli.ledger import ledger
+from airy_ray.cli.quarantine import quarantine
+from airy_ray.cli.simulate import simulate
+from airy_ray.cli.status import status
 from airy_ray.cli.up import up
+from airy_ray.cli.verify import verify
 
 app = typer.Typer(
     name="airy-ray",
@@ -12,6 +17,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(up)
+app.command()(status)
+app.command()(ledger)
+app.add_typer(quarantine)
+app.command()(verify)
+app.command()(simulate)
 
 
 @app.callback()

@@ -1,21 +1,17 @@
 """`airy-ray up`: the whole platform on this machine, in the foreground."""
 
-import fcntl
-import os
 import shutil
 import signal
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import httpx
 import typer
-from ray.exceptions import RayError
 
 from airy_ray.cli.output import console, fail
+from airy_ray.cli.running import Announcement, only_one, was_killed
 from airy_ray.cluster.layout import Layout, jwt_secret, prepare_data, run_directory
 from airy_ray.config import Settings, load
 from airy_ray.errors import ConfigError
@@ -23,6 +19,8 @@ from airy_ray.serve import metrics, ray_environment
 
 _READY_S = 120.0
 _POLL_S = 0.1
+_LEFTOVER_S = 30.0
+"""How long the processes of a system that was killed may take to notice it."""
 _SESSIONS_KEPT = 3
 
 
@@ -63,17 +61,21 @@ def up(
         _check_port(settings)
         layout = prepare_data(settings)
         settings = settings.model_copy(update={"data": settings.data.resolve()})
-        with _only_one(settings.data):
-            _run(settings, layout, address)
+        with only_one(settings.data, _url(settings)) as announcement:
+            _run(settings, layout, address, announcement)
     except ConfigError as error:
         fail(error)
 
 
-def _run(settings: Settings, layout: Layout, address: str | None) -> None:
+def _run(
+    settings: Settings, layout: Layout, address: str | None, announcement: Announcement
+) -> None:
     run = run_directory(settings.data)
     jwt_secret(settings)
     metrics.use_directory(run / "metrics")
     ray_environment.prepare(run, max_connections=settings.serve.max_connections)
+    from ray.exceptions import RayError  # takes a second, which other commands need not wait for
+
     from airy_ray.serve.system import System  # imports Ray Serve, which reads its environment
 
     began = time.monotonic()
@@ -89,8 +91,8 @@ def _run(settings: Settings, layout: Layout, address: str | None) -> None:
             system.start_applications()
         with console.status("waiting for every route"):
             _wait_until_ready(settings)
-        url = f"http://{settings.http.host}:{settings.http.port}"
-        console.print(f"airy-ray is ready at {url}", highlight=False)
+        announcement.ready()
+        console.print(f"airy-ray is ready at {_url(settings)}", highlight=False)
         console.print(f"started in {time.monotonic() - began:.1f} s; Ctrl-C stops it", style="dim")
         while True:
             signal.pause()
@@ -104,6 +106,10 @@ def _run(settings: Settings, layout: Layout, address: str | None) -> None:
             system.stop()
 
 
+def _url(settings: Settings) -> str:
+    return f"http://{settings.http.host}:{settings.http.port}"
+
+
 def _stop_on_signals() -> None:
     def stop(number: int, frame: Any) -> NoReturn:
         for each in (signal.SIGINT, signal.SIGTERM):
@@ -115,27 +121,22 @@ def _stop_on_signals() -> None:
 
 
 def _check_port(settings: Settings) -> None:
+    """Make sure that the port is free; what is left of a system that was killed frees it soon."""
+    deadline = time.monotonic() + (_LEFTOVER_S if was_killed(settings.data) else 0)
+    while (refusal := _refusal(settings)) is not None:
+        if time.monotonic() >= deadline:
+            raise ConfigError(
+                f"http.port: cannot listen on {settings.http.host}:{settings.http.port}: {refusal}"
+            )
+        time.sleep(_POLL_S)
+
+
+def _refusal(settings: Settings) -> str | None:
     try:
         socket.create_server((settings.http.host, settings.http.port)).close()
     except OSError as error:
-        raise ConfigError(
-            f"http.port: cannot listen on {settings.http.host}:{settings.http.port}: "
-            f"{error.strerror}"
-        ) from None
-
-
-@contextmanager
-def _only_one(data: Path) -> Iterator[None]:
-    """Keep others from running on the same data meanwhile."""
-    descriptor = os.open(data / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise ConfigError(f"data: another airy-ray runs on {data}") from None
-    try:
-        yield
-    finally:
-        os.close(descriptor)
+        return error.strerror or str(error)
+    return None
 
 
 def _sessions(run: Path) -> Path:

@@ -18,6 +18,10 @@ from airy_ray.storage.files import write_synced
 LAYOUT_VERSION = 1
 
 _HOUR_MS = 3_600_000
+_TEMPORARY_MAX = 9
+"""How long the path of the run directory's parent may be: Ray appends 70 characters to where we put
+HAProxy's socket, whose path may have 97.
+"""
 
 
 class Layout(msgspec.Struct, frozen=True):
@@ -41,6 +45,8 @@ def prepare_data(settings: Settings) -> Layout:
     data = settings.data
     file = data / "layout.json"
     if not file.exists():
+        if (data / "partitions").exists():
+            raise ConfigError(f"data: {file} is gone; what is stored cannot be read without it")
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         history = secrets.token_hex(4)
         layout = Layout(LAYOUT_VERSION, settings.partitions, history)
@@ -65,7 +71,7 @@ def read_layout(data: Path) -> Layout:
         layout = msgspec.json.decode(file.read_bytes(), type=Layout)
     except FileNotFoundError:
         raise ConfigError(f"data: {data} is not a data directory") from None
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         raise ConfigError(f"data: {file} cannot be read") from None
     if layout.version != LAYOUT_VERSION:
         raise ConfigError(
@@ -97,7 +103,10 @@ def run_directory(data: Path) -> Path:
         ConfigError: somebody else has made it.
     """
     name = blake2b(str(data.resolve()).encode(), digest_size=6).hexdigest()
-    path = Path(tempfile.gettempdir()) / f"airy-{name}"
+    temporary = Path(tempfile.gettempdir())
+    if len(str(temporary)) > _TEMPORARY_MAX:
+        temporary = Path("/tmp")  # noqa: S108 - made with mode 700, and checked
+    path = temporary / f"airy-{name}"
     path.mkdir(mode=0o700, exist_ok=True)
     status = path.stat()
     if status.st_uid != os.getuid() or status.st_mode & 0o077:

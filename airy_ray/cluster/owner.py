@@ -25,7 +25,7 @@ from airy_ray.cluster.doorbell import (
     owner_bell,
     wait_for,
 )
-from airy_ray.errors import DamagedError, DiskFullError, PartitionUnavailableError
+from airy_ray.errors import DamagedError, DiskFullError, PartitionUnavailableError, RowCorruptError
 from airy_ray.partition import forwarding, ownership
 from airy_ray.partition.forwarding import Forward
 from airy_ray.partition.partition import Partition, open_partition
@@ -144,9 +144,13 @@ class Owner:
 
     def _run_errands(self, partition: Partition, now: Millis) -> bool:
         """Let timers fall and forward what is for others; return whether there was anything."""
-        due_at = partition.next_due()
-        fallen = partition.fall_due(now) if due_at is not None and due_at <= now else 0
-        pending = forwarding.pending(partition)
+        try:
+            due_at = partition.next_due()
+            fallen = partition.fall_due(now) if due_at is not None and due_at <= now else 0
+            pending = forwarding.pending(partition)
+        except (RowCorruptError, DamagedError):
+            self._distrust(partition)
+            return True
         for sequence, outgoing in pending:
             received_at = now_micros()
             self._deliver(
@@ -201,11 +205,16 @@ class Owner:
         while not self._stop.wait(_UPKEEP_S):
             try:
                 caretaker.work(now_millis())
-            except DamagedError:
-                logger.exception("partition %s: the state is damaged", self.spec.name)
-                self._is_damaged.set()
+            except (RowCorruptError, DamagedError):
+                self._distrust(self.partition)
             except Exception:  # the disk may be full; later it may not be
                 logger.exception("partition %s: upkeep failed", self.spec.name)
+
+    def _distrust(self, partition: Partition) -> None:
+        """Have the state rebuilt, unless it is the log that is damaged, which is known by then."""
+        logger.exception("partition %s: something is damaged", self.spec.name)
+        if not partition.tail.beacon.is_in_doubt:
+            self._is_damaged.set()
 
 
 def _kill_holder(spec: PartitionSpec) -> None:

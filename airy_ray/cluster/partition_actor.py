@@ -22,7 +22,7 @@ from airy_ray.cluster.registry import Registry
 from airy_ray.errors import PartitionUnavailableError
 from airy_ray.model.ids import REGISTRY, PartitionIndex
 from airy_ray.partition.reader import PartitionReader
-from airy_ray.rawlog.record import Offset, Record
+from airy_ray.rawlog.record import Offset, Record, encode
 from airy_ray.rawlog.tail import LogTail
 from airy_ray.state.queries import Reading
 
@@ -98,7 +98,7 @@ class RemoteAccess:
 
     def append(self, record: Record) -> Awaitable[Offset]:
         """Store a record; durable once awaited."""
-        appended: Awaitable[Offset] = _answered(self._actor.append.remote(_encode_record(record)))
+        appended: Awaitable[Offset] = _answered(self._actor.append.remote(encode(record)))
         return appended
 
     async def wait(self, offset: Offset, timeout_s: float) -> bool:
@@ -167,5 +167,4 @@ async def _answered(reference: Any) -> Any:
         raise PartitionUnavailableError(str(error)) from None
 
 
-_encode_record = msgspec.msgpack.Encoder().encode
 _decode_record = msgspec.msgpack.Decoder(Record).decode

@@ -29,6 +29,14 @@ _SHIELD = b"\xef\xb7\x90lone:"  # U+FDD0, a code point that is never a character
 _SHIELDED = re.compile(_SHIELD + rb"([0-9a-fA-F]{4})")
 _EPOCH = datetime(1970, 1, 1)
 
+NESTING_MAX = 200
+"""How deep a body may nest: far less than what parsers give up at, which depends on their caller's
+place in the stack. What a record means must not."""
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_BRACKETS = bytes.maketrans(b"[]", b"{}")
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+
 
 def decode(text: bytes | str) -> Any:
     """Return the value of a JSON text.
@@ -48,17 +56,34 @@ def compact(text: bytes) -> bytes:
     """Return a JSON text without the white space between its tokens; nothing else is touched.
 
     Raises:
-        ValueError: the text is not JSON.
+        ValueError: the text is not JSON, or nests too deep.
     """
     try:
         return msgspec.json.format(text, indent=-1)
     except msgspec.DecodeError:
         return unshield(_compact_shielded(text))
+    except RecursionError as error:
+        raise ValueError(str(error)) from None
 
 
 def canonical(text: bytes) -> str:
     """Return the same text for the same value, however it was spelled."""
-    return encode(decode(text)).decode()
+    try:
+        return encode(decode(text)).decode()
+    except ValueError:  # perhaps only a number beyond what can be held
+        return compact(text).decode()
+
+
+def nests_too_deep(text: bytes) -> bool:
+    """Whether a text, if it is JSON, nests deeper than `NESTING_MAX`."""
+    if text.count(b"{") + text.count(b"[") <= NESTING_MAX:
+        return False
+    brackets = _STRING.sub(b"", text).translate(_BRACKETS, _NOT_BRACKETS)
+    for _ in range(NESTING_MAX):
+        brackets = brackets.replace(b"{}", b"")  # the innermost level
+        if not brackets:
+            return False
+    return True
 
 
 def shield(text: bytes) -> bytes:
@@ -86,9 +111,9 @@ def is_utf8(text: bytes) -> bool:
 
 
 def quote(text: str) -> bytes:
-    """Return a string as JSON, lone surrogates as escapes."""
+    """Return a string as JSON, lone surrogates, shielded ones too, as escapes."""
     try:
-        return encode(text)
+        return unshield(encode(text))
     except UnicodeEncodeError:
         return _ascii_quote(text)
 
@@ -121,7 +146,7 @@ def _decode_shielded(text: bytes | str, error: Exception) -> Any:
 def _compact_shielded(text: bytes) -> bytes:
     try:
         return msgspec.json.format(shield(text), indent=-1)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(str(error)) from None
 
 

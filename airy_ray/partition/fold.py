@@ -15,7 +15,7 @@ from airy_ray.model.events import Event
 from airy_ray.model.ids import PartitionIndex, parse_id
 from airy_ray.partition.interpret import interpret
 from airy_ray.projections import keys
-from airy_ray.projections.commands import carry_out
+from airy_ray.projections.commands import carry_out, is_repeated
 from airy_ray.projections.messages import Effect
 from airy_ray.projections.project import project
 from airy_ray.projections.view import Answer
@@ -118,7 +118,8 @@ def quarantine(batch: Batch, error: FoldError) -> None:
     )
     batch.quarantine.put(keys.offset(offset), fault)
     if error.failed.command is not None:
-        batch.requests.put(parse_id(error.failed.command.id), Answer(record.payload_id, 500))
+        answer = Answer(record.payload_id, 500, at=record.at)
+        batch.requests.put(parse_id(error.failed.command.id), answer)
     batch.note(_entry(error.failed, "quarantined", (fault.error,), ()))
 
 
@@ -146,9 +147,9 @@ def _forwarded(batch: Batch, understood: Understood, of: tuple[PartitionIndex, O
     """Fold an event that came from elsewhere; one that is forwarded twice is folded once."""
     record = understood.record
     seen = keys.forwarded(*of, record.payload_id)
-    if batch.requests.get(seen) is not None:
+    if is_repeated(batch, seen, record.at):
         return FORWARDED_BEFORE
-    batch.requests.put(seen, Answer(record.payload_id, 204))
+    batch.requests.put(seen, Answer(record.payload_id, 204, at=record.at))
     return project(batch, understood.events[0], record.at)
 
 

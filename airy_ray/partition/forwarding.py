@@ -12,13 +12,13 @@ import msgspec
 from airy_ray.clock import Micros
 from airy_ray.model.ids import PartitionIndex, partition_of
 from airy_ray.partition.partition import Partition
+from airy_ray.partition.repair import FORWARDED
 from airy_ray.partition.routing import ChannelLookup, reroute
 from airy_ray.projections.view import Outgoing
 from airy_ray.projections.waiting import REROUTE
 from airy_ray.rawlog.record import Kind, Offset, Record, payload_id
 from airy_ray.state.tables import decoded
 
-_CURSOR = "forwarded"
 _AT_ONCE = 256
 
 
@@ -31,7 +31,7 @@ class Forward(NamedTuple):
 
 def forwarded_until(partition: Partition) -> int:
     """Return the first sequence of the outbox that is still to be forwarded."""
-    row = partition.tail.get(_CURSOR)
+    row = partition.tail.get(FORWARDED)
     return 0 if row is None else int.from_bytes(row, "big")
 
 
@@ -40,7 +40,7 @@ def pending(partition: Partition) -> list[tuple[int, Outgoing]]:
     environment = partition.state.environment
     start = forwarded_until(partition).to_bytes(8, "big")
     found: list[tuple[int, Outgoing]] = []
-    with environment.lmdb.begin() as transaction:
+    with environment.read() as transaction:
         cursor = transaction.cursor(environment.tables["outbox"])
         if not cursor.set_range(start):
             return found
@@ -80,7 +80,7 @@ def records_of(
 
 def mark_forwarded(partition: Partition, sequence: int) -> None:
     """Note that everything up to `sequence`, itself included, is in the others' logs."""
-    partition.tail.put(_CURSOR, (sequence + 1).to_bytes(8, "big"))
+    partition.tail.put(FORWARDED, (sequence + 1).to_bytes(8, "big"))
 
 
 def _kind(name: str) -> Kind:

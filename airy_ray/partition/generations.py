@@ -11,7 +11,7 @@ import msgspec
 
 from airy_ray.rawlog.tail import LogTail
 
-_ROW = "generation"
+ROW = "generation"
 
 
 class Generation(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -33,12 +33,12 @@ def live(tail: LogTail) -> Generation | None:
 
 def row(tail: LogTail) -> bytes | None:
     """Return the row that says which generation counts, to see whether it is another one now."""
-    return tail.get(_ROW)
+    return tail.get(ROW)
 
 
 def set_live(tail: LogTail, generation: Generation) -> None:
     """Make a generation the one that counts; durable on return."""
-    tail.put(_ROW, msgspec.msgpack.encode(generation))
+    tail.put(ROW, msgspec.msgpack.encode(generation))
 
 
 def path_of(directory: Path, number: int) -> Path:

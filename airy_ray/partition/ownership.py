@@ -25,7 +25,7 @@ class OwnerLock:
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        self._path = directory / "owner.lock"
+        self._path = directory / _LOCK
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
 
     def acquire(self) -> None:
@@ -50,6 +50,22 @@ class OwnerLock:
     def release(self) -> None:
         """Stop being the owner."""
         os.close(self._descriptor)
+
+
+def owner_of(directory: Path) -> int | None:
+    """Return the process that owns a partition now, if one does."""
+    try:
+        descriptor = os.open(directory / _LOCK, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # a new owner tries again
+        return None
+    except BlockingIOError:
+        text = os.pread(descriptor, 32, 0)
+        return int(text) if text.isdigit() else 0
+    finally:
+        os.close(descriptor)
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -77,8 +93,14 @@ def left_running(directory: Path) -> Running | None:
         return None
     try:
         return msgspec.json.decode(mark.read_bytes(), type=Running)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return Running("", "", "")
+
+
+def is_trusted(directory: Path) -> bool:
+    """Whether the live generation of a partition is what was written, as far as marks can tell."""
+    mark = left_running(directory)
+    return mark is None or is_same_boot(mark, here(directory))
 
 
 def is_same_boot(mark: Running, present: Running) -> bool:
@@ -100,4 +122,5 @@ def mark_stopped(directory: Path) -> None:
     remove_synced(directory / _MARK)
 
 
+_LOCK = "owner.lock"
 _MARK = "running.json"

@@ -7,8 +7,9 @@
 """
 
 import logging
+import shutil
+from pathlib import Path
 
-import lmdb
 import msgspec
 
 from airy_ray.clock import Micros, Millis
@@ -24,11 +25,12 @@ from airy_ray.partition.fold import (
 )
 from airy_ray.partition.generations import Generation
 from airy_ray.partition.history import History
-from airy_ray.partition.ownership import OwnerLock, Running
+from airy_ray.partition.ownership import OwnerLock
 from airy_ray.partition.spec import PartitionSpec
 from airy_ray.projections import keys
 from airy_ray.rawlog.record import Record, payload_id, prepare
-from airy_ray.rawlog.tail import LogTail
+from airy_ray.rawlog.tail import LogTail, number_in_use
+from airy_ray.rawlog.tail import path_of as log_path
 from airy_ray.state import snapshot
 from airy_ray.state.snapshot import check_in_child
 from airy_ray.state.state import State
@@ -74,6 +76,8 @@ class Partition:
         Raises:
             DiskFullError: nothing was folded; try again when there is space.
         """
+        if self.state.path != generations.path_of(self.spec.directory, self.generation.number):
+            self.rebuild()  # the last one began, and did not come to its end
         understood = self._next(now)
         if understood:
             self._fold(understood)
@@ -105,8 +109,8 @@ class Partition:
         """
         if not self.tail.beacon.is_in_doubt:
             return False
-        logger.error("partition %s: a commit to the log failed", self.spec.name)
-        self._repair(self.tail.first, now)
+        logger.error("partition %s: the log is in doubt", self.spec.name)
+        self._repair_tail(self._applied_if_known(), now)
         return True
 
     def rebuild(self) -> None:
@@ -137,7 +141,9 @@ class Partition:
             return []
         try:
             records = self.history.read(applied, spec.batch_records, spec.batch_bytes)
-        except (RecordCorruptError, DamagedError, lmdb.Error) as error:
+            if not records and applied > self.tail.head:
+                raise DamagedError(str(self.tail.path), f"it ends before offset {applied}")
+        except (RecordCorruptError, DamagedError) as error:
             logger.error("partition %s: the log is damaged: %s", spec.name, error)
             self._repair(applied, now)
             return []
@@ -148,7 +154,7 @@ class Partition:
             self._write(understood)
         except FoldError as error:
             self._fold_around(understood, error)
-        except (StateError, DamagedError, lmdb.Error) as error:
+        except (StateError, DamagedError) as error:
             self._distrust(error)
 
     def _write(self, understood: list[Understood]) -> None:
@@ -180,18 +186,26 @@ class Partition:
         self.rebuild()
 
     def _repair(self, offset: int, now: Millis) -> None:
-        if offset >= self.tail.first:
-            repair.repair_tail(self.spec, offset, now)
-            self.tail.follow()
-            self.generation = generations.live(self.tail) or self.generation
+        segments = self.tail.segments()
+        if not segments or offset > segments[-1].last:
+            self._repair_tail(offset, now)
             return
         segment = self.history.segment_of(offset)
         if segment is not None:
             repair.repair_segment(self.spec, self.tail, segment, now)
         else:
-            later = [each.first for each in self.tail.segments() if each.first > offset]
-            until = min([*later, self.tail.first]) - 1
+            until = min(each.first for each in segments if each.first > offset) - 1
             repair.fill_gap(self.spec, self.tail, offset, until, now)
+
+    def _repair_tail(self, applied: int, now: Millis) -> None:
+        repair.repair_tail(self.spec, applied, now)
+        self.generation = generations.live(self.tail) or self.generation
+
+    def _applied_if_known(self) -> int:
+        try:
+            return self.applied
+        except (StateError, DamagedError):
+            return 0
 
     def _set_live(self, generation: Generation) -> None:
         generations.set_live(self.tail, generation)
@@ -205,19 +219,21 @@ def open_partition(spec: PartitionSpec, now: Millis) -> Partition:
         PartitionUnavailableError: another process owns it.
     """
     lock = OwnerLock(spec.directory)
-    lock.acquire()
     try:
-        mark = ownership.left_running(spec.directory)
+        lock.acquire()
         present = ownership.here(spec.directory)
-        starts = (*(mark.starts if mark else ()), now)[-_STARTS_KEPT:]
-        is_suspicious = _is_suspicious(starts, now)
-        tail = _sound_tail(spec, now, is_suspicious=is_suspicious)
-        is_kept = mark is None or ownership.is_same_boot(mark, present)
-        generation = _trusted(spec, tail, is_kept=is_kept, is_suspicious=is_suspicious)
-        running = Running(present.machine, present.boot, present.filesystem, starts)
-        ownership.mark_running(spec.directory, running)
+        mark = ownership.left_running(spec.directory) or present
+        starts = (*mark.starts, now)[-_STARTS_KEPT:]
+        # first of all: opening what is damaged may kill this process, and that must be counted
+        ownership.mark_running(spec.directory, msgspec.structs.replace(mark, starts=starts))
+        if _is_suspicious(starts, now):
+            _drop_unsound(spec)
+        tail = _sound_tail(spec, now)
+        generation = _trusted(spec, tail) if ownership.is_same_boot(mark, present) else None
         if generation is None:
             generation = _new_generation(spec, tail)
+        # last of all: until the state that was not synced is given up, its mark must tell of it
+        ownership.mark_running(spec.directory, msgspec.structs.replace(present, starts=starts))
         return Partition(spec, lock, tail, generation)
     except BaseException:
         lock.release()
@@ -229,38 +245,76 @@ def _is_suspicious(starts: tuple[int, ...], now: Millis) -> bool:
     return len(recent) > _SUSPICIOUS_STARTS
 
 
-def _sound_tail(spec: PartitionSpec, now: Millis, *, is_suspicious: bool) -> LogTail:
-    """Return the log, repaired first if it cannot be opened or is in doubt and really damaged."""
+def _drop_unsound(spec: PartitionSpec) -> None:
+    """Check the newest state without opening it here, and delete it if it is damaged."""
+    path = _newest_state(spec)
+    if path is None:
+        return
     try:
-        tail = LogTail(spec.directory)
+        check_in_child(path)
     except DamagedError as error:
-        logger.error("partition %s: the log is damaged: %s", spec.name, error)
-        repair.repair_tail(spec, 0, now)
-        return LogTail(spec.directory)
-    tail.beacon.use(tail.number)
-    if tail.beacon.is_in_doubt or (is_suspicious and not repair.is_sound(tail)):
-        repair.repair_tail(spec, 0, now)
-        return LogTail(spec.directory)
-    return tail
+        logger.error("partition %s: the state is damaged: %s", spec.name, error)
+        shutil.rmtree(path, ignore_errors=True)
 
 
-def _trusted(
-    spec: PartitionSpec, tail: LogTail, *, is_kept: bool, is_suspicious: bool
-) -> Generation | None:
+def _sound_tail(spec: PartitionSpec, now: Millis) -> LogTail:
+    """Return the log, repaired first if it is damaged, in doubt, or has lost its end."""
+    folded = _folded(spec)
+    path = log_path(spec.directory, number_in_use(spec.directory))
+    if repair.is_sound(path):
+        tail = LogTail(spec.directory)
+        tail.beacon.use(tail.number)
+        if not tail.beacon.is_in_doubt and tail.head >= max(folded, tail.beacon.head):
+            return tail
+        tail.close()
+    logger.error("partition %s: the log is damaged", spec.name)
+    repair.repair_tail(spec, folded, now)
+    return LogTail(spec.directory)
+
+
+def _folded(spec: PartitionSpec) -> int:
+    """Return how many records the newest state holds: the log was as long; 0 if it cannot tell."""
+    path = _newest_state(spec)
+    if path is None:
+        return 0
+    try:
+        state = State(path)
+    except DamagedError:
+        return 0
+    try:
+        return state.applied
+    except (StateError, DamagedError):
+        return 0
+    finally:
+        state.close()
+
+
+def _newest_state(spec: PartitionSpec) -> Path | None:
+    number = generations.unused_number(spec.directory, None) - 1
+    path = generations.path_of(spec.directory, number)
+    return path if (path / "data.mdb").exists() else None
+
+
+def _trusted(spec: PartitionSpec, tail: LogTail) -> Generation | None:
     """Return the live generation if what is in it can be trusted."""
     generation = generations.live(tail)
-    if generation is None or not is_kept:
+    if generation is None:
         return None
     path = generations.path_of(spec.directory, generation.number)
+    if not (path / "data.mdb").exists():
+        return None
     try:
-        if is_suspicious:
-            check_in_child(path)
         state = State(path)
-        is_whole = state.version == PROJECTION_VERSION and state.applied <= tail.head
-        state.close()
-    except (StateError, DamagedError, FileNotFoundError) as error:
+    except DamagedError as error:
         logger.error("partition %s: the state is damaged: %s", spec.name, error)
         return None
+    try:
+        is_whole = state.version == PROJECTION_VERSION and state.applied <= tail.head
+    except (StateError, DamagedError) as error:
+        logger.error("partition %s: the state is damaged: %s", spec.name, error)
+        return None
+    finally:
+        state.close()
     return generation if is_whole else None
 
 

@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import lmdb
 import msgspec
 
-from airy_ray.errors import DamagedError, RebuildingError
-from airy_ray.partition import generations
+from airy_ray.errors import RebuildingError
+from airy_ray.partition import generations, ownership
 from airy_ray.partition.generations import Generation
 from airy_ray.rawlog.tail import LogTail
 from airy_ray.state.lmdb_tables import TABLES
@@ -33,13 +32,10 @@ class PartitionReader:
             DamagedError: it cannot be read.
         """
         environment = self._live()
-        try:
-            with reading(environment) as view:
-                if self._generation.target is not None:
-                    raise RebuildingError(view.applied(), self._generation.target)
-                yield view
-        except lmdb.Error as error:
-            raise DamagedError(str(environment.path), str(error)) from error
+        with reading(environment) as view:
+            if self._generation.target is not None:
+                raise RebuildingError(view.applied(), self._generation.target)
+            yield view
 
     @property
     def transaction_id(self) -> int:
@@ -57,6 +53,9 @@ class PartitionReader:
         row = generations.row(self._tail)
         if row == self._row and self._environment is not None:
             return self._environment
+        if not ownership.is_trusted(self._tail.directory):
+            raise RebuildingError(0, self._tail.head)  # its owner comes and discards it
+        row = generations.row(self._tail)  # again: a new one may have come before it was trusted
         if row is None:
             raise RebuildingError(0, self._tail.head)
         generation = msgspec.msgpack.decode(row, type=Generation)

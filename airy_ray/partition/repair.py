@@ -13,26 +13,36 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from airy_ray.clock import Micros, Millis
-from airy_ray.errors import DamagedError, StateError
 from airy_ray.model.events import RecordsLost
 from airy_ray.partition import generations
 from airy_ray.partition.fold import encode_event
 from airy_ray.partition.generations import Generation
 from airy_ray.partition.spec import PartitionSpec
 from airy_ray.rawlog import salvage, tail
-from airy_ray.rawlog.record import Prepared, Record, opened, payload_id, prepare, stored
+from airy_ray.rawlog.facts import Fact
+from airy_ray.rawlog.record import Prepared, Record, payload_id, prepare, stored
 from airy_ray.rawlog.tail import LogTail, Segment
-from airy_ray.state.state import State
-from airy_ray.storage.beacon import Beacon, is_alive
+from airy_ray.storage.beacon import Beacon
 
 logger = logging.getLogger(__name__)
 
+Ranges = list[tuple[int, int]]
+
+FORWARDED = "forwarded"
+"""The fact that says how far the outbox was forwarded."""
+
+LOST = "lost"
+"""The fact that says which offsets were ever lost: ranges, ends inclusive."""
+
 _WRITER_WAIT_S = 5.0
 _WRITER_POLL_S = 0.01
+_UNCHECKED = 2
 
 
 def repair_tail(spec: PartitionSpec, applied: int, now: Millis) -> None:
@@ -40,49 +50,73 @@ def repair_tail(spec: PartitionSpec, applied: int, now: Millis) -> None:
 
     `applied` is how many records the state has seen at least: the log was as long.
     """
-    from airy_ray.rawlog import archive  # loads Arrow
-
     beacon = Beacon(spec.directory / tail.BEACON)
     beacon.doubt(is_in_doubt=True)
     _wait_for_writer(beacon)
     number = tail.number_in_use(spec.directory)
-    found = salvage.records_in(tail.path_of(spec.directory, number) / "data.mdb")
-    segments = archive.found_segments(spec.archive, spec.index)
-    start = segments[-1].last + 1 if segments else 0
-    end = max([applied, _folded(spec), *(offset + 1 for offset in found)])
-    lost = archive.runs(offset for offset in range(start, end) if offset not in found)
-    values = {offset: found[offset] for offset in range(start, end) if offset in found}
-    values |= _lost_values(lost, now)
-    present = generations.unused_number(spec.directory, None) - 1
-    facts = {}
-    if present:  # readable again once it has caught up with what was found
-        facts["generation"] = msgspec.msgpack.encode(Generation(present, target=end))
-    fresh = tail.path_of(spec.directory, number + 1)
-    tail.create(fresh, sorted(values.items()), segments, facts)
-    tail.use_number(spec.directory, number + 1)
+    left = what_is_left(spec, number, at_least=max(applied, beacon.head))
+    values = left.values | _lost_values(left.lost, now)
+    small = _small_facts(spec, left.facts, left.end) | _lost_fact(left.facts, left.lost)
+    tail.create(spec.directory, number + 1, sorted(values.items()), left.segments, small)
+    beacon.reach(left.end)
     beacon.use(number + 1)
     beacon.doubt(is_in_doubt=False)
     beacon.close()
-    _report(spec, lost)
+    _report(spec, left.lost)
+
+
+class Left(NamedTuple):
+    """What a damaged log can be written anew from.
+
+    Attributes:
+        values: whole records that are not archived, by offset.
+        end: the offset that comes next.
+        lost: offsets before it that are neither archived nor whole.
+    """
+
+    values: dict[int, bytes]
+    facts: list[Fact]
+    segments: list[Segment]
+    end: int
+    lost: Ranges
+
+
+def what_is_left(spec: PartitionSpec, number: int, *, at_least: int) -> Left:
+    """Return what is whole of a log of which it is known that it was `at_least` so long."""
+    from airy_ray.rawlog import archive  # loads Arrow
+
+    file = tail.path_of(spec.directory, number) / "data.mdb"
+    found = salvage.records_in(file)
+    facts = salvage.facts_in(file)
+    segments = archive.found_segments(spec.archive, spec.index, _sealed(facts))
+    start = segments[-1].last + 1 if segments else 0
+    end = max([start, at_least, *(offset + 1 for offset in found)])
+    lost = archive.runs(offset for offset in range(start, end) if offset not in found)
+    values = {offset: found[offset] for offset in range(start, end) if offset in found}
+    return Left(values, facts, segments, end, lost)
 
 
 def repair_segment(spec: PartitionSpec, log: LogTail, segment: Segment, now: Millis) -> None:
-    """Seal a damaged range again from what is whole in its file or still in the live tail."""
+    """Seal a damaged range again from what is whole in its file or in the bytes of the live tail.
+
+    Those hold records for a while after they were trimmed.
+    """
     from airy_ray.rawlog import archive  # loads Arrow
 
     whole = {
         offset: stored(prepare(record), offset)
         for offset, record in archive.readable(spec.archive, segment).items()
     }
-    whole |= _still_in_tail(log, segment)
-    lost = archive.runs(
-        offset for offset in range(segment.first, segment.last + 1) if offset not in whole
-    )
+    in_tail = salvage.records_in(log.path / "data.mdb")
+    missing = [each for each in range(segment.first, segment.last + 1) if each not in whole]
+    whole |= {offset: in_tail[offset] for offset in missing if offset in in_tail}
+    lost = archive.runs(offset for offset in missing if offset not in whole)
     values = whole | _lost_values(lost, now)
     file = spec.archive / segment.file
     if file.exists():
         file.rename(file.with_suffix(".damaged"))
     log.add_segment(archive.seal(spec.archive, spec.index, sorted(values.items())))
+    _remember(log, lost)
     _report(spec, lost)
 
 
@@ -92,50 +126,58 @@ def fill_gap(spec: PartitionSpec, log: LogTail, first: int, last: int, now: Mill
 
     values = sorted(_lost_values([(first, last)], now).items())
     log.add_segment(archive.seal(spec.archive, spec.index, values))
+    _remember(log, [(first, last)])
     _report(spec, [(first, last)])
+
+
+def lost_ranges(log: LogTail) -> Ranges:
+    """Return which offsets of a log were ever lost, in order."""
+    return _ranges(log.get(LOST))
 
 
 def _wait_for_writer(beacon: Beacon) -> None:
     """Wait until nobody is inside an append: whoever comes now sees the doubt and refuses."""
     waited_s = 0.0
-    while (writer := beacon.writer) is not None and is_alive(writer[0]):
+    while (writer := beacon.writer) is not None:
         if waited_s >= _WRITER_WAIT_S and writer[0] != os.getpid():
             os.kill(writer[0], signal.SIGKILL)  # frozen inside its transaction
         time.sleep(_WRITER_POLL_S)
         waited_s += _WRITER_POLL_S
 
 
-def _folded(spec: PartitionSpec) -> int:
-    """Return how many records the newest state holds, if it can tell."""
-    number = generations.unused_number(spec.directory, None) - 1
-    if number == 0:
-        return 0
-    try:
-        state = State(generations.path_of(spec.directory, number))
-    except DamagedError:
-        return 0
-    try:
-        return state.applied
-    except StateError:
-        return 0
-    finally:
-        state.close()
+def _sealed(facts: list[Fact]) -> list[Segment]:
+    """Return the rows of the manifest among what was found."""
+    return [
+        msgspec.msgpack.decode(fact.row, type=Segment) for fact in facts if fact.table == "archives"
+    ]
 
 
-def _still_in_tail(log: LogTail, segment: Segment) -> dict[int, bytes]:
-    first = max(segment.first, log.first)
-    if first > segment.last:
-        return {}
-    values = log.read(first, segment.last - first + 1)
-    return {offset: value for offset, value in values if _is_whole(offset, value)}
+def _small_facts(spec: PartitionSpec, facts: list[Fact], end: int) -> dict[str, bytes]:
+    """Return what the new log has to keep beside its records; `end` is its head."""
+    small = {tail.BASE: end.to_bytes(8, "big")}
+    forwarded = [fact.row for fact in facts if fact.key == FORWARDED.encode()]
+    if forwarded:  # it only grows
+        small[FORWARDED] = max(forwarded)
+    present = generations.unused_number(spec.directory, None) - 1
+    if present:  # readable again once it has caught up with what was found
+        small[generations.ROW] = msgspec.msgpack.encode(Generation(present, target=end))
+    return small
 
 
-def _is_whole(offset: int, value: bytes) -> bool:
-    try:
-        opened(value, offset)
-    except Exception:  # whatever is wrong with it, it is not whole
-        return False
-    return True
+def _lost_fact(facts: list[Fact], lost: Ranges) -> dict[str, bytes]:
+    """Return the fact that tells what was lost, with what older versions of it tell."""
+    known = [each for fact in facts if fact.key == LOST.encode() for each in _ranges(fact.row)]
+    ranges = sorted({*known, *lost})
+    return {LOST: msgspec.msgpack.encode(ranges)} if ranges else {}
+
+
+def _remember(log: LogTail, lost: Ranges) -> None:
+    if lost:
+        log.put(LOST, msgspec.msgpack.encode(sorted({*lost_ranges(log), *lost})))
+
+
+def _ranges(row: bytes | None) -> Ranges:
+    return [] if row is None else msgspec.msgpack.decode(row, type=Ranges)
 
 
 def _lost_values(ranges: Iterable[tuple[int, int]], now: Millis) -> dict[int, bytes]:
@@ -158,14 +200,22 @@ def _report(spec: PartitionSpec, lost: list[tuple[int, int]]) -> None:
         logger.error("partition %s: offsets %d to %d are lost", spec.name, first, last)
 
 
-def is_sound(log: LogTail) -> bool:
-    """Whether a log that others may be writing is whole: looked at in a process that may die."""
+def is_sound(log: Path) -> bool:
+    """Whether a log that others may be writing is whole: looked at in a process that may die.
+
+    One that cannot be looked at for want of space is taken for whole, as is one not begun yet.
+    """
+    if not (log / "data.mdb").exists():
+        return True
     checked = subprocess.run(  # noqa: S603 - our own module, a path of ours
-        [sys.executable, "-m", "airy_ray.rawlog.check", str(log.path)],
+        [sys.executable, "-m", "airy_ray.rawlog.check", str(log)],
         capture_output=True,
         text=True,
         check=False,
     )
+    if checked.returncode == _UNCHECKED:
+        logger.warning("the log in %s was not checked: the disk is full", log)
+        return True
     if checked.returncode != 0:
-        logger.error("the log in %s is damaged: %s", log.path, checked.stdout.strip())
+        logger.error("the log in %s is damaged: %s", log, checked.stdout.strip())
     return checked.returncode == 0

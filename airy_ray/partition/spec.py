@@ -12,13 +12,11 @@ class Retention:
 
     Attributes:
         changes_ms: entries of the change feed; a client away for longer reloads over HTTP.
-        requests_ms: answers of commands, for callers that repeat themselves.
         ledger_ms: what became of each record.
         orphans_ms: records whose channel nobody connects.
     """
 
     changes_ms: int = 48 * 3_600_000
-    requests_ms: int = 24 * 3_600_000
     ledger_ms: int = 30 * 86_400_000
     orphans_ms: int = 7 * 86_400_000
 

@@ -8,17 +8,19 @@ synced archive file, that file is in the manifest, and the state that includes i
 import logging
 
 from airy_ray.clock import Millis
-from airy_ray.errors import DamagedError, RecordCorruptError
+from airy_ray.errors import OffsetOutOfRangeError, RecordCorruptError
 from airy_ray.partition.forwarding import forwarded_until
 from airy_ray.partition.partition import Partition
+from airy_ray.projections.commands import REPEATED_WITHIN_MS
 from airy_ray.projections.receipts import EARLY_RECEIPT_MS
 from airy_ray.rawlog.record import opened
 from airy_ray.state import snapshot
-from airy_ray.state.expiry import Cutoffs, expire
+from airy_ray.state.expiry import Cutoffs, expire, folded_at
 
 logger = logging.getLogger(__name__)
 
 _EXPIRY_MS = 60_000
+_CLOCKS_APART_MS = 3_600_000
 _SEAL_RECORDS_MAX = 200_000
 """A file of more records than this would need too much memory to be made."""
 
@@ -28,6 +30,7 @@ class Caretaker:
 
     def __init__(self, partition: Partition, now: Millis) -> None:
         self._partition = partition
+        self._state = partition.state
         self._synced = 0
         self._synced_at = now
         self._copied = partition.applied
@@ -50,9 +53,12 @@ class Caretaker:
         """Bring the state to the disk."""
         if now - self._synced_at < self._partition.spec.upkeep.sync_ms:
             return
-        applied = self._partition.applied
+        state = self._partition.state
+        if state is not self._state:  # it was rebuilt: nothing of it is synced
+            self._state, self._synced = state, 0
+        applied = state.applied
         if applied != self._synced:
-            self._partition.state.sync()
+            state.sync()
             self._synced = applied
         self._synced_at = now
 
@@ -60,20 +66,25 @@ class Caretaker:
         """Archive the oldest records that are not yet, once they are many or old."""
         partition = self._partition
         segments = partition.tail.segments()
-        first = max(segments[-1].last + 1 if segments else 0, partition.tail.first)
+        first = segments[-1].last + 1 if segments else 0
         count = min(partition.applied - first, _SEAL_RECORDS_MAX)
-        if count <= 0 or not self._is_seal_due(first, count, now):
+        if count <= 0:
             return
+        try:
+            if self._is_seal_due(first, count, now):
+                self._seal(first, count)
+        except (RecordCorruptError, OffsetOutOfRangeError):
+            logger.exception("partition %s: sealing met a damaged record", partition.spec.name)
+            partition.tail.distrust()
+
+    def _seal(self, first: int, count: int) -> None:
         from airy_ray.rawlog import archive  # loads Arrow
 
-        values = partition.tail.read(first, count, bytes_max=partition.spec.upkeep.segment_bytes)
-        try:
-            segment = archive.seal(partition.spec.archive, partition.spec.index, values)
-        except RecordCorruptError:
-            logger.exception("partition %s: sealing met a damaged record", partition.spec.name)
-            return  # the next read of the projecting thread repairs it
-        partition.tail.add_segment(segment)
-        logger.info("partition %s: sealed %s", partition.spec.name, segment.file)
+        spec, tail = self._partition.spec, self._partition.tail
+        values = tail.read(first, count, bytes_max=spec.upkeep.segment_bytes)
+        segment = archive.seal(spec.archive, spec.index, values)
+        tail.add_segment(segment)
+        logger.info("partition %s: sealed %s", spec.name, segment.file)
 
     def trim(self) -> None:
         """Let the live tail go of what is archived and in the synced state."""
@@ -81,7 +92,7 @@ class Caretaker:
         segments = partition.tail.segments()
         archived = segments[-1].last + 1 if segments else 0
         kept = partition.tail.head - partition.spec.upkeep.tail_records
-        before = min(archived, self._synced, kept)
+        before = min(archived, self._synced, partition.applied, kept)
         if before > partition.tail.first:
             partition.tail.trim(before)
 
@@ -102,12 +113,15 @@ class Caretaker:
         if now - self._expired_at < _EXPIRY_MS:
             return
         keep = self._partition.spec.retention
+        # what projections look at goes by the time of the records: a state that is behind, or being
+        # rebuilt, must find what it found the first time, though clocks of processes differ a bit
+        seen = Millis(min(now, folded_at(self._partition.state)) - _CLOCKS_APART_MS)
         cutoffs = Cutoffs(
             changes=Millis(now - keep.changes_ms),
-            requests=Millis(now - keep.requests_ms),
+            requests=Millis(seen - REPEATED_WITHIN_MS),
             ledger=Millis(now - keep.ledger_ms),
-            orphans=Millis(now - keep.orphans_ms),
-            receipts=Millis(now - EARLY_RECEIPT_MS),
+            orphans=Millis(seen - keep.orphans_ms),
+            receipts=Millis(seen - EARLY_RECEIPT_MS),
         )
         expire(self._partition.state, cutoffs, forwarded=forwarded_until(self._partition))
         self._expired_at = now
@@ -117,9 +131,5 @@ class Caretaker:
         tail = self._partition.tail
         if count >= _SEAL_RECORDS_MAX or count * tail.mean_bytes >= upkeep.segment_bytes:
             return True
-        try:
-            offset, value = tail.read(first, 1)[0]
-            oldest = opened(value, offset)
-        except (RecordCorruptError, DamagedError):
-            return False
+        oldest = opened(tail.read(first, 1)[0][1], first)
         return now - oldest.at >= upkeep.segment_age_ms

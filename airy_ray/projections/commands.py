@@ -40,6 +40,9 @@ from airy_ray.projections.messages import Effect
 from airy_ray.projections.view import Answer, View
 
 IGNORED_REPEATED = Effect("repeated command")
+REPEATED_WITHIN_MS = 24 * 3_600_000
+"""How long the id of a command, or the place of a forward, is known; later it is a new one."""
+
 _CHATPLUGIN = "chatplugin"
 
 
@@ -49,11 +52,17 @@ def carry_out(view: View, command: AnyCommand, digest: bytes, at: Millis) -> Eff
     `digest` is of all that was asked.
     """
     identifier = CommandId(parse_id(command.id))
-    if view.requests.get(identifier) is not None:
+    if is_repeated(view, identifier, at):
         return IGNORED_REPEATED
     effect, status, body = _effect(view, command, identifier, at)
-    view.answer(identifier, Answer(digest, status, body))
+    view.answer(identifier, Answer(digest, status, body, at))
     return effect
+
+
+def is_repeated(view: View, key: bytes, at: Millis) -> bool:
+    """Whether what was answered under `key` is known still: expiry may have deleted it, or not."""
+    known = view.requests.get(key)
+    return known is not None and at - known.at < REPEATED_WITHIN_MS
 
 
 def _effect(

@@ -47,7 +47,7 @@ def receive(view: View, event: MessageReceived, at: Millis) -> Effect:
         return IGNORED_DUPLICATE
     if not message.from_contact and _sent_by_us(view, message) is not None:
         return IGNORED_OWN_ECHO
-    _insert(view, event.place, message)
+    _insert(view, event.place, message, at)
     return Effect("created", message.id)
 
 
@@ -58,13 +58,15 @@ def replace(view: View, event: MessageReplaced, at: Millis) -> Effect:
     key = view.message_keys.get(known)
     present = None if key is None else view.messages.get(key)
     if key is None or present is None:
-        _insert(view, event.place, message)
+        _insert(view, event.place, message, at)
         return Effect("created", message.id)
     if present.updated_at is not None and present.updated_at > (message.updated_at or 0):
         return IGNORED_STALE
     replaced = msgspec.structs.replace(
         present, content=message.content, updated_at=message.updated_at
     )
+    if replaced == present:
+        return IGNORED_DUPLICATE
     metadata.replace_message(view, key, replaced)
     changes.message_stored(view, replaced, messages.head(replaced))
     return Effect("updated", known)
@@ -88,7 +90,7 @@ def send(view: View, event: MessageSent, at: Millis) -> Effect:
     message = event.message
     if view.message_keys.get(message.id) is not None:
         return IGNORED_DUPLICATE
-    _insert(view, event.place, message)
+    _insert(view, event.place, message, at)
     view.sends.put(message.id, event.place)
     return Effect("created", message.id)
 
@@ -131,7 +133,7 @@ def fail(view: View, event: MessageFailed, at: Millis) -> Effect:
     return Effect("failed", present.id)
 
 
-def _insert(view: View, place: Place, message: Message) -> None:
+def _insert(view: View, place: Place, message: Message, at: Millis) -> None:
     message = metadata.adopt_early(view, message)
     key = keys.message(message.conversation_id, message.sent_at, message.id)
     view.messages.put(key, message)
@@ -141,6 +143,8 @@ def _insert(view: View, place: Place, message: Message) -> None:
     conversations.add(view, place, message, head + message.metadata)
     if not message.from_contact:
         receipts.expect(view, message)
+        if message.source_message_id is not None:
+            receipts.apply_early(view, message, message.source_message_id, at)
 
 
 def _index(view: View, message: Message, source_message_id: str, at: Millis) -> None:

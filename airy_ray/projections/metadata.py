@@ -137,9 +137,10 @@ def _store(view: View, namespace: Namespace, identifier: bytes, values: Values, 
         key = keys.metadata(namespace, identifier, name)
         present = view.metadata.get(key)
         text = value or b""
-        if (present.value if present else b"") == text:
-            continue
+        is_known = (present.value if present else b"") == text
+        if is_known and text:
+            continue  # but a removal is remembered: what it took away may come later
         long_key = name if keys.is_shortened(name) else None
         view.metadata.put(key, MetadataItem(text, at, long_key))
-        is_different = True
+        is_different = is_different or not is_known
     return is_different

@@ -48,8 +48,13 @@ def apply_early(view: View, message: Message, source_message_id: str, at: Millis
     if early is None:
         return
     view.receipts.delete(key)
-    if at - early.received_at <= EARLY_RECEIPT_MS:
+    if _is_fresh(early, at):
         _advance(view, message.conversation_id, message.id, early.state, at)
+
+
+def _is_fresh(early: Receipt, at: Millis) -> bool:
+    """Whether a receipt still waits: expiry may have deleted it already, or not."""
+    return at - early.received_at <= EARLY_RECEIPT_MS
 
 
 def known_ids(known: Iterable[Message]) -> list[MessageId]:
@@ -65,7 +70,9 @@ def _named(view: View, event: ReceiptReceived, name: str, at: Millis) -> Message
     row = view.message_keys.get(identifier)
     message = None if row is None else view.messages.get(row)
     if message is None:
-        view.receipts.put(key, Receipt(event.state, at))
+        early = view.receipts.get(key)
+        is_seen = early is not None and early.state == "seen" and _is_fresh(early, at)
+        view.receipts.put(key, Receipt("seen" if is_seen else event.state, at))
         return None
     return None if message.from_contact else message
 

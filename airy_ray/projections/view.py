@@ -38,11 +38,14 @@ class Answer(msgspec.Struct, frozen=True, gc=False, array_like=True):
         digest: of what was asked; a repeated id with another digest was meant for something else.
         status: HTTP status.
         body: JSON, or empty.
+        at: when it was given: by the records' time, for a rebuilt state must forget it at the same
+            place in the log.
     """
 
     digest: bytes
     status: int
     body: bytes = b""
+    at: Millis = Millis(0)
 
 
 class Timer(msgspec.Struct, frozen=True, gc=False, array_like=True):

@@ -73,6 +73,7 @@ def seal(archive: Path, partition: PartitionIndex, values: Sequence[tuple[int, b
     Raises:
         RecordCorruptError: one of them is damaged; nothing is sealed.
     """
+    assert [offset for offset, _ in values] == list(range(values[0][0], values[0][0] + len(values)))
     first, last = values[0][0], values[-1][0]
     records = [(offset, opened(value, offset), checksum_of(value)) for offset, value in values]
     table = pa.Table.from_pylist([_row(partition, *record) for record in records], schema=SCHEMA)
@@ -90,41 +91,45 @@ def seal(archive: Path, partition: PartitionIndex, values: Sequence[tuple[int, b
     digest = digest_of(fresh)
     sync_file(fresh)
     fresh.replace(file)
-    sync_directory(file.parent)
-    sync_directory(file.parent.parent)
+    for directory in (file.parent, file.parent.parent, archive):  # each may have been made just now
+        sync_directory(directory)
     return Segment(first, last, name, digest, file.stat().st_size, SCHEMA_VERSION)
 
 
 def read(archive: Path, segment: Segment, first: int) -> Iterator[tuple[int, Record]]:
-    """Yield the records of a sealed range from offset `first` on.
+    """Yield the records of a sealed range from offset `first` on, without gaps.
 
     Raises:
         DamagedError: the file is gone, cut or cannot be read at all.
         RecordCorruptError: the record that comes next is damaged.
     """
-    for lowest, highest, rows in _groups(archive, segment):
+    expected = first
+    for highest, rows in _groups(archive, segment):
         if highest < first:
             continue
-        try:
-            for row in rows():
-                if row["offset"] >= first:
-                    yield row["offset"], _record(row)
-        except (OSError, pa.ArrowException) as error:
-            raise RecordCorruptError(max(lowest, first), f"{segment.file}: {error}") from error
+        for row in _rows_at(rows, expected):
+            if row["offset"] < first:
+                continue
+            if row["offset"] != expected:
+                raise RecordCorruptError(expected, f"it is not in {segment.file}")
+            yield expected, _record(row)
+            expected += 1
+    if expected <= segment.last:
+        raise RecordCorruptError(expected, f"it is not in {segment.file}")
 
 
 def readable(archive: Path, segment: Segment) -> dict[int, Record]:
     """Return every record of a sealed range that is whole, however damaged its file is."""
     whole: dict[int, Record] = {}
     try:
-        for _, _, rows in _groups(archive, segment):
-            with suppress(OSError, pa.ArrowException):
-                for row in rows():
-                    with suppress(RecordCorruptError, msgspec.ValidationError):
+        for _, rows in _groups(archive, segment):
+            with suppress(RecordCorruptError):
+                for row in _rows_at(rows, segment.first):
+                    with suppress(RecordCorruptError):
                         whole[row["offset"]] = _record(row)
     except DamagedError:
         return whole
-    return whole
+    return {offset: whole[offset] for offset in whole if segment.first <= offset <= segment.last}
 
 
 def problems(archive: Path, segment: Segment) -> list[str]:
@@ -152,14 +157,18 @@ def runs(offsets: Iterable[int]) -> list[tuple[int, int]]:
     return ranges
 
 
-def found_segments(archive: Path, partition: PartitionIndex) -> list[Segment]:
-    """Return the files of a partition as their names tell, for when the manifest is lost."""
+def found_segments(
+    archive: Path, partition: PartitionIndex, known: Iterable[Segment] = ()
+) -> list[Segment]:
+    """Return the files of a partition as their names tell, for when the manifest is lost.
+
+    Those that `known` tells of are taken from it, so that their digests stay what they were.
+    """
+    told = {(segment.file, segment.file_bytes): segment for segment in known}
     found = []
     for file in sorted((archive / "raw").glob(f"date=*/{_prefix(partition)}-*.parquet")):
-        _, first, last = file.stem.split("-")
         name = str(file.relative_to(archive))
-        size = file.stat().st_size
-        found.append(Segment(int(first), int(last), name, digest_of(file), size, SCHEMA_VERSION))
+        found.append(told.get((name, file.stat().st_size)) or _found_segment(file, name))
     return sorted(found, key=lambda segment: segment.first)
 
 
@@ -172,10 +181,16 @@ def digest_of(file: Path) -> bytes:
     return digest.digest()
 
 
+def _found_segment(file: Path, name: str) -> Segment:
+    _, first, last = file.stem.split("-")
+    size = file.stat().st_size
+    return Segment(int(first), int(last), name, digest_of(file), size, SCHEMA_VERSION)
+
+
 def _groups(
     archive: Path, segment: Segment
-) -> Iterator[tuple[int, int, Callable[[], list[dict[str, Any]]]]]:
-    """Yield the row groups of a file: first and last offset, and how to read the rows.
+) -> Iterator[tuple[int, Callable[[], list[dict[str, Any]]]]]:
+    """Yield the row groups of a file: last offset, and how to read the rows.
 
     Raises:
         DamagedError: there is no readable file.
@@ -185,14 +200,26 @@ def _groups(
         parquet = pq.ParquetFile(file, page_checksum_verification=True)
         metadata = parquet.metadata
         column = SCHEMA.get_field_index("offset")
-        ranges = [
-            metadata.row_group(index).column(column).statistics
+        last = [
+            metadata.row_group(index).column(column).statistics.max
             for index in range(metadata.num_row_groups)
         ]
-    except (OSError, pa.ArrowException) as error:
+    except Exception as error:  # whatever a damaged footer makes of itself
         raise DamagedError(str(file), str(error)) from error
-    for index, held in enumerate(ranges):
-        yield held.min, held.max, partial(_rows, parquet, index)
+    for index, highest in enumerate(last):
+        yield highest, partial(_rows, parquet, index)
+
+
+def _rows_at(rows: Callable[[], list[dict[str, Any]]], offset: int) -> list[dict[str, Any]]:
+    """Return rows that begin at, or before, an offset.
+
+    Raises:
+        RecordCorruptError: they cannot be read.
+    """
+    try:
+        return rows()
+    except Exception as error:  # whatever a damaged page makes of itself
+        raise RecordCorruptError(offset, f"its archive: {error}") from error
 
 
 def _rows(parquet: pq.ParquetFile, index: int) -> list[dict[str, Any]]:
@@ -228,8 +255,19 @@ def _row(partition: PartitionIndex, offset: int, record: Record, checksum: int) 
 
 def _record(row: dict[str, Any]) -> Record:
     """Return the record in a row, once its checksum says that it is the one that was sealed."""
+    try:
+        record = _unpacked(row)
+        checksum = checksum_of(stored(prepare(record), row["offset"]))
+    except Exception as error:  # whatever a damaged page made of its values
+        raise RecordCorruptError(row["offset"] or 0, "its archived row makes no sense") from error
+    if checksum != row["crc"]:
+        raise RecordCorruptError(row["offset"], "its checksum is wrong in the archive")
+    return record
+
+
+def _unpacked(row: dict[str, Any]) -> Record:
     of, headers = row["of"], row["headers"]
-    record = Record(
+    return Record(
         received_at=Micros((row["received_at"] - _EPOCH) // _MICROSECOND),
         kind=row["kind"],
         source=row["source"],
@@ -239,6 +277,3 @@ def _record(row: dict[str, Any]) -> Record:
         headers=None if headers is None else dict(headers),
         of=None if of is None else (PartitionIndex(of["partition"]), Offset(of["offset"])),
     )
-    if checksum_of(stored(prepare(record), row["offset"])) != row["crc"]:
-        raise RecordCorruptError(row["offset"], "its checksum is wrong in the archive")
-    return record

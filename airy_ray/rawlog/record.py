@@ -84,6 +84,10 @@ class Prepared(msgspec.Struct, frozen=True, gc=False):
     checksum: int
 
 
+encode = msgspec.msgpack.Encoder().encode
+"""Return the MessagePack of a record."""
+
+
 def payload_id(body: bytes) -> bytes:
     """Return the digest by which a body is recognised."""
     return blake2b(body, digest_size=16).digest()
@@ -91,8 +95,12 @@ def payload_id(body: bytes) -> bytes:
 
 def prepare(record: Record) -> Prepared:
     """Return the bytes of a record: the costly part of storing it, before the log is locked."""
-    payload = _encode(record)
-    return Prepared(payload, crc32(payload))
+    return prepared(encode(record))
+
+
+def prepared(encoded: bytes) -> Prepared:
+    """Return an encoded record, ready to be stored."""
+    return Prepared(encoded, crc32(encoded))
 
 
 def stored(prepared: Prepared, offset: int) -> bytes:
@@ -130,6 +138,13 @@ def checked_payload(value: bytes, offset: int) -> bytes:
     return payload
 
 
+def is_at(value: bytes, offset: int) -> bool:
+    """Whether a stored value begins like the one that belongs at `offset`."""
+    return value.startswith(VALUE_START) and (
+        len(value) >= HEADER_BYTES and length_and_offset(value)[1] == offset
+    )
+
+
 def length_and_offset(value: bytes) -> tuple[int, int]:
     """Return what the header of a stored value says, true or not."""
     _, _, length, offset, _ = _HEADER.unpack_from(value)
@@ -142,5 +157,4 @@ def checksum_of(value: bytes) -> int:
     return checksum
 
 
-_encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Record).decode

@@ -1,15 +1,18 @@
-"""Records found in the bytes of a damaged log, whatever became of the tree that led to them.
+"""What is found in the bytes of a damaged log, whatever became of the tree that led to it.
 
-A stored value tells where it begins, how long it is, which offset it has, and whether it is whole.
-So the file is searched from end to end without asking LMDB, which would abort on a bad page.
+A stored value tells where it begins, how long it is, where it belongs, and whether it is whole. So
+the file is searched from end to end without asking LMDB, which would abort on a bad page.
 """
 
 import mmap
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from airy_ray.errors import RecordCorruptError
-from airy_ray.rawlog.record import HEADER_BYTES, VALUE_START, length_and_offset, opened
+from airy_ray.rawlog import facts, record
+from airy_ray.rawlog.facts import Fact
+from airy_ray.rawlog.record import length_and_offset, opened
 
 
 def records_in(file: Path) -> dict[int, bytes]:
@@ -18,29 +21,55 @@ def records_in(file: Path) -> dict[int, bytes]:
     Pages that are free now may hold records that were trimmed, and one that was never committed and
     whose offset another took: of two for one offset the one received later counts.
     """
-    if not file.exists() or file.stat().st_size == 0:
-        return {}
     found: dict[int, bytes] = {}
-    with file.open("rb") as source, mmap.mmap(source.fileno(), 0, prot=mmap.PROT_READ) as content:
-        for start in re.finditer(re.escape(VALUE_START), content):
-            value = _value_at(content, start.start())
-            if value is not None:
-                offset = length_and_offset(value)[1]
-                found[offset] = _later(found.get(offset), value, offset)
+    for value in _whole_values(file, record.VALUE_START, _record_at):
+        offset = length_and_offset(value)[1]
+        found[offset] = _later(found.get(offset), value, offset)
     return found
 
 
-def _value_at(content: mmap.mmap, at: int) -> bytes | None:
-    header = content[at : at + HEADER_BYTES]
-    if len(header) < HEADER_BYTES:
+def facts_in(file: Path) -> list[Fact]:
+    """Return the whole small rows in an LMDB file, also those that were replaced since."""
+    found = [facts.decoded(value) for value in _whole_values(file, facts.VALUE_START, _fact_at)]
+    return [fact for fact in found if fact is not None]
+
+
+def _whole_values(
+    file: Path, beginning: bytes, value_at: Callable[[mmap.mmap, int], bytes | None]
+) -> Iterator[bytes]:
+    """Yield the values in a file; what looks like one inside of another is only its content."""
+    if not file.exists() or file.stat().st_size == 0:
+        return
+    with file.open("rb") as source, mmap.mmap(source.fileno(), 0, prot=mmap.PROT_READ) as content:
+        end = 0
+        for start in re.finditer(re.escape(beginning), content):
+            if start.start() < end:
+                continue
+            value = value_at(content, start.start())
+            if value is not None:
+                end = start.start() + len(value)
+                yield value
+
+
+def _record_at(content: mmap.mmap, at: int) -> bytes | None:
+    header = content[at : at + record.HEADER_BYTES]
+    if len(header) < record.HEADER_BYTES:
         return None
     length, offset = length_and_offset(header)
-    value = content[at : at + HEADER_BYTES + length]
+    value = content[at : at + record.HEADER_BYTES + length]
     try:
         opened(value, offset)
     except RecordCorruptError:
         return None
     return value
+
+
+def _fact_at(content: mmap.mmap, at: int) -> bytes | None:
+    header = content[at : at + facts.HEADER_BYTES]
+    if len(header) < facts.HEADER_BYTES:
+        return None
+    value = content[at : at + facts.stored_bytes(header)]
+    return None if facts.decoded(value) is None else value
 
 
 def _later(present: bytes | None, value: bytes, offset: int) -> bytes:

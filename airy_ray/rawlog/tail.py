@@ -5,28 +5,33 @@
    holder, puts appends in order. A transaction holds prepared puts and the commit, nothing else.
 3. The newest record is never trimmed, so that the next offset can always be told.
 4. `meta` and `archives` are small tables in the same synced environment: which state generation is
-   live, how far records were forwarded, what has been archived.
+   live, how far records were forwarded, what has been archived. Their rows carry a checksum.
+5. Whoever meets something that cannot be puts the log into doubt: nothing is appended to it until
+   its owner has written it anew out of what is whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import lmdb
 import msgspec
 
 from airy_ray.errors import DamagedError, LogBusyError, OffsetOutOfRangeError
-from airy_ray.rawlog.record import Offset, Prepared, stored
+from airy_ray.rawlog import facts
+from airy_ray.rawlog.record import Offset, Prepared, is_at, stored
 from airy_ray.storage.beacon import Beacon
 from airy_ray.storage.environments import Environment, close_environment, open_environment
-from airy_ray.storage.files import write_synced
+from airy_ray.storage.files import sync_directory
 
 LOG_TABLES = ("records", "archives", "meta")
 BEACON = "beacon"
+BASE = "base"
+"""The fact that says which offset comes next in a log without records."""
 
-_BASE = b"base"
-_POINTER = "log.current"
 _DELETES_PER_COMMIT = 256
 
 
@@ -52,18 +57,25 @@ class Segment(msgspec.Struct, frozen=True, gc=False, array_like=True):
 class LogTail:
     """The log of one partition, as far as it is not in the archive only.
 
-    Its files lie in `log.<number>`; a repair writes a new one and all processes move over to it.
+    Its files lie in `log.<number>`; a repair writes a new one and all processes move over to it,
+    for the greatest number counts. Who only looks makes nothing, marks nothing, and meets a
+    `FileNotFoundError` where nothing is.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, is_read_only: bool = False) -> None:
         self.directory = directory
-        self.beacon = Beacon(directory / BEACON)
+        self._is_read_only = is_read_only
+        self.beacon = Beacon(directory / BEACON, is_read_only=is_read_only)
         self._open(number_in_use(directory))
 
     def _open(self, number: int) -> None:
+        path = path_of(self.directory, number)
+        # first of all: if it fails, the log that was in use is left as such, its number with it
+        self._environment: Environment = open_environment(
+            path, LOG_TABLES, durable=True, create=not self._is_read_only
+        )
         self.number = number
-        self.path = path_of(self.directory, number)
-        self._environment: Environment = open_environment(self.path, LOG_TABLES, durable=True)
+        self.path = path
         self._records = self._environment.tables["records"]
         self._archives = self._environment.tables["archives"]
         self._meta = self._environment.tables["meta"]
@@ -73,8 +85,8 @@ class LogTail:
 
         The old environment stays open: another thread of this process may be reading in it.
         """
-        if self.beacon.number not in (0, self.number):
-            self._open(self.beacon.number)
+        if self._is_left():
+            self._open(number_in_use(self.directory))
 
     def append(self, prepared: Sequence[Prepared]) -> Offset:
         """Store records in order and return the offset of the first; durable on return. Blocks.
@@ -83,44 +95,41 @@ class LogTail:
             DiskFullError: nothing was stored.
             DamagedError: the log is in doubt; nothing may be acknowledged until it was checked.
         """
-        self._refuse_in_doubt()
-        self.follow()
-        try:
-            with self._environment.write(self.beacon) as transaction:
-                self._refuse_in_doubt()  # both may have come while we waited for the lock
-                if self.beacon.number not in (0, self.number):
-                    raise LogBusyError("the log was repaired just now")
-                cursor = transaction.cursor(self._records)
-                first = _next(cursor, transaction, self._meta)
-                cursor.putmulti(
-                    [
-                        (offset.to_bytes(8, "big"), stored(record, offset))
-                        for offset, record in enumerate(prepared, first)
-                    ],
-                    append=True,
-                )
-        except DamagedError:
-            self.beacon.doubt(is_in_doubt=True)
-            raise
+        with self._write() as transaction:
+            first = self._next(transaction)
+            values = [
+                (offset.to_bytes(8, "big"), stored(record, offset))
+                for offset, record in enumerate(prepared, first)
+            ]
+            _, added = transaction.cursor(self._records).putmulti(values, append=True)
+            if added != len(values) or first < self.beacon.head:
+                raise DamagedError(str(self.path), f"its end is not at offset {first}")
+        self.beacon.reach(first + len(prepared))
         return Offset(first)
 
     def read(self, first: int, limit: int, bytes_max: int | None = None) -> list[tuple[int, bytes]]:
         """Return up to `limit` stored values from offset `first` on; none past the head.
 
-        Of more than `bytes_max` bytes only the first value is returned beyond the bound.
+        Of more than `bytes_max` bytes only the first value is returned beyond the bound. They end
+        before a gap, which only damage makes.
 
         Raises:
             OffsetOutOfRangeError: `first` was trimmed; look in the archive.
         """
-        self.follow()
-        with self._environment.lmdb.begin() as transaction:
+        with self._read() as transaction:
             cursor = transaction.cursor(self._records)
             if not cursor.set_range(first.to_bytes(8, "big")):
+                head = self._next(transaction)
+                if first < head:  # nothing is left in the tail
+                    raise OffsetOutOfRangeError(first, range(head, head))
                 return []
-            found = []
+            found: list[tuple[int, bytes]] = []
             left = bytes_max
             for key, value in cursor:
-                found.append((int.from_bytes(key, "big"), value))
+                offset = int.from_bytes(key, "big")
+                if found and offset != found[-1][0] + 1:
+                    break
+                found.append((offset, value))
                 if len(found) == limit:
                     break
                 if left is not None:
@@ -134,22 +143,22 @@ class LogTail:
     @property
     def head(self) -> Offset:
         """The offset that the next record gets."""
-        with self._environment.lmdb.begin() as transaction:
-            return Offset(_next(transaction.cursor(self._records), transaction, self._meta))
+        with self._read() as transaction:
+            return Offset(self._next(transaction))
 
     @property
     def first(self) -> Offset:
         """The oldest offset in the tail; the head, if it holds nothing."""
-        with self._environment.lmdb.begin() as transaction:
+        with self._read() as transaction:
             cursor = transaction.cursor(self._records)
             if cursor.first():
                 return Offset(int.from_bytes(cursor.key(), "big"))
-            return Offset(_next(cursor, transaction, self._meta))
+            return Offset(self._next(transaction))
 
     @property
     def mean_bytes(self) -> int:
         """About how many bytes a record takes in the tail."""
-        with self._environment.lmdb.begin() as transaction:
+        with self._read() as transaction:
             stat = transaction.stat(self._records)
         pages = stat["leaf_pages"] + stat["overflow_pages"]
         return pages * stat["psize"] // max(1, stat["entries"])
@@ -162,7 +171,7 @@ class LogTail:
         before = min(before, self.head - 1)
         deleted = 0
         while True:
-            with self._environment.write(self.beacon) as transaction:
+            with self._write() as transaction:
                 cursor = transaction.cursor(self._records)
                 step = 0
                 while (
@@ -177,48 +186,108 @@ class LogTail:
                 return deleted
 
     def segments(self) -> list[Segment]:
-        """Return what has been archived, in order."""
-        with self._environment.lmdb.begin() as transaction:
+        """Return what has been archived, in order.
+
+        Raises:
+            DamagedError: a row is not what was stored.
+        """
+        with self._read() as transaction:
             return [
-                msgspec.msgpack.decode(value, type=Segment)
-                for _, value in transaction.cursor(self._archives)
+                msgspec.msgpack.decode(self._opened("archives", key, value), type=Segment)
+                for key, value in transaction.cursor(self._archives)
             ]
 
     def add_segment(self, segment: Segment) -> None:
         """Put a synced archive file into the manifest; durable on return."""
-        with self._environment.write(self.beacon) as transaction:
+        with self._write() as transaction:
             transaction.put(*_row_of(segment), db=self._archives)
 
     def get(self, name: str) -> bytes | None:
-        """Return a small fact kept with the log."""
-        self.follow()
-        with self._environment.lmdb.begin() as transaction:
-            return transaction.get(name.encode(), db=self._meta)
+        """Return a small fact kept with the log.
+
+        Raises:
+            DamagedError: it is not what was stored.
+        """
+        with self._read() as transaction:
+            return self._fact(transaction, name)
 
     def put(self, name: str, value: bytes) -> None:
         """Keep a small fact with the log; durable on return."""
-        with self._environment.write(self.beacon) as transaction:
-            transaction.put(name.encode(), value, db=self._meta)
+        with self._write() as transaction:
+            transaction.put(*_fact_row(name, value), db=self._meta)
 
     def close(self) -> None:
         """Give the environment back."""
         close_environment(self._environment)
         self.beacon.close()
 
+    def distrust(self) -> None:
+        """Have the owner write the log anew out of what is whole, before anything is appended."""
+        if not self._is_read_only:
+            self.beacon.doubt(is_in_doubt=True)
+
+    @contextmanager
+    def _read(self) -> Iterator[lmdb.Transaction[bytes]]:
+        self.follow()
+        try:
+            with self._environment.read() as transaction:
+                yield transaction
+        except DamagedError:
+            self.distrust()
+            raise
+
+    @contextmanager
+    def _write(self) -> Iterator[lmdb.Transaction[bytes]]:
+        """Run one write transaction on the log in use, unless that is in doubt."""
+        self._refuse_in_doubt()
+        self.follow()
+        try:
+            with self._environment.write(self.beacon) as transaction:
+                self._refuse_in_doubt()  # both may have come while we waited for the lock
+                if self._is_left():
+                    raise LogBusyError("the log was repaired just now")
+                yield transaction
+        except DamagedError:
+            self.distrust()
+            raise
+
+    def _is_left(self) -> bool:
+        """Whether there is a newer log directory; the beacon says when it is time to look."""
+        return (
+            self.beacon.number not in (0, self.number)
+            and number_in_use(self.directory) != self.number
+        )
+
     def _refuse_in_doubt(self) -> None:
         if self.beacon.is_in_doubt:
             raise DamagedError(str(self.directory), "a write failed; it is being checked")
 
+    def _next(self, transaction: lmdb.Transaction[bytes]) -> int:
+        """Return the offset that comes next, of a log whose last record is where it should be."""
+        cursor = transaction.cursor(self._records)
+        if cursor.last():
+            last = int.from_bytes(cursor.key(), "big")
+            if not is_at(cursor.value(), last):
+                raise DamagedError(str(self.path), f"what is last is not the record of {last}")
+            return last + 1
+        base = self._fact(transaction, BASE)
+        return 0 if base is None else int.from_bytes(base, "big")
+
+    def _fact(self, transaction: lmdb.Transaction[bytes], name: str) -> bytes | None:
+        value = transaction.get(name.encode(), db=self._meta)
+        return None if value is None else self._opened("meta", name.encode(), value)
+
+    def _opened(self, table: str, key: bytes, value: bytes) -> bytes:
+        row = facts.opened(table, key, value)
+        if row is None:
+            raise DamagedError(str(self.path), f"row {key.hex()} of {table}")
+        return row
+
 
 def number_in_use(directory: Path) -> int:
     """Return which of a partition's log directories counts."""
-    pointer = directory / _POINTER
-    return int(pointer.read_text()) if pointer.exists() else 1
-
-
-def use_number(directory: Path, number: int) -> None:
-    """Make one of a partition's log directories the one that counts; durable on return."""
-    write_synced(directory / _POINTER, str(number).encode())
+    numbers = [path.name.removeprefix("log.") for path in directory.glob("log.*")]
+    return max([int(number) for number in numbers if number.isdecimal()], default=1)
 
 
 def path_of(directory: Path, number: int) -> Path:
@@ -226,34 +295,36 @@ def path_of(directory: Path, number: int) -> Path:
     return directory / f"log.{number}"
 
 
-def _next(
-    cursor: lmdb.Cursor[bytes], transaction: lmdb.Transaction[bytes], meta: lmdb._Database
-) -> int:
-    if cursor.last():
-        return int.from_bytes(cursor.key(), "big") + 1
-    base = transaction.get(_BASE, db=meta)
-    return 0 if base is None else int.from_bytes(base, "big")
-
-
 def create(
-    path: Path,
+    directory: Path,
+    number: int,
     values: Iterable[tuple[int, bytes]],
     segments: Iterable[Segment],
-    facts: Mapping[str, bytes],
+    small: Mapping[str, bytes],
 ) -> None:
-    """Make a log of stored values, by ascending offset; durable on return."""
-    environment = open_environment(path, LOG_TABLES, durable=True)
+    """Make a log of stored values, by ascending offset, the one in use; durable on return."""
+    fresh = directory / ".log.fresh"
+    shutil.rmtree(fresh, ignore_errors=True)
+    environment = open_environment(fresh, LOG_TABLES, durable=True)
     try:
         with environment.write() as transaction:
             cursor = transaction.cursor(environment.tables["records"])
             cursor.putmulti([(o.to_bytes(8, "big"), value) for o, value in values], append=True)
             for segment in segments:
                 transaction.put(*_row_of(segment), db=environment.tables["archives"])
-            for name, fact in facts.items():
-                transaction.put(name.encode(), fact, db=environment.tables["meta"])
+            for name, fact in small.items():
+                transaction.put(*_fact_row(name, fact), db=environment.tables["meta"])
     finally:
         close_environment(environment)
+    fresh.rename(path_of(directory, number))
+    sync_directory(directory)
 
 
 def _row_of(segment: Segment) -> tuple[bytes, bytes]:
-    return segment.first.to_bytes(8, "big"), msgspec.msgpack.encode(segment)
+    key = segment.first.to_bytes(8, "big")
+    return key, facts.stored("archives", key, msgspec.msgpack.encode(segment))
+
+
+def _fact_row(name: str, value: bytes) -> tuple[bytes, bytes]:
+    key = name.encode()
+    return key, facts.stored("meta", key, value)

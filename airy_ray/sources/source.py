@@ -146,7 +146,7 @@ def instant(value: object) -> Millis | None:
 
 
 def _whole(value: object) -> int | None:
-    if isinstance(value, str) and len(value) < 20 and value.lstrip("-").isdecimal():
+    if isinstance(value, str) and len(value) < 20 and value.removeprefix("-").isdecimal():
         return int(value)
     if isinstance(value, float) and value.is_integer():
         return int(value)

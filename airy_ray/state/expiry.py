@@ -10,7 +10,7 @@ from typing import Any
 
 import lmdb
 
-from airy_ray.clock import Micros, Millis
+from airy_ray.clock import Micros, Millis, to_millis
 from airy_ray.projections import keys
 from airy_ray.projections.view import Receipt, Waiting
 from airy_ray.state.state import State
@@ -47,6 +47,16 @@ def expire(state: State, cutoffs: Cutoffs, *, forwarded: int) -> int:
     return gone
 
 
+def folded_at(state: State) -> Millis:
+    """Return when the newest record was received that is folded in, as far as the ledger tells."""
+    with state.environment.read() as transaction:
+        cursor = transaction.cursor(state.environment.tables["ledger"])
+        if not cursor.last():
+            return Millis(0)
+        newest: LedgerEntry = decoded("ledger", cursor.key(), cursor.value())
+    return to_millis(newest.received_at)
+
+
 def _is_past(row: Receipt | Waiting, before: Millis) -> bool:
     return row.received_at < before
 
@@ -55,7 +65,7 @@ def _offset_since(state: State, at: Millis) -> int:
     """Return the first offset in the ledger received at or after an instant, by bisection."""
     environment = state.environment
     ledger = environment.tables["ledger"]
-    with environment.lmdb.begin() as transaction:
+    with environment.read() as transaction:
         cursor = transaction.cursor(ledger)
         if not cursor.last():
             return 0

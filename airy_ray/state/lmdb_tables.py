@@ -7,6 +7,7 @@ from functools import partial
 
 import lmdb
 
+from airy_ray.errors import RowCorruptError
 from airy_ray.state.tables import ROW_TYPES
 from airy_ray.storage.environments import Environment
 
@@ -36,9 +37,15 @@ class LmdbTables:
         return found
 
     def put_many(self, table: str, items: list[tuple[bytes, bytes]], *, append: bool) -> None:
-        """Store values by ascending key; with `append`, all are greater than any stored."""
+        """Store values by ascending key; with `append`, all are greater than any stored.
+
+        Raises:
+            RowCorruptError: a stored one is greater, which only damage can make.
+        """
         with self._transaction.cursor(self._handles[table]) as cursor:
-            cursor.putmulti(items, append=append)
+            _, added = cursor.putmulti(items, append=append)
+        if append and added != len(items):  # LMDB passes over a key that is not the last
+            raise RowCorruptError(table, items[0][0])
 
     def delete(self, table: str, key: bytes) -> None:
         """Remove the value under `key`, if it is there."""

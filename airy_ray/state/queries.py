@@ -27,7 +27,7 @@ from airy_ray.storage.environments import Environment
 @contextmanager
 def reading(environment: Environment) -> Iterator[Reading]:
     """Open a consistent view of a state, for a moment."""
-    with environment.lmdb.begin() as transaction:
+    with environment.read() as transaction:
         yield Reading(environment, transaction)
 
 
@@ -39,7 +39,7 @@ class Reading:
         self._transaction = transaction
 
     def applied(self) -> int:
-        """Return how many records are folded in."""
+        """Return how many records are folded in; 0 while a new state has not said so."""
         value = self._transaction.get(b"applied", db=self._handles["meta"])
         return 0 if value is None else int.from_bytes(unsealed("meta", b"applied", value), "big")
 
@@ -110,22 +110,21 @@ class Reading:
 
     def ledger(self, before: int | None, limit: int) -> list[tuple[int, LedgerEntry]]:
         """Return what became of records, newest first, of offsets less than `before`."""
-        cursor = self._transaction.cursor(self._handles["ledger"])
-        if before is not None and cursor.set_range(keys.offset(before)):
-            is_placed = cursor.prev()
-        else:
-            is_placed = cursor.last()
-        entries: list[tuple[int, LedgerEntry]] = []
-        while is_placed and len(entries) < limit:
-            key, value = cursor.item()
-            entries.append((int.from_bytes(key, "big"), decoded("ledger", key, value)))
-            is_placed = cursor.prev()
-        return entries
+        return self._newest("ledger", before, limit)
 
     def quarantine(self) -> list[tuple[int, Fault]]:
         """Return the records whose projection failed, by offset."""
         rows = self._under("quarantine", b"", None)
         return [(int.from_bytes(key, "big"), fault) for key, fault in rows]
+
+    def newest_quarantined(self, limit: int) -> list[tuple[int, Fault]]:
+        """Return records whose projection failed, newest first."""
+        return self._newest("quarantine", None, limit)
+
+    def fault(self, offset: int) -> Fault | None:
+        """Return why a record is in quarantine, if it is."""
+        fault: Fault | None = self._get("quarantine", keys.offset(offset))
+        return fault
 
     def counts(self) -> dict[str, int]:
         """Return how many rows each table holds."""
@@ -136,6 +135,20 @@ class Reading:
         if row is None:  # the list and the rows are written together
             raise RowCorruptError("conversations", key[8:])
         return row
+
+    def _newest(self, table: str, before: int | None, limit: int) -> list[tuple[int, Any]]:
+        """Return rows of a table that is sorted by offset, from the last on backwards."""
+        cursor = self._transaction.cursor(self._handles[table])
+        if before is not None and cursor.set_range(keys.offset(before)):
+            is_placed = cursor.prev()
+        else:
+            is_placed = cursor.last()
+        rows: list[tuple[int, Any]] = []
+        while is_placed and len(rows) < limit:
+            key, value = cursor.item()
+            rows.append((int.from_bytes(key, "big"), decoded(table, key, value)))
+            is_placed = cursor.prev()
+        return rows
 
     def _get(self, table: str, key: bytes) -> Any:
         value = self._transaction.get(key, db=self._handles[table])

@@ -8,17 +8,19 @@ state that it is taken from.
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
-from airy_ray.errors import DamagedError
+from airy_ray.errors import DamagedError, DiskFullError
 from airy_ray.state.state import State
 from airy_ray.state.tables import PROJECTION_VERSION
 from airy_ray.storage.files import sync_directory, sync_file, write_synced
 
 _ABOUT = "snapshot.json"
 _KEPT = 2
+_NO_SPACE = 2
 
 
 class About(msgspec.Struct, frozen=True):
@@ -37,8 +39,7 @@ def take(state: State, directory: Path) -> About:
     fresh = directory / ".fresh"
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
-    state.environment.lmdb.copy(str(fresh), compact=True)
-    about = check_in_child(fresh)
+    about = check_in_child(state.path, copy=fresh)
     sync_file(fresh / "data.mdb")
     write_synced(fresh / _ABOUT, msgspec.json.encode(about))
     kept = directory / f"{about.applied:020}"
@@ -57,36 +58,44 @@ def restore_newest(directory: Path, destination: Path, *, before: int) -> int:
     over; if none is left nothing is copied, and 0 records are held.
     """
     for kept in _all(directory):
-        about = _about(kept)
-        if about is None or about.version != PROJECTION_VERSION or about.applied > before:
+        if (about := said_of(kept)) is None or not _is_usable(about, before):
             continue
         shutil.rmtree(destination, ignore_errors=True)
         shutil.copytree(kept, destination, ignore=shutil.ignore_patterns(_ABOUT, "lock.mdb"))
-        try:
-            check_in_child(destination)
-        except DamagedError:
-            shutil.rmtree(destination, ignore_errors=True)
-            continue
-        return about.applied
+        with suppress(DamagedError):
+            about = check_in_child(destination)  # the rows tell the truth, or nothing
+            if _is_usable(about, before):
+                return about.applied
+        shutil.rmtree(destination, ignore_errors=True)
     return 0
 
 
-def check_in_child(path: Path) -> About:
-    """Check every page and row of a state that nobody writes, in a process that may die of it.
+def check_in_child(path: Path, *, copy: Path | None = None) -> About:
+    """Check every page and row of a state, in a process that may die of it.
+
+    Nobody may write it meanwhile, unless it is to be copied: then the copy is checked.
 
     Raises:
         DamagedError: it is not sound.
+        DiskFullError: there was no space for the copy.
     """
-    checked = subprocess.run(  # noqa: S603 - our own module, a path of ours
-        [sys.executable, "-m", "airy_ray.state.check", str(path)],
+    paths = [str(path)] if copy is None else [str(path), str(copy)]
+    checked = subprocess.run(  # noqa: S603 - our own module, paths of ours
+        [sys.executable, "-m", "airy_ray.state.check", *paths],
         capture_output=True,
         text=True,
         check=False,
     )
+    if checked.returncode == _NO_SPACE:
+        raise DiskFullError(str(path))
     if checked.returncode != 0:
         reason = checked.stdout.strip() or f"checking it ended with {checked.returncode}"
         raise DamagedError(str(path), reason.splitlines()[0])
     return msgspec.json.decode(checked.stdout, type=About)
+
+
+def _is_usable(about: About, before: int) -> bool:
+    return about.version == PROJECTION_VERSION and about.applied <= before
 
 
 def _all(directory: Path) -> list[Path]:
@@ -94,8 +103,9 @@ def _all(directory: Path) -> list[Path]:
     return sorted((path for path in directory.glob("0*") if path.is_dir()), reverse=True)
 
 
-def _about(kept: Path) -> About | None:
+def said_of(kept: Path) -> About | None:
+    """Return what is said of a snapshot; None if that cannot be read."""
     try:
         return msgspec.json.decode((kept / _ABOUT).read_bytes(), type=About)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import lmdb
 
+from airy_ray.errors import RowCorruptError
 from airy_ray.state.batch import Batch
 from airy_ray.state.lmdb_tables import TABLES, LmdbTables
 from airy_ray.state.tables import PROJECTION_VERSION, sealed, unsealed
@@ -29,9 +30,10 @@ class State:
         self.path = path
         self.environment: Environment = open_environment(path, TABLES, durable=False)
         self._meta = self.environment.tables["meta"]
-        if self._number(_VERSION) is None:
+        if self._is_new():
             with self.environment.write() as transaction:
                 self.set_fact(transaction, _VERSION, PROJECTION_VERSION)
+                self.set_fact(transaction, _APPLIED, 0)
 
     @property
     def applied(self) -> int:
@@ -40,19 +42,25 @@ class State:
         Raises:
             RowCorruptError: it cannot be told.
         """
-        return self.fact(_APPLIED)
+        return self._kept(_APPLIED)
 
     @property
     def version(self) -> int:
-        """The version of the projections that wrote it."""
-        return self.fact(_VERSION)
+        """The version of the projections that wrote it.
+
+        Raises:
+            RowCorruptError: it cannot be told.
+        """
+        return self._kept(_VERSION)
 
     @contextmanager
     def batch(self) -> Iterator[Writing]:
         """Fold records in one transaction; all of it is committed at the end, or nothing."""
         with self.environment.write() as transaction:
             tables = LmdbTables(self.environment, transaction)
-            applied = _number(_APPLIED, transaction.get(_APPLIED.encode(), db=self._meta)) or 0
+            applied = _number(_APPLIED, transaction.get(_APPLIED.encode(), db=self._meta))
+            if applied is None:
+                raise RowCorruptError("meta", _APPLIED.encode())
             writing = Writing(Batch(tables), applied)
             yield writing
             writing.batch.write()
@@ -60,7 +68,7 @@ class State:
 
     def first_keys(self, table: str, *, before: bytes, limit: int) -> list[bytes]:
         """Return up to `limit` keys of a table that are less than `before`, in order."""
-        with self.environment.lmdb.begin() as transaction:
+        with self.environment.read() as transaction:
             cursor = transaction.cursor(self.environment.tables[table])
             found: list[bytes] = []
             for key in cursor.iternext(keys=True, values=False):
@@ -90,8 +98,19 @@ class State:
         key = name.encode()
         transaction.put(key, sealed(key, number.to_bytes(8, "big")), db=self._meta)
 
+    def _is_new(self) -> bool:
+        with self.environment.read() as transaction:
+            return transaction.stat(self._meta)["entries"] == 0
+
+    def _kept(self, name: str) -> int:
+        """Return a number that every state keeps from its beginning."""
+        number = self._number(name)
+        if number is None:
+            raise RowCorruptError("meta", name.encode())
+        return number
+
     def _number(self, name: str) -> int | None:
-        with self.environment.lmdb.begin() as transaction:
+        with self.environment.read() as transaction:
             return _number(name, transaction.get(name.encode(), db=self._meta))
 
 

@@ -7,6 +7,8 @@
 3. A `durable` environment is on disk when a commit returns. The others are rebuilt from what is.
 4. A commit that fails for want of space has changed nothing. Any other failed commit leaves the
    environment in doubt: a failed fsync must not be tried again, it may lie the second time.
+5. All tables are made by the first commit. One that is missing later was lost to damage; it must
+   not be made again, for an empty table would pass for the truth.
 """
 
 from __future__ import annotations
@@ -19,13 +21,24 @@ from pathlib import Path
 import lmdb
 
 from airy_ray.clock import now_millis
-from airy_ray.errors import DamagedError, DiskFullError
+from airy_ray.errors import DamagedError, DiskFullError, StorageError
 from airy_ray.storage import pages
 from airy_ray.storage.beacon import Beacon
-from airy_ray.storage.files import is_no_space
+from airy_ray.storage.files import is_no_space, reserve, sync_directory
 
 MAP_BYTES = 1 << 38
 READERS_MAX = 2_048
+_LOCK_BYTES = (READERS_MAX + 1) * 64
+"""What LMDB's file of locks takes: a cache line for each reader and some more."""
+
+_DAMAGE = (
+    lmdb.BadTxnError,  # after any of the others, in the same transaction
+    lmdb.CorruptedError,
+    lmdb.CursorFullError,  # a tree that is deeper than any is
+    lmdb.InvalidError,
+    lmdb.PageNotFoundError,
+    lmdb.PanicError,
+)
 
 _open: dict[Path, Environment] = {}
 _lock = threading.Lock()
@@ -40,6 +53,8 @@ class Environment:
 
     def __init__(self, path: Path, tables: Sequence[str], *, durable: bool, create: bool) -> None:
         self.path = path
+        if create:
+            reserve(path / "lock.mdb", _LOCK_BYTES)
         self.lmdb = lmdb.open(
             str(path),
             map_size=MAP_BYTES,
@@ -50,14 +65,39 @@ class Environment:
             create=create,
             readonly=not create,
             readahead=False,
-            meminit=False,
+            meminit=durable,  # else its free space may hold records of other logs, to be salvaged
             max_spare_txns=8,
         )
-        self.lmdb.reader_check()
-        self.tables: Mapping[str, lmdb._Database] = {
-            name: self.lmdb.open_db(name.encode(), create=create) for name in tables
-        }
         self._users = 1
+        try:
+            self.lmdb.reader_check()
+            self.tables: Mapping[str, lmdb._Database] = self._opened(tables, create=create)
+        except lmdb.Error:
+            self.lmdb.close()
+            raise
+
+    def _opened(self, tables: Sequence[str], *, create: bool) -> dict[str, lmdb._Database]:
+        if create and self.transaction_id == 0:
+            with self.lmdb.begin(write=True) as transaction:
+                for name in tables:
+                    self.lmdb.open_db(name.encode(), txn=transaction)
+        return {name: self.lmdb.open_db(name.encode(), create=False) for name in tables}
+
+    @contextmanager
+    def read(self) -> Iterator[lmdb.Transaction[bytes]]:
+        """Run one read transaction: a consistent view, for a moment.
+
+        Raises:
+            DamagedError: its pages are not what was written.
+            StorageError: it cannot be read for another reason.
+        """
+        try:
+            with self.lmdb.begin() as transaction:
+                yield transaction
+        except _DAMAGE as error:
+            raise DamagedError(str(self.path), str(error)) from error
+        except lmdb.Error as error:
+            raise StorageError(str(error)) from error
 
     @contextmanager
     def write(self, beacon: Beacon | None = None) -> Iterator[lmdb.Transaction[bytes]]:
@@ -100,8 +140,15 @@ class Environment:
         return int(self.lmdb.info()["last_txnid"])
 
     def sync(self) -> None:
-        """Bring everything committed so far to the disk."""
-        self.lmdb.sync(force=True)
+        """Bring everything committed so far to the disk.
+
+        Raises:
+            DiskFullError, DamagedError: as `write` does.
+        """
+        try:
+            self.lmdb.sync(force=True)
+        except lmdb.Error as error:
+            raise self.explained(error) from error
 
 
 def open_environment(
@@ -126,11 +173,15 @@ def open_environment(
         try:
             opened = Environment(path, tables, durable=durable, create=create)
         except lmdb.NotFoundError as error:
+            if create:
+                raise DamagedError(str(path), "it has lost a table") from error
             raise FileNotFoundError(str(path)) from error
         except lmdb.Error as error:
             if not (path / "data.mdb").exists():
                 raise FileNotFoundError(str(path)) from error
             raise DamagedError(str(path), str(error)) from error
+        if durable and create:
+            _sync_names(path)
         _open[key] = opened
         return opened
 
@@ -142,6 +193,15 @@ def close_environment(environment: Environment) -> None:
         if environment._users == 0:
             _open.pop(environment.path.resolve(), None)
             environment.lmdb.close()
+
+
+def _sync_names(path: Path) -> None:
+    """Bring to the disk that there is such a file: its sync alone promises only what is in it.
+
+    The directories of a partition are made by whoever comes first, and who that was may be dead.
+    """
+    for directory in (path, *path.parents[:3]):
+        sync_directory(directory)
 
 
 def _check_length(path: Path) -> None:

@@ -4,6 +4,8 @@ import errno
 import os
 from pathlib import Path
 
+from airy_ray.errors import DiskFullError
+
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -11,15 +13,43 @@ def write_synced(path: Path, content: bytes) -> None:
     """Replace a file as a whole: a power cut leaves the old one or, after return, the new one.
 
     Only its owner may read it.
+
+    Raises:
+        DiskFullError: there is no space; the old one is still there.
     """
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        fresh.unlink()
+        if is_no_space(error.errno):
+            raise DiskFullError(str(path)) from error
+        raise
     fresh.replace(path)
     sync_directory(path.parent)
+
+
+def reserve(path: Path, length: int) -> None:
+    """Have a file, new or not, hold at least `length` bytes for which there is space on the disk.
+
+    Whoever writes to a mapped file that has none is killed by the kernel.
+
+    Raises:
+        DiskFullError: there is no space.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        os.posix_fallocate(descriptor, 0, length)
+    except OSError as error:
+        if is_no_space(error.errno):
+            raise DiskFullError(str(path)) from error
+        raise
+    finally:
+        os.close(descriptor)
 
 
 def sync_file(path: Path) -> None:

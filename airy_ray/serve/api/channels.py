@@ -66,6 +66,12 @@ class FacebookChannel(Body):
     image_url: OptionalText = ImageUrl
 
 
+class InstagramChannel(FacebookChannel):
+    """An Instagram account, and the page that it belongs to."""
+
+    account_id: str = Field(min_length=1)
+
+
 async def list_channels(platform: Platform, _: Caller, asked: ListChannels) -> Response:
     """Return the connected channels, by id."""
     return items(
@@ -124,6 +130,28 @@ async def connect_facebook(platform: Platform, caller: Caller, asked: FacebookCh
         caller,
         source="facebook",
         known_as=asked.page_id,
+        metadata=metadata,
+        token=page.token,
+    )
+
+
+async def connect_instagram(
+    platform: Platform, caller: Caller, asked: InstagramChannel
+) -> Response:
+    """Use an Instagram account as a channel: its events are those of its page."""
+    page = await graph.connect_page(platform, asked.page_id, asked.page_token)
+    default_name = None if page.name is None else f"{page.name} Instagram account"
+    metadata = _given(
+        name=asked.name or default_name,
+        image_url=asked.image_url,
+        page_id=asked.page_id,
+        account_id=asked.account_id,
+    )
+    return await _connect(
+        platform,
+        caller,
+        source="instagram",
+        known_as=asked.account_id,
         metadata=metadata,
         token=page.token,
     )
@@ -211,6 +239,19 @@ ENDPOINTS = [
         disconnect,
         OneChannel,
         "Disconnect a Facebook page",
+        status=204,
+    ),
+    Endpoint(
+        "/channels.instagram.connect",
+        connect_instagram,
+        InstagramChannel,
+        "Connect an Instagram account",
+    ),
+    Endpoint(
+        "/channels.instagram.disconnect",
+        disconnect,
+        OneChannel,
+        "Disconnect an Instagram account",
         status=204,
     ),
     Endpoint("/channels.google.connect", connect_google, GoogleChannel, "Connect a Google agent"),

@@ -1,5 +1,7 @@
 """`conversations.*` (contract: platform API §7.1)."""
 
+import re
+
 from pydantic import Field
 
 from airy_ray.errors import ConversationNotFoundError, RequestError
@@ -11,6 +13,8 @@ from airy_ray.serve.api.endpoint import Body, Endpoint, Id
 from airy_ray.serve.api.paging import page
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.http import Response
+
+_INTEGER = re.compile(r"-?[0-9]{1,100}")
 
 
 class ListConversations(Body):
@@ -33,9 +37,10 @@ async def list_conversations(platform: Platform, _: Caller, asked: ListConversat
         raise RequestError(400, "filters: not supported yet")
     offset = _offset(asked.cursor)
     size = min(asked.page_size or 0, platform.settings.limits.page_size)
-    rows = await platform.partitions.conversations(offset, size) if offset >= 0 else []
     total = await platform.partitions.conversation_count()
-    following = str(offset + size) if size > 0 and offset + size < total else None
+    is_within = 0 <= offset < total
+    rows = await platform.partitions.conversations(offset, size) if is_within else []
+    following = str(offset + size) if rows and offset + size < total else None
     shown = [rendered(platform, row) for row in rows]
     return page(shown, previous=str(offset), following=following, total=total)
 
@@ -66,10 +71,9 @@ def rendered(platform: Platform, row: Conversation) -> bytes:
 def _offset(cursor: str | None) -> int:
     if cursor is None:
         return 0
-    try:
-        return int(cursor)
-    except ValueError:
-        raise RequestError(400, "cursor: not a cursor") from None
+    if _INTEGER.fullmatch(cursor) is None:
+        raise RequestError(400, "cursor: not a cursor")
+    return int(cursor)
 
 
 ENDPOINTS = [

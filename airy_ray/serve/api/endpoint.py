@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic_core import from_json
 
 from airy_ray.errors import RequestError
 from airy_ray.model import json_text
@@ -86,15 +87,22 @@ def parsed(endpoint: Endpoint, body: bytes) -> Body:
             raise RequestError(400, "a JSON body is required")
         body = b"{}"
     try:
-        return endpoint.takes.model_validate_json(body)
-    except ValidationError as error:
+        return _validated(endpoint, body)
+    except RequestError:
         shielded = json_text.shield(body)  # pydantic refuses lone surrogates, browsers send them
         if shielded == body:
-            raise RequestError(400, told(error)) from None
+            raise
+    return _validated(endpoint, shielded)
+
+
+def _validated(endpoint: Endpoint, body: bytes) -> Body:
     try:
-        return endpoint.takes.model_validate_json(shielded)
+        value = from_json(body, allow_inf_nan=False)  # pydantic's models would take NaN for JSON
+        return endpoint.takes.model_validate(value)
     except ValidationError as error:
         raise RequestError(400, told(error)) from None
+    except ValueError as error:
+        raise RequestError(400, f"not JSON: {error}") from None
 
 
 def told(error: ValidationError) -> str:

@@ -1,0 +1,141 @@
+"""`airy-ray verify`: is everything in the data directory what was written?"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import groupby
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from airy_ray.cli.data import ConfigOption, Data, DataOption, JsonOption, opened
+from airy_ray.cli.output import console, error_console, fail, print_json
+from airy_ray.errors import DiskFullError
+from airy_ray.partition.verify import Damage, Finding, Note, Step
+from airy_ray.partition.verify import verify as verified
+from airy_ray.storage.beacon import is_alive
+
+_SCRATCH = ".verify-"
+_SHOWN_PER_FILE = 10
+
+
+def verify(
+    config: ConfigOption = None,
+    data: DataOption = None,
+    *,
+    deep: Annotated[
+        bool,
+        typer.Option("--deep", help="Also fold the whole log again and compare with the state."),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Check every page, record, archive file and row, and name all damage. Changes nothing.
+
+    Works while the system runs: log and state are copied first, which takes their size in disk
+    space for a while, and the copies are checked.
+
+    Exit code 0: all is whole. 1: damage was found, or something could not be checked. 2: wrong use.
+
+    Example: airy-ray verify --data /var/lib/airy --deep
+    """
+    found = opened(data, config)
+    damages: list[Damage] = []
+    notes: list[Note] = []
+    try:
+        with _scratch(found.directory) as scratch, error_console.status("checking") as progress:
+            for finding in _findings(found, scratch, deep=deep):
+                match finding:
+                    case Step():
+                        progress.update(_told_step(finding, found.directory))
+                    case Damage():
+                        damages.append(finding)
+                    case Note():
+                        notes.append(finding)
+    except DiskFullError as error:
+        fail(f"not everything was checked: no space for a copy ({error})", code=1)
+    if as_json:
+        print_json(_for_programs(found, damages, notes))
+    else:
+        _show(found, damages, notes)
+    if damages:
+        raise typer.Exit(1)
+
+
+def _findings(data: Data, scratch: Path, *, deep: bool) -> Iterator[Finding]:
+    for spec in data.specs:
+        directory = scratch / spec.name
+        yield from verified(spec, directory, deep=deep)
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextmanager
+def _scratch(data: Path) -> Iterator[Path]:
+    """Make a directory for copies, and remove it again, with those that others left behind."""
+    for left in data.glob(f"{_SCRATCH}*"):
+        pid = left.name.removeprefix(_SCRATCH)
+        if pid.isdecimal() and not is_alive(int(pid)):
+            shutil.rmtree(left, ignore_errors=True)
+    scratch = data / f"{_SCRATCH}{os.getpid()}"
+    try:
+        scratch.mkdir(mode=0o700)
+    except OSError as error:
+        fail(f"{scratch}: {error.strerror}", code=1)
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _told_step(step: Step, data: Path) -> str:
+    far = f": {step.done:,} of {step.total:,}" if step.total else ""
+    return f"checking {_name(step.partition)}, {_short(step.file, data)}{far}"
+
+
+def _show(data: Data, damages: list[Damage], notes: list[Note]) -> None:
+    for note in notes:
+        _print(f"{_place(note, data.directory)}: {note.note}", "dim")
+    for file, found in groupby(damages, key=lambda damage: _place(damage, data.directory)):
+        problems = [damage.problem for damage in found]
+        for problem in problems[:_SHOWN_PER_FILE]:
+            _print(f"{file}: {problem}", "red")
+        if len(problems) > _SHOWN_PER_FILE:
+            _print(f"{file}: {len(problems) - _SHOWN_PER_FILE} more; --json tells them", "red")
+    if not damages:
+        _print(f"all is whole: {len(data.specs) - 1} partitions and the registry", "green")
+        return
+    files = len({damage.file for damage in damages})
+    _print("one file is damaged" if files == 1 else f"{files} files are damaged", "red")
+    _print(
+        "airy-ray up repairs what it meets: a damaged state is folded again out of the log, and "
+        "records that are nowhere whole are marked as lost",
+        "none",
+    )
+
+
+def _print(line: str, style: str) -> None:
+    console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def _place(finding: Damage | Note, data: Path) -> str:
+    return f"{_name(finding.partition)}, {_short(finding.file, data)}"
+
+
+def _for_programs(data: Data, damages: list[Damage], notes: list[Note]) -> dict[str, Any]:
+    return {
+        "data": str(data.directory),
+        "whole": not damages,
+        "damages": msgspec.to_builtins(damages),
+        "notes": msgspec.to_builtins(notes),
+    }
+
+
+def _name(partition: str) -> str:
+    return f"partition {partition}" if partition.isdecimal() else partition
+
+
+def _short(file: str, data: Path) -> str:
+    path = Path(file)
+    return str(path.relative_to(data)) if path.is_relative_to(data) else file

@@ -1,0 +1,184 @@
+"""Meta's Graph API, played: what connecting a page calls (contract: sources §1.6).
+
+Tokens are exchanged, pages listed and subscribed, and errors have Meta's form and texts.
+"""
+
+import threading
+import time
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+USER_TOKEN = "EAAsimulated"  # noqa: S105 - opens nothing but this server
+"""A short-lived token of who may manage the pages."""
+
+_LISTED_AT_ONCE = 25
+_START_S = 10.0
+
+
+class GraphError(Exception):
+    """What Meta answers to a call that it refuses."""
+
+    def __init__(self, code: int, text: str, kind: str = "OAuthException") -> None:
+        super().__init__(code, text, kind)
+        self.code = code
+        self.text = text
+        self.kind = kind
+
+
+class GraphApi:
+    """Pages and the tokens for them."""
+
+    def __init__(self, pages: Sequence[str], *, app_id: str, app_secret: str) -> None:
+        self.subscribed: set[str] = set()
+        """Pages whose events an app gets."""
+        self._pages = list(pages)
+        self._app = (app_id, app_secret)
+        self._long_lived = _token("long-lived", app_id)
+        self._page_of = {_token("page", page): page for page in pages}
+
+    def exchange(self, query: dict[str, str]) -> dict[str, Any]:
+        """Return a token that lasts for one that does not."""
+        if (query.get("client_id"), query.get("client_secret")) != self._app:
+            raise GraphError(1, "Error validating client secret.")
+        if query.get("grant_type") != "fb_exchange_token":
+            raise GraphError(100, "Invalid grant_type.")
+        self._check_user(query.get("fb_exchange_token"))
+        return {"access_token": self._long_lived, "token_type": "bearer", "expires_in": 5_183_944}
+
+    def page(self, page: str, query: dict[str, str]) -> dict[str, Any]:
+        """Return a page, with a token of its own."""
+        self._check_user(query.get("access_token"))
+        if page not in self._pages:
+            raise GraphError(
+                100,
+                f"Unsupported get request. Object with ID '{page}' does not exist, cannot be "
+                "loaded due to missing permissions, or does not support this operation.",
+                "GraphMethodException",
+            )
+        return self._shown(page)
+
+    def accounts(self, query: dict[str, str], url: str) -> dict[str, Any]:
+        """Return some of the pages, and where the next ones are."""
+        self._check_user(query.get("access_token"))
+        after, limit = query.get("after", "0"), query.get("limit", str(_LISTED_AT_ONCE))
+        if not after.isdigit() or not limit.isdigit():
+            raise GraphError(100, "Invalid parameter")
+        first, end = int(after), int(after) + int(limit)
+        paging: dict[str, Any] = {"cursors": {"before": str(first), "after": str(end)}}
+        if end < len(self._pages):
+            token = query["access_token"]
+            paging["next"] = f"{url}?access_token={token}&limit={limit}&after={end}"
+        return {"data": [self._shown(page) for page in self._pages[first:end]], "paging": paging}
+
+    def subscribe(self, query: dict[str, str]) -> dict[str, Any]:
+        """Have the app get a page's events."""
+        page = self._page_of.get(query.get("access_token", ""))
+        if page is None:
+            raise _invalid_token()
+        if "messages" not in query.get("subscribed_fields", "").split(","):
+            raise GraphError(100, "(#100) The parameter subscribed_fields is required.")
+        self.subscribed.add(page)
+        return {"success": True}
+
+    def _shown(self, page: str) -> dict[str, Any]:
+        return {
+            "id": page,
+            "name_with_location_descriptor": f"Simulated page {page[-4:]}",
+            "access_token": _token("page", page),
+            "picture": {"data": {"url": f"https://scontent.example.org/{page}.jpg"}},
+            "is_webhooks_subscribed": page in self.subscribed,
+        }
+
+    def _check_user(self, token: str | None) -> None:
+        if token not in (USER_TOKEN, self._long_lived):
+            raise _invalid_token()
+
+
+def application(api: GraphApi) -> Starlette:
+    """Return the API as an ASGI application, for any version of it."""
+
+    async def exchange(request: Request) -> JSONResponse:
+        return JSONResponse(api.exchange(dict(request.query_params)))
+
+    async def accounts(request: Request) -> JSONResponse:
+        url = str(request.url.replace(query=""))
+        return JSONResponse(api.accounts(dict(request.query_params), url))
+
+    async def subscribe(request: Request) -> JSONResponse:
+        return JSONResponse(api.subscribe(dict(request.query_params)))
+
+    async def page(request: Request) -> JSONResponse:
+        return JSONResponse(api.page(request.path_params["page"], dict(request.query_params)))
+
+    return Starlette(
+        routes=[
+            Route("/{version}/oauth/access_token", exchange),
+            Route("/{version}/me/accounts", accounts),
+            Route("/{version}/me/subscribed_apps", subscribe, methods=["POST"]),
+            Route("/{version}/{page}", page),
+        ],
+        exception_handlers={GraphError: _refuse, 404: _unknown, 405: _unknown},
+    )
+
+
+class GraphServer:
+    """Serves the API on a thread of its own, or in the foreground."""
+
+    def __init__(self, api: GraphApi, port: int) -> None:
+        config = uvicorn.Config(application(api), host="127.0.0.1", port=port, log_level="error")
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, name="graph-api", daemon=True)
+
+    def serve(self) -> None:
+        """Serve until SIGINT or SIGTERM."""
+        self._server.run()
+
+    def __enter__(self) -> int:
+        """Start; return the port.
+
+        Raises:
+            OSError: it cannot listen there.
+        """
+        self._thread.start()
+        deadline = time.monotonic() + _START_S
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > deadline:
+                raise OSError(f"cannot listen on port {self._server.config.port}")
+            time.sleep(0.01)
+        port: int = self._server.servers[0].sockets[0].getsockname()[1]
+        return port
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self._server.should_exit = True
+        self._thread.join()
+
+
+async def _refuse(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, GraphError)
+    told = {
+        "message": error.text,
+        "type": error.kind,
+        "code": error.code,
+        "fbtrace_id": "AbC1dEf2GhI",
+    }
+    return JSONResponse({"error": told}, status_code=400)
+
+
+async def _unknown(request: Request, error: Exception) -> JSONResponse:
+    return await _refuse(request, GraphError(2500, f"Unknown path components: {request.url.path}"))
+
+
+def _invalid_token() -> GraphError:
+    return GraphError(190, "Invalid OAuth access token.")
+
+
+def _token(kind: str, of: str) -> str:
+    return "EAA" + blake2b(f"{kind} {of}".encode(), digest_size=12).hexdigest()

@@ -1,0 +1,184 @@
+"""Messenger's webhooks as Meta sends them (contract: sources §1).
+
+Non-ASCII characters and slashes are escaped, ids are strings, several items of several people and
+pages come in one body.
+"""
+
+import hmac
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import groupby
+from random import Random
+from typing import Any
+
+from airy_ray.clock import Millis
+from airy_ray.simulator.story import Reacted, Thread, Written
+
+SOURCE = "facebook"
+PATH = "/webhooks/facebook"
+
+_OTHER_APP = 263902037430900
+_EMOJI = {"love": "❤️", "like": "👍", "smile": "😆", "sad": "😢", "wow": "😮"}
+_TEXTS = (
+    "Hello, is this still available?",
+    "Grüße aus Köln 😀",
+    "See https://example.org/a?b=c",
+    'He said "no" \\o/',
+    "いつ開きますか",
+)
+_FILES = {"image": "jpg", "audio": "mp4", "video": "mp4", "file": "pdf"}
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What an item is made of.
+
+    Attributes:
+        key: the `mid` of what is written in it.
+        recent: the keys of messages that were written before, oldest first.
+    """
+
+    random: Random
+    thread: Thread
+    key: str
+    at: Millis
+    app_id: str
+    recent: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One element of a body's `messaging`."""
+
+    thread: Thread
+    at: Millis
+    text: bytes
+    written: Written | None = None
+    reacted: Reacted | None = None
+
+
+def item(moment: Moment) -> Item:
+    """Return something that happened between a person and a page."""
+    (kind,) = moment.random.choices(_KINDS, weights=_WEIGHTS)
+    return kind(moment)
+
+
+def text(moment: Moment) -> Item:
+    """Return an item with a message of words; each run and key has others."""
+    words = moment.random.choice(_TEXTS)
+    return _message(moment, {"text": f"{words} {moment.key[-8:]}"})
+
+
+def body(items: Iterable[Item]) -> bytes:
+    """Return a body with items, one entry for each run of items of one page."""
+    entries = []
+    for page, grouped in groupby(items, key=lambda each: each.thread.channel):
+        group = list(grouped)
+        time = max(each.at for each in group)
+        told = b",".join(each.text for each in group)
+        entries.append(b'{"id":"%b","time":%d,"messaging":[%b]}' % (page.encode(), time, told))
+    return b'{"object":"page","entry":[%b]}' % b",".join(entries)
+
+
+def signature(app_secret: str, told: bytes) -> tuple[str, str]:
+    """Return the header that signs a body."""
+    digest = hmac.digest(app_secret.encode(), told, sha256).hex()
+    return "x-hub-signature-256", f"sha256={digest}"
+
+
+def _attachment(moment: Moment) -> Item:
+    kind = moment.random.choice(list(_FILES))
+    url = f"https://cdn.example.org/{moment.key}.{_FILES[kind]}"
+    return _message(moment, {"attachments": [{"type": kind, "payload": {"url": url}}]})
+
+
+def _quick_reply(moment: Moment) -> Item:
+    return _message(moment, {"text": "Yes", "quick_reply": {"payload": f"YES_{moment.key}"}})
+
+
+def _postback(moment: Moment) -> Item:
+    told = {"title": "Get Started", "payload": "GET_STARTED", "mid": moment.key}
+    return _written(moment, {"postback": told}, from_contact=True)
+
+
+def _echo_of_other_app(moment: Moment) -> Item:
+    told = {"is_echo": True, "app_id": _OTHER_APP, "text": f"another tool {moment.key[-8:]}"}
+    return _message(moment, told, from_contact=False)
+
+
+def _echo_of_page_inbox(moment: Moment) -> Item:
+    told = {"is_echo": True, "text": f"typed in the page inbox {moment.key[-8:]}"}
+    return _message(moment, told, from_contact=False)
+
+
+def _own_echo(moment: Moment) -> Item:
+    """Return the echo of a message of ours: nothing may come of it."""
+    told = {"mid": moment.key, "is_echo": True, "app_id": int(moment.app_id), "text": "sent by us"}
+    return _item(moment, {"message": told}, from_contact=False)
+
+
+def _reaction(moment: Moment) -> Item:
+    if not moment.recent:
+        return text(moment)
+    target = moment.random.choice(moment.recent)
+    name = moment.random.choice([*_EMOJI, ""])
+    emoji = _EMOJI.get(name)
+    told: dict[str, Any] = {"mid": target, "action": "react" if emoji else "unreact"}
+    if emoji:
+        told |= {"reaction": name, "emoji": emoji}
+    reacted = Reacted(moment.thread, target, emoji, moment.at)
+    plain = _item(moment, {"reaction": told})
+    return Item(plain.thread, plain.at, plain.text, reacted=reacted)
+
+
+def _read(moment: Moment) -> Item:
+    return _item(moment, {"read": {"watermark": moment.at}})
+
+
+def _delivery(moment: Moment) -> Item:
+    return _item(moment, {"delivery": {"mids": list(moment.recent), "watermark": moment.at}})
+
+
+def _message(moment: Moment, told: dict[str, Any], *, from_contact: bool = True) -> Item:
+    message = {"message": {"mid": moment.key, **told}}
+    return _written(moment, message, from_contact=from_contact)
+
+
+def _written(moment: Moment, part: dict[str, Any], *, from_contact: bool) -> Item:
+    plain = _item(moment, part, from_contact=from_contact)
+    written = Written(moment.thread, moment.key, moment.at, from_contact, plain.text)
+    return Item(plain.thread, plain.at, plain.text, written)
+
+
+def _item(moment: Moment, part: dict[str, Any], *, from_contact: bool = True) -> Item:
+    thread = moment.thread
+    contact, page = {"id": thread.contact}, {"id": thread.channel}
+    told = {
+        "sender": contact if from_contact else page,
+        "recipient": page if from_contact else contact,
+        "timestamp": moment.at,
+        **part,
+    }
+    return Item(thread, moment.at, _escaped(told))
+
+
+def _escaped(told: dict[str, Any]) -> bytes:
+    return json.dumps(told, separators=(",", ":")).replace("/", "\\/").encode()
+
+
+_CHANCES: dict[Callable[[Moment], Item], int] = {
+    text: 60,
+    _attachment: 10,
+    _quick_reply: 4,
+    _postback: 5,
+    _echo_of_other_app: 5,
+    _echo_of_page_inbox: 3,
+    _own_echo: 2,
+    _reaction: 6,
+    _read: 3,
+    _delivery: 2,
+}
+_KINDS = list(_CHANCES)
+_WEIGHTS = list(_CHANCES.values())

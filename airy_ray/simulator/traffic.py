@@ -1,0 +1,182 @@
+"""What is sent, decided before anything is: the same seed and start give the same requests.
+
+Messages get the times of a clock that runs a minute behind, so that a command to mark everything
+as read, whenever it comes, means all that was acknowledged before it.
+"""
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import count, takewhile
+from random import Random
+from uuid import UUID
+
+from airy_ray.clock import Millis
+from airy_ray.simulator import business_messages, messenger, website
+from airy_ray.simulator.messenger import Item, Moment
+from airy_ray.simulator.story import Delivery, Planned, Reacted, Thread, Visit, Written
+
+_BEHIND_MS = 60_000
+_RECENT_KEPT = 8
+_HELD_UP_S_MAX = 3.0
+_REPEATED_AFTER_S_MAX = 5.0
+_VISITOR_IS_BACK = 0.03
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How much of what there is.
+
+    Attributes:
+        rate: requests a second, over all sources.
+        duration_s: how long; None for as long as it is asked for more.
+        conversations: how many people write, in each source.
+        pages: how many Facebook pages they write to.
+        duplicates: share of requests that are made twice.
+        disorder: share of webhooks that are held up for up to three seconds.
+        batches: share of Facebook's bodies that carry items of several conversations.
+        batch_items_max: how many items at most.
+    """
+
+    rate: float
+    duration_s: float | None
+    conversations: int = 50
+    pages: int = 2
+    duplicates: float = 0.1
+    disorder: float = 0.1
+    batches: float = 0.15
+    batch_items_max: int = 8
+
+
+@dataclass(frozen=True)
+class Cast:
+    """The names of one run: nothing in it was ever seen before.
+
+    Attributes:
+        pages: ids of Facebook pages.
+        agent: id of the Google agent.
+        site: name of the website.
+    """
+
+    run: str
+    pages: tuple[str, ...]
+    agent: str
+    site: str
+    app_id: str
+
+
+def cast(seed: int, began_at: Millis, *, pages: int, app_id: str) -> Cast:
+    """Return the names of the run with this seed that began then."""
+    digest = blake2b(f"{seed} {began_at}".encode(), digest_size=16).digest()
+    run = digest[:4].hex()
+    first = 10**14 + int.from_bytes(digest[:5], "big")
+    agent = str(UUID(bytes=digest, version=4))
+    ids = tuple(str(first + index) for index in range(pages))
+    return Cast(run, ids, agent, f"simulated-{run}", app_id)
+
+
+class Traffic:
+    """Plans requests, one after the other."""
+
+    def __init__(self, shape: Shape, named: Cast, *, seed: int, began_at: Millis) -> None:
+        self._shape = shape
+        self._named = named
+        self._random = Random(seed)  # noqa: S311 - nothing secret comes of it
+        self._first_at = began_at - _BEHIND_MS
+        self._recent: dict[Thread, deque[str]] = defaultdict(lambda: deque(maxlen=_RECENT_KEPT))
+        self._reacted_at: dict[Thread, Millis] = {}
+        self._keys = count()
+        self._sources: dict[str, Callable[[float], Planned]] = {
+            messenger.SOURCE: self._messenger,
+            business_messages.SOURCE: self._google,
+            website.SOURCE: self._visit,
+        }
+
+    def planned(self) -> Iterator[Planned]:
+        """Yield requests in the order in which it is time for them."""
+        end_s = self._shape.duration_s
+        dues = (index / self._shape.rate for index in count())
+        for due_s in takewhile(lambda due_s: end_s is None or due_s < end_s, dues):
+            (source,) = self._random.choices(list(self._sources), weights=(2, 1, 1))
+            yield self._sources[source](due_s)
+
+    def _messenger(self, due_s: float) -> Delivery:
+        items = [self._item(due_s) for _ in range(self._item_count())]
+        threads = tuple(dict.fromkeys(each.thread for each in items))
+        return Delivery(
+            messenger.SOURCE,
+            due_s,
+            messenger.body(items),
+            threads,
+            tuple(each.written for each in items if each.written is not None),
+            tuple(each.reacted for each in items if each.reacted is not None),
+            self._delay_s(),
+            self._repeat_after_s(),
+        )
+
+    def _item_count(self) -> int:
+        if self._random.random() >= self._shape.batches:
+            return 1
+        return self._random.randint(2, self._shape.batch_items_max)
+
+    def _item(self, due_s: float) -> Item:
+        contact = self._random.randrange(self._shape.conversations)
+        page = self._named.pages[contact % len(self._named.pages)]
+        thread = Thread(messenger.SOURCE, page, f"{int(page) * 10 + contact}")
+        recent = self._recent[thread]
+        at = max(self._at(due_s), Millis(self._reacted_at.get(thread, -1) + 1))
+        item = messenger.item(
+            Moment(self._random, thread, self._key("m"), at, self._named.app_id, tuple(recent))
+        )
+        self._remember(thread, recent, item.written, item.reacted)
+        return item
+
+    def _remember(
+        self, thread: Thread, recent: deque[str], written: Written | None, reacted: Reacted | None
+    ) -> None:
+        if written is not None:
+            recent.append(written.key)
+        if reacted is not None:
+            self._reacted_at[thread] = reacted.at  # no two at one time: the last one counts
+
+    def _google(self, due_s: float) -> Delivery:
+        contact = self._random.randrange(self._shape.conversations)
+        name = UUID(bytes=blake2b(f"{self._named.run}{contact}".encode(), digest_size=16).digest())
+        thread = Thread(business_messages.SOURCE, self._named.agent, str(name))
+        at = self._at(due_s)
+        body, written = business_messages.event(self._random, thread, self._key("g"), at)
+        return Delivery(
+            business_messages.SOURCE,
+            due_s,
+            body,
+            (thread,),
+            () if written is None else (written,),
+            delay_s=self._delay_s(),
+            repeat_after_s=self._repeat_after_s(),
+        )
+
+    def _visit(self, due_s: float) -> Visit:
+        visitor = self._random.randrange(self._shape.conversations)
+        thread = Thread(website.SOURCE, self._named.site, str(visitor))
+        key = self._key("v")
+        content = website.content(self._random, key)
+        is_back = self._random.random() < _VISITOR_IS_BACK
+        return Visit(due_s, thread, key, content, is_back, self._repeat_after_s())
+
+    def _key(self, prefix: str) -> str:
+        return f"{prefix}_{self._named.run}{next(self._keys):08}"
+
+    def _at(self, due_s: float) -> Millis:
+        return Millis(self._first_at + int(due_s * 1_000))
+
+    def _delay_s(self) -> float:
+        if self._random.random() >= self._shape.disorder:
+            return 0.0
+        return self._random.uniform(0, _HELD_UP_S_MAX)
+
+    def _repeat_after_s(self) -> float | None:
+        if self._random.random() >= self._shape.duplicates:
+            return None
+        is_at_once = self._random.random() < 0.5
+        return 0.0 if is_at_once else self._random.uniform(0, _REPEATED_AFTER_S_MAX)

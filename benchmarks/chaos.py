@@ -1,0 +1,533 @@
+"""Nothing acknowledged is lost, whatever is killed: SIGKILL at random while traffic flows.
+
+1. `airy-ray up` runs on a data directory of its own; the simulator sends it traffic and marks
+   conversations as read. Settings are small where that makes more happen: files are sealed, states
+   copied, logs trimmed all the time.
+2. Partition owners, the registry's among them, replicas and their writers, the supervisor, Ray
+   Serve's controller, HAProxy and its manager, `up` or everything are killed, also while something is still on its way back. What ends
+   with `up` is started by the same command; nothing else is done by hand.
+3. A partition has recovered when a message that was sent after the kill can be read. How long the
+   platform acknowledges nothing meanwhile is measured too.
+4. In the end every acknowledged message is there exactly once, in order, and all unread counts are
+   right: told by the simulator's oracle.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count, pairwise
+from pathlib import Path
+from random import Random
+
+import uvloop
+import yaml
+
+from airy_ray.clock import Millis, now_millis
+from airy_ray.cluster.layout import run_directory
+from airy_ray.model.ids import channel_id, conversation_id, format_id, partition_of, slot_of
+from airy_ray.simulator import messenger
+from airy_ray.simulator.graph_api import GraphApi, GraphServer
+from airy_ray.simulator.http import HttpClient
+from airy_ray.simulator.inbox import ApiError, Inbox
+from airy_ray.simulator.messenger import Moment
+from airy_ray.simulator.oracle import KINDS_OF_WRONG, Verdict
+from airy_ray.simulator.postman import Postman
+from airy_ray.simulator.retries import Ack, Retries
+from airy_ray.simulator.simulation import Simulation, Target
+from airy_ray.simulator.story import Delivery, Thread
+from airy_ray.simulator.traffic import Cast, Shape, Traffic, cast
+from benchmarks.measuring import BenchmarkError, Report, console, free_port
+
+APP_ID = "412345678901234"
+TARGET_SECRETS = {"app_secret": "chaos", "partner_key": "chaos"}  # signs what we send to ourselves
+
+SHARES = {
+    "partition": 40,
+    "registry": 9,
+    "webhooks": 10,
+    "api": 10,
+    "writer": 8,
+    "supervisor": 7,
+    "controller": 4,
+    "haproxy": 5,
+    "proxy": 3,
+    "up": 2,
+    "everything": 2,
+}
+"""What is killed, in per cent of the kills."""
+
+_COMMANDS = {
+    "webhooks": "ray::ServeReplica:webhooks:",
+    "api": "ray::ServeReplica:api:",
+    "writer": "-m airy_ray.cluster.log_writer",
+    "supervisor": "ray::Supervisor",
+    "controller": "ray::ServeController",
+    "haproxy": "/bin/haproxy -db",
+    "proxy": "ray::HAProxyManager",
+}
+"""How a process of each kind is known."""
+
+_PARTITIONS = 4
+_CONNECTIONS = 256
+_RECOVERED_S = 120.0
+"""By then a part that was killed has to be back; if it is not, the run has failed."""
+_READY_S = 120.0
+_LOOK_S = 0.03
+_BACK_WAITED_FOR = 0.65
+"""How often the next kill waits until everything is back."""
+_PAUSE_S_MAX = 2.0
+_GAP_WITHIN_S = 15.0
+_READS_PER_S = 3.0
+_VERIFIED_S = 60.0
+
+
+@dataclass
+class Kill:
+    """One kill and what came of it.
+
+    Attributes:
+        at_s: when, by the monotonic clock.
+        is_alone: whether everything else was back by then.
+        recovery_s: until a message sent afterwards could be read; None if that never came.
+    """
+
+    kind: str
+    partition: int
+    at_s: float
+    is_alone: bool
+    recovery_s: float | None = None
+
+
+class Installation:
+    """`airy-ray up` and all processes that come from it, which are one Unix session."""
+
+    def __init__(self, directory: Path, graph_port: int) -> None:
+        self.port = free_port()
+        self.data = directory / "d"
+        self.starts = 0
+        self._log = directory / "up.log"
+        self._config = directory / "airy.yaml"
+        self._config.write_text(yaml.safe_dump(_settings(self.data, self.port, graph_port)))
+        self._process: subprocess.Popen[bytes] | None = None
+        self._sessions: list[int] = []
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        """Start it, with the same command each time, and wait until it says that it is ready.
+
+        Raises:
+            BenchmarkError: it ends, or says nothing.
+        """
+        self.starts += 1
+        command = [
+            str(Path(sys.executable).parent / "airy-ray"),
+            "up",
+            "--config",
+            str(self._config),
+        ]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: ASYNC220 - forking takes milliseconds
+                command, stdout=log, stderr=log, start_new_session=True
+            )
+        self._sessions.append(self._process.pid)
+        deadline = time.monotonic() + _READY_S
+        while self._log.read_text().count("airy-ray is ready") < self.starts:
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                told = self._log.read_text()[-500:]
+                raise BenchmarkError(f"start {self.starts} of the platform failed: {told}")
+            await asyncio.sleep(_LOOK_S)
+
+    async def stop(self) -> bool:
+        """Stop it in order; return whether it did as it was told and left nothing behind."""
+        assert self._process is not None
+        self._process.terminate()
+        try:
+            code = await asyncio.to_thread(self._process.wait, 60)
+        except subprocess.TimeoutExpired:
+            return False
+        return code == 0 and await _within(10, lambda: not self._family())
+
+    def kill_everything(self) -> None:
+        """Kill all processes, those that come up meanwhile too."""
+        while family := self._family():
+            for pid in family:
+                _kill(pid)
+        if self._process is not None:
+            self._process.wait()
+
+    def clean_up(self) -> None:
+        """Kill what is left of all starts."""
+        for session in self._sessions:
+            for pid in _session(session):
+                _kill(pid)
+
+    def kill_up(self) -> None:
+        """Kill the process that was started, and only that."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def targets(self, kind: str, partition: int) -> list[int]:
+        """Return the processes that are of a kind now; none while they are on their way back."""
+        if kind in _COMMANDS:
+            return [pid for pid in self._family() if _COMMANDS[kind] in _command(pid)]
+        name = "registry" if kind == "registry" else f"{partition:02}"
+        family = set(self._family())
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            owner = int((self.data / "partitions" / name / "owner.lock").read_text())
+            if owner in family and _command(owner).startswith("ray::PartitionActor"):
+                return [owner]
+        return []
+
+    def _family(self) -> list[int]:
+        return [] if self._process is None else _session(self._process.pid)
+
+
+class Prober:
+    """Sends a message to a partition and waits until it can be read."""
+
+    def __init__(self, http: HttpClient, simulation: Simulation, target: Target, seed: int) -> None:
+        retries = Retries(Random(seed), give_up_s=_RECOVERED_S, first_s=0.05, longest_s=0.2)
+        self._inbox = Inbox(http, retries, token=None)
+        self._postman = Postman(
+            http,
+            retries,
+            simulation.oracle,
+            simulation.gates,
+            app_secret=target.app_secret,
+            partner_key=target.partner_key,
+        )
+        self._named = simulation.named
+        self._random = Random(seed)
+        self._keys = count()
+
+    async def message(self, partition: int) -> bool:
+        """Send a message; return whether it could be read before it was too late."""
+        thread, conversation = _home(self._named, partition)
+        key = f"p_{self._named.run}{next(self._keys):06}"
+        at = Millis(now_millis() - 60_000)
+        item = messenger.text(Moment(self._random, thread, key, at, APP_ID, ()))
+        assert item.written is not None
+        body = messenger.body([item])
+        delivery = Delivery(messenger.SOURCE, 0, body, (thread,), (item.written,))
+        if not await self._postman.deliver(delivery):
+            return False
+        deadline = time.monotonic() + _RECOVERED_S
+        while not await self._can_be_read(key, conversation):
+            if time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(_LOOK_S)
+        return True
+
+    async def _can_be_read(self, key: str, conversation: str) -> bool:
+        with contextlib.suppress(ApiError):  # the conversation may not be there yet
+            newest = await self._inbox.newest_messages(conversation)
+            return any(message.key == key for message in newest)
+        return False
+
+    async def rename(self, partition: int) -> bool:
+        """Have the registry carry out a command; return whether it did before it was too late."""
+        page = self._named.pages[0]
+        channel = format_id(channel_id(messenger.SOURCE, page))
+        asked = {"channel_id": channel, "name": f"Renamed {next(self._keys)}"}
+        try:
+            told = await self._inbox.call("/channels.update", asked)
+        except ApiError:
+            return False
+        return bool(told["metadata"]["name"] == asked["name"])
+
+
+class Chaos:
+    """Kills, and waits for what comes back."""
+
+    def __init__(self, installation: Installation, prober: Prober, random: Random) -> None:
+        self.kills: list[Kill] = []
+        self.broken: list[str] = []
+        """What did not come back by itself."""
+        self._installation = installation
+        self._prober = prober
+        self._random = random
+        self._recovering: set[asyncio.Task[None]] = set()
+
+    async def run(self, kinds: list[str]) -> None:
+        """Kill one after the other; return when everything is back."""
+        for kind in kinds:
+            await self._pause()
+            await self._strike(kind)
+            if self.broken:
+                break
+        await self._all_back()
+
+    async def _pause(self) -> None:
+        if self._random.random() < _BACK_WAITED_FOR:
+            await self._all_back()
+        await asyncio.sleep(self._random.uniform(0, _PAUSE_S_MAX))
+
+    async def _all_back(self) -> None:
+        while self._recovering:
+            await asyncio.wait(self._recovering)
+
+    async def _strike(self, kind: str) -> None:
+        partition = self._random.randrange(_PARTITIONS)
+        kill = Kill(kind, partition, 0, is_alone=not self._recovering)
+        pids: list[int] = []
+        if kind in ("up", "everything"):
+            await self._all_back()  # a start that is not done yet would be another one's loss
+            kill.at_s = time.monotonic()
+            if kind == "up":
+                self._installation.kill_up()
+            else:
+                self._installation.kill_everything()
+        else:
+            pids = await self._targets(kind, partition)
+            kill.at_s = time.monotonic()
+            for pid in pids:
+                _kill(pid)
+        self.kills.append(kill)
+        task = asyncio.create_task(self._recover(kill, set(pids)))
+        self._recovering.add(task)
+        task.add_done_callback(self._recovering.discard)
+
+    async def _targets(self, kind: str, partition: int) -> list[int]:
+        def are_there() -> bool:
+            return bool(self._installation.targets(kind, partition))
+
+        if not await _within(_RECOVERED_S, are_there):
+            self.broken.append(f"{kind} has not come back within {_RECOVERED_S:g} s")
+        return self._installation.targets(kind, partition)
+
+    async def _recover(self, kill: Kill, killed: set[int]) -> None:
+        try:
+            if kill.kind in ("up", "everything"):
+                await self._installation.start()
+        except BenchmarkError as error:
+            self.broken.append(str(error))
+            return
+        probe = self._prober.rename if kill.kind == "registry" else self._prober.message
+        what = f"{kill.kind} {kill.partition}"
+        if await probe(kill.partition):
+            kill.recovery_s = time.monotonic() - kill.at_s
+            console.print(f"  {what}: back after {kill.recovery_s:.2f} s", style="dim")
+        else:
+            self.broken.append(f"{what}: no recovery from its kill")
+        if kill.kind in _COMMANDS:
+            await self._replaced(kill, killed)
+
+    async def _replaced(self, kill: Kill, killed: set[int]) -> None:
+        def is_replaced() -> bool:
+            return bool(set(self._installation.targets(kill.kind, kill.partition)) - killed)
+
+        if not await _within(_RECOVERED_S, is_replaced):
+            self.broken.append(f"{kill.kind} has not come back within {_RECOVERED_S:g} s")
+
+
+async def torment(directory: Path, kills: int, seed: int, rate: float) -> Report:
+    """Run the whole: start, traffic, kills, verification, stop."""
+    report = Report("chaos", "nothing acknowledged is lost, doubled or out of order under SIGKILL")
+    began_at = now_millis()
+    named = cast(seed, began_at, pages=2, app_id=APP_ID)
+    graph = GraphApi(named.pages, app_id=APP_ID, app_secret=TARGET_SECRETS["app_secret"])
+    with GraphServer(graph, 0) as graph_port:
+        installation = Installation(directory, graph_port)
+        try:
+            await installation.start()
+            target = Target(installation.url, **TARGET_SECRETS)
+            async with HttpClient(target.url, connections=_CONNECTIONS) as http:
+                simulation = Simulation(http, target, named, seed=seed, give_up_s=600)
+                shape = Shape(rate, None)
+                traffic = Traffic(shape, named, seed=seed, began_at=began_at)
+                chaos = Chaos(installation, Prober(http, simulation, target, seed), Random(seed))
+                verdict = await _under_traffic(simulation, traffic, chaos, _deck(kills, seed))
+            is_clean_stop = await installation.stop()
+        finally:
+            installation.clean_up()
+    _judge(report, simulation, chaos, verdict)
+    report.require("stops in order at the end", is_clean_stop, at_least=1)
+    report.facts["seed, run, starts"] = f"{seed}, {named.run}, {installation.starts}"
+    return report
+
+
+async def _under_traffic(
+    simulation: Simulation, traffic: Traffic, chaos: Chaos, kinds: list[str]
+) -> Verdict:
+    await simulation.connect()
+    sending = asyncio.create_task(simulation.send(traffic.planned()))
+    reading = asyncio.create_task(simulation.read_along(reads_per_s=_READS_PER_S))
+    await chaos.run(kinds)
+    sending.cancel()
+    simulation.stop_reading()
+    with contextlib.suppress(asyncio.CancelledError):
+        await sending
+    if chaos.broken:
+        raise BenchmarkError("; ".join(chaos.broken))
+    await simulation.settle()
+    await reading
+    return await simulation.verify(within_s=_VERIFIED_S)
+
+
+def _judge(report: Report, simulation: Simulation, chaos: Chaos, verdict: Verdict) -> None:
+    acks = sorted(simulation.webhooks.answers.acks)
+    gaps = dict(zip(map(id, chaos.kills), _gaps(acks, chaos.kills), strict=True))
+    by_kind: dict[str, list[Kill]] = defaultdict(list)
+    for kill in chaos.kills:
+        by_kind[kill.kind].append(kill)
+        numbers = {"recovery_s": kill.recovery_s or float("inf"), "at_s": kill.at_s}
+        report.add(kill.kind, **numbers, gap_s=gaps[id(kill)], is_alone=kill.is_alone)
+    owners = [*by_kind["partition"], *by_kind["registry"]]
+    report.require("kills", len(chaos.kills), at_least=1)
+    for kind in KINDS_OF_WRONG:
+        report.require(f"acknowledged, but {kind}", verdict.wrong[kind], at_most=0)
+    recoveries = [kill.recovery_s or float("inf") for kill in owners]
+    report.require("recovery of a partition, median", statistics.median(recoveries), "s", at_most=5)
+    waits = [gaps[id(kill)] for kill in owners if kill.is_alone]
+    report.require(
+        "longest gap between acks when an owner dies, median",
+        statistics.median(waits or [float("inf")]),
+        "s",
+        at_most=1,
+    )
+    for kind, kills in by_kind.items():
+        report.facts[kind] = _told(kills, [gaps[id(kill)] for kill in kills if kill.is_alone])
+    report.facts["messages"] = (
+        f"{verdict.sent} sent, {verdict.acknowledged} acknowledged, {verdict.found} found"
+    )
+    report.facts["webhook attempts by status (0: no answer)"] = dict(
+        simulation.webhooks.answers.by_status
+    )
+    report.facts["wrong"] = verdict.examples
+
+
+def _told(kills: list[Kill], gaps: list[float]) -> str:
+    recoveries = sorted(kill.recovery_s or float("inf") for kill in kills)
+    told = f"{len(kills)} kills; recovery median {statistics.median(recoveries):.2f} s"
+    told += f", longest {recoveries[-1]:.2f} s"
+    if gaps:
+        told += f"; ack gap median {statistics.median(gaps):.2f} s, longest {max(gaps):.2f} s"
+    return told
+
+
+def _gaps(acks: list[Ack], kills: list[Kill]) -> Iterator[float]:
+    """Yield, for each kill, the longest time between two acks that it may have caused."""
+    times = [ack.at_s for ack in acks]
+    following = [kill.at_s for kill in kills[1:]] + [float("inf")]
+    for kill, until_s in zip(kills, following, strict=True):
+        end_s = min(until_s, kill.at_s + max(_GAP_WITHIN_S, kill.recovery_s or 0))
+        first = max(0, bisect_left(times, kill.at_s) - 1)
+        last = bisect_right(times, end_s) + 1
+        near = times[first:last]
+        yield max((later - sooner for sooner, later in pairwise(near)), default=0)
+
+
+def _deck(kills: int, seed: int) -> list[str]:
+    """Return what is killed, in the order that the seed gives."""
+    total = sum(SHARES.values())
+    deck = [kind for kind, share in SHARES.items() for _ in range(max(1, kills * share // total))]
+    deck += ["partition"] * (kills - len(deck))
+    Random(seed).shuffle(deck)
+    return deck[:kills] if kills < len(SHARES) else deck
+
+
+def _home(named: Cast, partition: int) -> tuple[Thread, str]:
+    """Return a conversation that lives in a partition, and its id in the API."""
+    page = named.pages[0]
+    channel = channel_id(messenger.SOURCE, page)
+    for contact in count(1):
+        identifier = conversation_id(channel, f"99{contact}")
+        if partition_of(slot_of(identifier), _PARTITIONS) == partition:
+            return Thread(messenger.SOURCE, page, f"99{contact}"), format_id(identifier)
+    raise AssertionError("there is no end to contacts")
+
+
+def _settings(data: Path, port: int, graph_port: int) -> dict[str, object]:
+    return {
+        "data": str(data),
+        "partitions": _PARTITIONS,
+        "http": {"port": port},
+        "sources": {
+            "facebook": {
+                "app_id": APP_ID,
+                "app_secret": TARGET_SECRETS["app_secret"],
+                "api_url": f"http://127.0.0.1:{graph_port}",
+            },
+            "google": {"partner_key": TARGET_SECRETS["partner_key"]},
+        },
+        "archive": {"segment_bytes": 1 << 17, "segment_age_s": 60, "tail_records": 100},
+        "state": {"sync_s": 2, "snapshot_records": 1_000},
+    }
+
+
+async def _within(timeout_s: float, condition: Callable[[], bool]) -> bool:
+    """Wait for a condition; return whether it came within `timeout_s`."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        await asyncio.sleep(_LOOK_S)
+    return True
+
+
+def _session(leader: int) -> list[int]:
+    """Return the living processes of a session."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            state, _, _, session = stat.read_text().rpartition(")")[2].split()[:4]
+            if int(session) == leader and state != "Z":
+                found.append(int(stat.parent.name))
+    return found
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def _kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def main() -> int:
+    """Run it as a program; 1 if a requirement is missed."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
+    arguments = argparse.ArgumentParser(prog="python -m benchmarks.chaos", description=__doc__)
+    arguments.add_argument("--kills", type=int, default=200)
+    arguments.add_argument("--seed", type=int, default=1)
+    arguments.add_argument("--rate", type=float, default=60, help="requests a second")
+    asked = arguments.parse_args()
+    console.print(f"seed {asked.seed}, {asked.kills} kills", highlight=False)
+    directory = Path(tempfile.mkdtemp(prefix="chaos-"))
+    try:
+        report = uvloop.run(torment(directory, asked.kills, asked.seed, asked.rate))
+    except (ApiError, BenchmarkError) as error:
+        console.print(f"failed: {error}; see {directory}", style="red", markup=False)
+        return 1
+    code = report.finish()
+    if code == 0:
+        shutil.rmtree(run_directory(directory / "d"), ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
+    else:
+        console.print(f"everything is kept in {directory}", markup=False, highlight=False)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What users would build instead, measured beside the platform."""

@@ -1,0 +1,241 @@
+"""Starts and stops what is measured, by process id: `airy-ray up` on its own data, or a peer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from airy_ray.cluster.layout import read_layout, run_directory
+from airy_ray.cluster.machine import Machine, machine_spec
+from airy_ray.cluster.partitions import Partitions
+from airy_ray.config import Settings, load
+from airy_ray.model.commands import ConnectChannel
+from airy_ray.model.ids import Slot, channel_id, command_id, format_id
+from benchmarks.measuring import BenchmarkError, cpu_s, family, free_port, pss_mib
+
+APP_SECRET = "benchmark"  # noqa: S105 - signs what we send to ourselves
+PAGE = "108800000000001"
+
+SETTINGS: Mapping[str, Any] = {"sources": {"facebook": {"app_secret": APP_SECRET}}}
+"""What a platform under measurement is told: it takes Facebook's webhooks."""
+
+_READY_S = 180.0
+_STOP_S = 60.0
+_POLL_S = 0.01
+_LOOK_S = 3.0
+_QUIET_SHARE = 0.25
+"""Of one core: with Ray's own housekeeping, all processes at rest take less."""
+
+
+class Progress(NamedTuple):
+    """How far a platform is.
+
+    Attributes:
+        lag: records that are appended and not folded yet.
+        messages: that can be read.
+    """
+
+    lag: int
+    messages: int
+
+
+@dataclass(frozen=True)
+class Platform:
+    """`airy-ray up`, running on a data directory of its own.
+
+    Attributes:
+        url: where it answers, without a slash at the end.
+        ready_s: how long it took from its start to its ready line.
+    """
+
+    url: str
+    settings: Settings
+    process: subprocess.Popen[bytes]
+    ready_s: float
+
+    @property
+    def memory_mib(self) -> float:
+        """The memory of all its processes, shared pages counted once."""
+        return sum(pss_mib(pid) for pid in family(self.process.pid))
+
+    @property
+    def cpu_s(self) -> float:
+        """The processor time that its present processes have used."""
+        return sum(cpu_s(pid) for pid in family(self.process.pid))
+
+    def post(self, path: str, body: Any) -> Any:
+        """Call the API and return what it answers."""
+        answer = httpx.post(f"{self.url}{path}", json=body, timeout=30)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def connect(self, source: str, source_channel_id: str) -> None:
+        """Connect a channel without its platform's consent, which takes the internet."""
+        asyncio.run(_connect(self.settings, source, source_channel_id))
+
+    def progress(self) -> Progress:
+        """Return how far the partitions are, by the API's own word."""
+        answer = httpx.get(f"{self.url}/actuator/prometheus", timeout=30)
+        answer.raise_for_status()
+        lag = messages = 0.0
+        for metric in text_string_to_metric_families(answer.text):
+            for sample in metric.samples:
+                if sample.name == "airy_log_lag":
+                    lag += max(0.0, sample.value)
+                elif sample.name == "airy_rows" and sample.labels["table"] == "messages":
+                    messages += sample.value
+        return Progress(int(lag), int(messages))
+
+    def wait_until_projected(self, *, messages: int = 0, timeout_s: float = 60) -> float:
+        """Wait until all that was appended can be read, `messages` of them or more.
+
+        Returns how long that took, in seconds.
+
+        Raises:
+            BenchmarkError: it is not so within `timeout_s`.
+        """
+
+        def is_projected() -> bool:
+            progress = self.progress()
+            return progress.lag == 0 and progress.messages >= messages
+
+        began = time.monotonic()
+        wait_until(is_projected, "everything projected", timeout_s=timeout_s, process=self.process)
+        return time.monotonic() - began
+
+    def wait_until_quiet(self, *, timeout_s: float = 300) -> None:
+        """Wait until it has done what it does unasked, such as archiving what is old.
+
+        Raises:
+            BenchmarkError: it is still busy after `timeout_s`.
+        """
+
+        def is_quiet() -> bool:
+            used_s = self.cpu_s
+            time.sleep(_LOOK_S)
+            return self.cpu_s - used_s < _QUIET_SHARE * _LOOK_S
+
+        wait_until(is_quiet, "the platform at rest", timeout_s=timeout_s, process=self.process)
+
+
+@contextlib.contextmanager
+def platform(directory: Path, settings: Mapping[str, Any] = SETTINGS) -> Iterator[Platform]:
+    """Run `airy-ray up` on `directory/data`, made if need be, on a free port, until the block ends.
+
+    Raises:
+        BenchmarkError: it does not get ready.
+    """
+    data, config, log = directory / "data", directory / "airy.yaml", directory / "up.log"
+    config.write_text(yaml.safe_dump(dict(settings)))
+    port = free_port()
+    command = [str(Path(sys.executable).with_name("airy-ray")), "up"]
+    command += ["--config", str(config), "--data", str(data), "--port", str(port)]
+    began = time.monotonic()
+    with (
+        _run_directory_removed(data),
+        log.open("wb") as output,
+        running(command, stdout=output, stderr=output) as process,
+    ):
+        try:
+            wait_until(
+                lambda: b"airy-ray is ready at" in log.read_bytes(),
+                "airy-ray up",
+                timeout_s=_READY_S,
+                process=process,
+            )
+        except BenchmarkError as error:
+            raise BenchmarkError(f"{error}: {log.read_text().strip()[-500:]}") from None
+        ready_s = time.monotonic() - began
+        known = load({"data": data, "http.port": port}, file=config)
+        yield Platform(f"http://127.0.0.1:{port}", known, process, ready_s)
+
+
+@contextlib.contextmanager
+def _run_directory_removed(data: Path) -> Iterator[None]:
+    """Remove the sockets and logs of a run, unless something failed: then they say why."""
+    is_kept = False
+    try:
+        yield
+    except BenchmarkError:
+        is_kept = True
+        raise
+    finally:
+        if not is_kept:
+            shutil.rmtree(run_directory(data), ignore_errors=True)
+
+
+async def _connect(settings: Settings, source: str, source_channel_id: str) -> None:
+    machine = Machine(machine_spec(settings, read_layout(settings.data)))
+    try:
+        partitions = Partitions(machine.partitions, machine.spec.count, command_wait_s=10)
+        command = ConnectChannel(
+            id=format_id(command_id(Slot(0), source_channel_id.encode())),
+            source=source,
+            source_channel_id=source_channel_id,
+            channel_id=format_id(channel_id(source, source_channel_id)),
+            token="",
+            metadata={"name": "Benchmark"},
+        )
+        await partitions.register(command)
+    finally:
+        machine.close()
+
+
+@contextlib.contextmanager
+def running(
+    command: list[str], *, stop: int = signal.SIGTERM, **options: Any
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command until the block ends; nothing that descends from it is left behind."""
+    with subprocess.Popen(command, **options) as process:
+        try:
+            yield process
+        finally:
+            _end(process, stop)
+
+
+def _end(process: subprocess.Popen[bytes], stop: int) -> None:
+    if process.poll() is not None:
+        return
+    descendants = family(process.pid)
+    process.send_signal(stop)
+    try:
+        process.wait(_STOP_S)
+    except subprocess.TimeoutExpired:
+        for pid in descendants:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def wait_until(
+    condition: Callable[[], bool],
+    what: str,
+    *,
+    timeout_s: float,
+    process: subprocess.Popen[bytes] | None = None,
+) -> None:
+    """Wait for a condition.
+
+    Raises:
+        BenchmarkError: it did not come in time, or `process`, which is to bring it, has ended.
+    """
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if process is not None and process.poll() is not None:
+            raise BenchmarkError(f"{what}: the process ended with {process.returncode}")
+        if time.monotonic() > deadline:
+            raise BenchmarkError(f"{what}: not within {timeout_s:g} s")
+        time.sleep(_POLL_S)

@@ -1,0 +1,53 @@
+"""One platform for all tests of a run, started as its users start it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e import platforms
+from tests.e2e.client import Agent, Client
+from tests.e2e.platforms import GraphApi
+from tests.e2e.program import Running, home, started
+
+BODY_BYTES_MAX = 1 << 20
+
+
+@pytest.fixture(scope="session")
+def graph_api() -> Iterator[GraphApi]:
+    """Meta's Graph API, which the platform calls."""
+    with platforms.graph_api() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def platform(graph_api: GraphApi) -> Iterator[Running]:
+    """The platform with the secrets of the recorded payloads."""
+    facebook = {
+        "app_id": platforms.APP_ID,
+        "app_secret": platforms.APP_SECRET,
+        "webhook_secret": platforms.VERIFY_TOKEN,
+        "api_url": graph_api.url,
+    }
+    settings = {
+        "security": {
+            "jwt_secret": platforms.JWT_SECRET,
+            "allowed_origins": "https://*.example.org,https://shop.example.com",
+        },
+        "sources": {"facebook": facebook, "google": {"partner_key": platforms.PARTNER_KEY}},
+        "limits": {"body_bytes": BODY_BYTES_MAX},
+    }
+    with home(settings) as place, started(place) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def client(platform: Running) -> Iterator[Client]:
+    """Who calls the platform."""
+    with Client(platform.url) as caller:
+        yield caller
+
+
+@pytest.fixture
+def agent(client: Client) -> Agent:
+    """Return an agent that nobody has written to."""
+    return Agent(client)

@@ -1,0 +1,134 @@
+"""The messaging platforms, played: webhooks signed as they sign them, and Meta's Graph API."""
+
+import hmac
+import json
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256, sha512
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from tests.e2e import recorded
+
+APP_ID: str = recorded.manifest("facebook")["config"]["appId"]
+APP_SECRET: str = recorded.manifest("facebook")["config"]["appSecret"]
+VERIFY_TOKEN: str = recorded.manifest("facebook")["config"]["webhookSecret"]
+PARTNER_KEY: str = recorded.manifest("google")["config"]["partnerKey"]
+JWT_SECRET: str = recorded.manifest("chatplugin")["config"]["jwtSecret"]
+
+SENT_AT = 1_763_712_000_000
+"""2025-11-21T08:00:00.000Z"""
+
+REFUSED_TOKEN = "EAArefused"
+"""A token that Meta refuses to exchange."""
+MUTE_TOKEN = "EAAmute"
+"""A token for which Meta answers with a page of HTML."""
+
+
+def signed_by_meta(body: bytes) -> dict[str, str]:
+    """Return the headers with which Meta sends a body."""
+    digest = hmac.new(APP_SECRET.encode(), body, sha256).hexdigest()
+    return {"content-type": "application/json", "x-hub-signature-256": f"sha256={digest}"}
+
+
+def signed_by_google(body: bytes) -> dict[str, str]:
+    """Return the headers with which Google sends a body."""
+    digest = hmac.new(PARTNER_KEY.encode(), body, sha512).digest()
+    signature = b64encode(digest).decode()
+    return {"content-type": "application/json", "x-goog-signature": signature}
+
+
+def agent_body(agent: str, contact: str, name: str, text: str, sent_at: str) -> bytes:
+    """Return the body with which Google tells of a message to an agent."""
+    message = {"messageId": name, "text": text, "createTime": sent_at}
+    told = {
+        "agent": f"brands/b/agents/{agent}",
+        "conversationId": contact,
+        "requestId": f"r-{name}",
+        "message": message,
+        "sendTime": sent_at,
+    }
+    return json.dumps(told).encode()
+
+
+def page_body(page: str, contact: str, name: str, text: str, at: int = SENT_AT) -> bytes:
+    """Return the body with which Meta tells of a message to a page."""
+    item = {
+        "sender": {"id": contact},
+        "recipient": {"id": page},
+        "timestamp": at,
+        "message": {"mid": name, "text": text},
+    }
+    entry = {"id": page, "time": at, "messaging": [item]}
+    return json.dumps({"object": "page", "entry": [entry]}).encode()
+
+
+class GraphApi(ThreadingHTTPServer):
+    """Meta's Graph API as connecting a page calls it."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.calls: list[tuple[str, str, dict[str, str]]] = []
+        """Method, path and query of each call, oldest first."""
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: GraphApi
+
+    def do_GET(self) -> None:
+        path, query = self._called("GET")
+        if path == "/v25.0/oauth/access_token":
+            self._exchange(query["fb_exchange_token"])
+        else:
+            page = path.rpartition("/")[2]
+            self._answer(200, recorded.response("facebook", "api_page.json") | {"id": page})
+
+    def do_POST(self) -> None:
+        self._called("POST")
+        self._answer(200, recorded.response("facebook", "api_subscribed_apps.json"))
+
+    def log_message(self, *_: Any) -> None:
+        """Keep quiet."""
+
+    def _called(self, method: str) -> tuple[str, dict[str, str]]:
+        parts = urlsplit(self.path)
+        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        self.server.calls.append((method, parts.path, query))
+        return parts.path, query
+
+    def _exchange(self, token: str) -> None:
+        if token == REFUSED_TOKEN:
+            self._answer(400, recorded.response("facebook", "api_connect_error.json"))
+        elif token == MUTE_TOKEN:
+            self._send(502, b"<html>Bad gateway</html>")
+        else:
+            self._answer(200, recorded.response("facebook", "api_token_exchange.json"))
+
+    def _answer(self, status: int, told: Any) -> None:
+        self._send(status, json.dumps(told).encode())
+
+    def _send(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@contextmanager
+def graph_api() -> Iterator[GraphApi]:
+    """Serve the Graph API for a while."""
+    with GraphApi() as server:
+        thread = Thread(target=server.serve_forever, name="graph-api")
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()

@@ -1,0 +1,82 @@
+"""The recorded payloads in `tests/fixtures`, as they go over the wire; their form: sources §14."""
+
+import json
+from base64 import b64decode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _pytest.mark.structures import ParameterSet
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+WEBHOOK_SOURCES = ("facebook", "instagram", "google")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One request of a platform, and what is to come of it."""
+
+    source: str
+    told: dict[str, Any]
+
+    @property
+    def file(self) -> str:
+        return str(self.told["file"])
+
+    @property
+    def body(self) -> bytes:
+        return (FIXTURES / self.source / self.file).read_bytes()
+
+    @property
+    def path(self) -> str:
+        return str(self.told["request"]["path"])
+
+    @property
+    def headers(self) -> dict[str, str]:
+        request = self.told["request"]
+        return {"content-type": request["content_type"], **request.get("headers", {})}
+
+    @property
+    def expected(self) -> dict[str, Any]:
+        return dict(self.told["expected"])
+
+    @property
+    def needs(self) -> dict[str, Any]:
+        return dict(self.told.get("precondition", {}))
+
+
+def manifest(source: str) -> dict[str, Any]:
+    """Return what is written of a source's payloads."""
+    told: dict[str, Any] = json.loads((FIXTURES / source / "manifest.json").read_bytes())
+    return told
+
+
+def cases(source: str) -> list[Case]:
+    """Return the requests of a source."""
+    return [Case(source, each) for each in manifest(source)["inbound"]]
+
+
+def params(found: list[Case]) -> list[ParameterSet]:
+    """Return cases as parameters named after source and file."""
+    return [pytest.param(case, id=f"{case.source}/{case.file}") for case in found]
+
+
+def response(source: str, file: str) -> Any:
+    """Return what a platform's API is recorded to have answered."""
+    return json.loads((FIXTURES / source / file).read_bytes())
+
+
+def objects_in(text: bytes) -> Iterator[Any]:
+    """Yield all objects in a body, also those within what was pushed."""
+    waiting: list[Any] = [json.loads(text)]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            yield value
+            waiting += value.values()
+            if isinstance(value.get("data"), str):
+                waiting.append(json.loads(b64decode(value["data"])))
+        elif isinstance(value, list):
+            waiting += value

@@ -1,0 +1,204 @@
+"""What should not come in at the webhooks: refused, or kept with the reason, never half of each."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.e2e import platforms
+from tests.e2e.client import Agent, Client
+from tests.e2e.conftest import BODY_BYTES_MAX
+from tests.e2e.program import PROGRAM, Running, until
+
+TEXT = platforms.page_body("108800000000001", "somebody", "m", "Hi")
+PATHS = {"facebook": ("/facebook", "/webhooks/facebook"), "google": ("/google", "/webhooks/google")}
+SIGNED = {"facebook": platforms.signed_by_meta, "google": platforms.signed_by_google}
+SIGNATURE = {"facebook": "x-hub-signature-256", "google": "x-goog-signature"}
+DOORS = [(source, path) for source, paths in PATHS.items() for path in paths]
+
+
+@pytest.mark.parametrize(("source", "path"), DOORS)
+@pytest.mark.parametrize(
+    "signature",
+    [
+        pytest.param(None, id="none"),
+        pytest.param("", id="empty"),
+        pytest.param("sha256=", id="without digest"),
+        pytest.param("sha256=" + "0" * 64, id="wrong"),
+        pytest.param("sha1=" + "0" * 40, id="obsolete"),
+        pytest.param("x" * 8_000, id="long"),
+        pytest.param("sha256=é", id="not ASCII"),
+    ],
+)
+def test_what_the_platform_did_not_sign_is_refused_and_leaves_nothing(
+    source: str, path: str, signature: str | None, client: Client
+) -> None:
+    client.settle()
+    before = client.heads()
+    headers = {} if signature is None else {SIGNATURE[source]: signature}
+    encoded = {name: value.encode("latin-1") for name, value in headers.items()}
+    response = client.http.post(path, content=TEXT, headers=encoded)
+
+    assert (response.status_code, response.content) == (403, b"")
+    assert client.heads() == before
+
+
+@pytest.mark.parametrize("source", PATHS)
+def test_a_signature_of_another_body_is_refused(source: str, client: Client) -> None:
+    headers = SIGNED[source](TEXT)
+    response = client.send(f"/webhooks/{source}", TEXT + b" ", headers)
+
+    assert response.status_code == 403
+
+
+@pytest.mark.parametrize("source", PATHS)
+def test_a_signature_of_another_platform_is_refused(source: str, client: Client) -> None:
+    other = "google" if source == "facebook" else "facebook"
+    response = client.send(f"/webhooks/{source}", TEXT, SIGNED[other](TEXT))
+
+    assert response.status_code == 403
+
+
+@pytest.mark.parametrize(("source", "path"), DOORS)
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])
+def test_webhooks_are_posted(source: str, path: str, method: str, client: Client) -> None:
+    response = client.http.request(method, path, content=TEXT, headers=SIGNED[source](TEXT))
+
+    assert response.status_code == 405
+
+
+@dataclass(frozen=True)
+class Useless:
+    """A body with a right signature of which nothing can come."""
+
+    source: str
+    body: bytes
+    reason: str
+
+    def of_size(self, size: int) -> bytes:
+        """Return it with white space behind it; its size is what tells it from others."""
+        return self.body + b" " * (size - len(self.body))
+
+
+USELESS = {
+    "unparsable": Useless("facebook", b"{not json", "not JSON"),
+    "cut off": Useless("facebook", TEXT[:-3], "not JSON"),
+    "not UTF-8": Useless("facebook", TEXT.replace(b"Hi", b"\xff\xfe"), "not UTF-8"),
+    "array": Useless("facebook", b"[]", "not what Meta sends"),
+    "nothing": Useless("facebook", b"{}", "object"),
+    "foreign": Useless("facebook", b'{"object":"user","entry":[]}', "object"),
+    "no entries": Useless("facebook", b'{"object":"page","entry":[]}', "no entry"),
+    "NUL": Useless("facebook", b"\x00", "not JSON"),
+    "deep": Useless("facebook", b'{"object":' * 500, "nested too deep"),
+    "unknown page": Useless("facebook", TEXT.replace(b"108800000000001", b"1"), "no such channel"),
+    "Google's unparsable": Useless("google", b"{not json", "not JSON"),
+    "Google's foreign": Useless("google", b'{"object":"page"}', "no agent or conversation"),
+    "Google's unknown agent": Useless(
+        "google",
+        platforms.agent_body("nobody's", "ada", "m", "Hi", "2025-11-21T08:00:00Z"),
+        "no such channel",
+    ),
+}
+SIZES = {name: 7_001 + index for index, name in enumerate(USELESS)}
+
+
+@pytest.fixture(scope="module")
+def records(platform: Running, client: Client) -> dict[int, Any]:
+    """What the ledger says of the useless bodies, after each was sent once, by their sizes."""
+    before = sum(client.heads().values())
+    for name, useless in USELESS.items():
+        body = useless.of_size(SIZES[name])
+        response = client.send(f"/webhooks/{useless.source}", body, SIGNED[useless.source](body))
+        assert (response.status_code, response.content) == (200, b""), name
+    client.settle()
+    assert sum(client.heads().values()) >= before + len(USELESS)
+    arguments = ["--data", str(platform.home.data), "--limit", "10000", "--json"]
+    told = platform.home.run(str(PROGRAM), "ledger", *arguments)
+    assert told.code == 0, told.errors
+    return {each["body_bytes"]: each for each in json.loads(told.output)["records"]}
+
+
+@pytest.mark.parametrize("name", USELESS)
+def test_a_body_of_which_nothing_can_come_is_kept_with_the_reason(
+    name: str, records: dict[int, Any]
+) -> None:
+    record = records[SIZES[name]]
+
+    assert record["verdict"] == "ignored"
+    assert record["reasons"] == [USELESS[name].reason]
+    assert record["source"] == USELESS[name].source
+    assert record["message_ids"] == []
+
+
+def test_what_came_before_its_channel_appears_when_that_is_connected(client: Client) -> None:
+    agent = f"agent-{uuid4().hex[:12]}"
+    for index in range(5):
+        at = f"2025-11-21T08:00:0{index}.000Z"
+        body = platforms.agent_body(agent, f"contact {index}", "m1", "Hi", at)
+        assert client.send("/google", body, SIGNED["google"](body)).status_code == 200
+    client.settle()
+    channel = client.connect_agent(agent)
+    found = until(lambda: all_of(client, channel["id"], count=5))
+
+    assert [each["last_message"]["sender"]["id"] for each in found] == [
+        f"contact {index}" for index in (4, 3, 2, 1, 0)
+    ]
+
+
+def all_of(client: Client, channel_id: str, *, count: int) -> list[Any]:
+    found = client.conversations(channel_id)
+    return found if len(found) == count else []
+
+
+def test_a_body_for_two_pages_shows_the_other_half_when_that_is_connected(client: Client) -> None:
+    pages = [f"page-{uuid4().hex[:12]}" for _ in range(2)]
+    bodies = [json.loads(platforms.page_body(page, "ada", "m", "Hi")) for page in pages]
+    both = {"object": "page", "entry": [entry for each in bodies for entry in each["entry"]]}
+    body = json.dumps(both).encode()
+    channels = [connect_page(client, pages[0])]
+    assert client.send("/facebook", body, SIGNED["facebook"](body)).status_code == 200
+    until(lambda: all_of(client, channels[0], count=1))
+    channels.append(connect_page(client, pages[1]))
+    until(lambda: all_of(client, channels[1], count=1))
+
+    assert [len(client.conversations(channel)) for channel in channels] == [1, 1]
+
+
+def connect_page(client: Client, page: str) -> str:
+    asked = {"page_id": page, "page_token": "EAAshort"}
+    return str(client.call("/channels.facebook.connect", asked)["id"])
+
+
+def test_what_comes_for_a_disconnected_channel_is_dropped(agent: Agent) -> None:
+    agent.receive("before")
+    agent.messages(1)
+    agent.client.call("/channels.google.disconnect", {"channel_id": agent.channel["id"]})
+    agent.receive("between")
+    agent.client.settle()
+    agent.client.connect_agent(agent.name)
+    agent.receive("after", sent_at="2025-11-21T08:00:01.000Z")
+    messages = agent.messages(2)
+
+    assert [each["metadata"]["source"]["id"] for each in messages] == ["after", "before"]
+
+
+@pytest.mark.parametrize(("source", "path"), DOORS)
+def test_a_body_over_the_bound_is_too_large_and_leaves_nothing(
+    source: str, path: str, client: Client
+) -> None:
+    client.settle()
+    before = client.heads()
+    body = b" " * (BODY_BYTES_MAX + 1)
+    response = client.send(path, body, SIGNED[source](body))
+
+    assert response.status_code == 413
+    assert client.heads() == before
+
+
+@pytest.mark.parametrize(("source", "path"), DOORS)
+def test_a_body_of_the_bound_is_taken(source: str, path: str, client: Client) -> None:
+    body = b" " * BODY_BYTES_MAX
+
+    assert client.send(path, body, SIGNED[source](body)).status_code == 200

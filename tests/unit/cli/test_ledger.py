@@ -1,0 +1,162 @@
+"""`airy-ray ledger`: what was received, and what became of it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airy_ray.model.ids import format_id
+from airy_ray.partition.generations import path_of as state_path
+from airy_ray.rawlog.record import payload_id
+from tests import builders
+from tests.builders import NOW
+from tests.log_builders import webhook, webhooks
+from tests.unit.cli.directories import Directory, run, told
+
+
+def names(answer: dict[str, Any]) -> list[tuple[str, int]]:
+    return [(record["partition"], record["offset"]) for record in answer["records"]]
+
+
+def times(answer: dict[str, Any]) -> list[str]:
+    return [record["received_at"] for record in answer["records"]]
+
+
+def test_the_newest_record_of_any_partition_comes_first(directory: Directory) -> None:
+    answer = told(directory, "ledger", "--limit", "100")
+
+    assert len(answer["records"]) == 40
+    assert times(answer) == sorted(times(answer), reverse=True)
+    assert {record["partition"] for record in answer["records"]} == {"00", "01"}
+    assert answer["before"] is None
+
+
+def test_pages_show_each_record_once_also_when_more_come_in(directory: Directory) -> None:
+    whole = names(told(directory, "ledger", "--limit", "100"))
+
+    page = told(directory, "ledger", "--limit", "7")
+    directory.project(webhooks(5, first=100))
+    pages = names(page)
+    while page["before"] is not None:
+        page = told(directory, "ledger", "--limit", "7", "--before", page["before"])
+        pages += names(page)
+
+    assert pages == whole
+
+
+def test_a_line_says_when_where_what_and_which_ids_it_made(fresh: Directory) -> None:
+    fresh.project([webhook("hello")])
+
+    (record,) = told(fresh, "ledger")["records"]
+
+    assert record["received_at"] == "2025-11-21T08:00:00.000Z"
+    assert (record["source"], record["kind"], record["verdict"]) == (
+        "facebook",
+        "webhook",
+        "applied",
+    )
+    assert record["message_ids"] == [format_id(builders.message_id("hello"))]
+    assert record["body_bytes"] == len(webhook("hello").body)
+
+
+def test_what_is_ignored_says_why(fresh: Directory) -> None:
+    fresh.project([webhook("hello"), webhook("hello")])
+
+    shown = run(fresh, "ledger")
+
+    assert shown.exit_code == 0
+    assert "ignored" in shown.stdout
+    assert "duplicate" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        pytest.param(["--source", "facebook"], ["a", "a", "b"], id="source"),
+        pytest.param(["--source", "google"], [], id="another source"),
+        pytest.param(["--verdict", "ignored"], ["a"], id="verdict"),
+        pytest.param(["--since", "2025-11-21T08:00:02"], ["b"], id="since"),
+        pytest.param(["--until", "2025-11-21T09:00:01+01:00"], ["a"], id="until"),
+        pytest.param(
+            ["--since", "2025-11-21T08:00:01Z", "--until", "2025-11-21T08:00:02Z"],
+            ["a"],
+            id="between",
+        ),
+        pytest.param(
+            ["--message", format_id(builders.message_id("b", contact="bob"))], ["b"], id="message"
+        ),
+        pytest.param(
+            ["--conversation", format_id(builders.conversation_id("bob"))], ["b"], id="conversation"
+        ),
+        pytest.param(
+            ["--conversation", format_id(builders.conversation_id("carol"))], [], id="nobody's"
+        ),
+    ],
+)
+def test_only_what_was_asked_for_is_shown(
+    fresh: Directory, arguments: list[str], found: list[str]
+) -> None:
+    first, repeated = webhook("a"), webhook("a", at=NOW + 1_000)
+    other = webhook("b", contact="bob", at=NOW + 2_000)
+    fresh.project([first, repeated, other])
+    digests = {payload_id(first.body).hex(): "a", payload_id(repeated.body).hex(): "a"}
+    digests[payload_id(other.body).hex()] = "b"
+
+    answer = told(fresh, "ledger", *arguments)
+
+    assert sorted(digests[record["payload_id"]] for record in answer["records"]) == found
+
+
+def test_a_body_is_recognised_by_its_bytes(directory: Directory, tmp_path: Path) -> None:
+    file = tmp_path / "body.json"
+    file.write_bytes(webhooks(1, first=17)[0].body)
+
+    answer = told(directory, "ledger", "--payload-file", str(file))
+
+    assert times(answer) == ["2025-11-21T08:00:00.017Z"]
+
+
+def test_a_partition_that_cannot_be_read_is_named_and_the_rest_is_shown(
+    directory: Directory,
+) -> None:
+    (state_path(directory.specs[0].directory, 1) / "data.mdb").write_bytes(b"")
+
+    answer = told(directory, "ledger")
+
+    assert run(directory, "ledger").exit_code == 1
+    assert list(answer["unreadable"]) == ["00"]
+    assert {record["partition"] for record in answer["records"]} == {"01"}
+
+
+def test_nothing_received_is_said(fresh: Directory) -> None:
+    shown = run(fresh, "ledger")
+
+    assert (shown.exit_code, shown.stdout.strip()) == (0, "nothing was found")
+
+
+def test_rows_are_not_broken_for_programs_that_read_the_table(directory: Directory) -> None:
+    lines = run(directory, "ledger", "--limit", "5").stdout.rstrip().splitlines()
+
+    assert len(lines) == 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param(["--since", "yesterday"], "--since: expected a time", id="no time"),
+        pytest.param(["--until", "3 h"], "--until: expected a time", id="no age"),
+        pytest.param(["--message", "abc"], "--message: abc is not an id", id="no message id"),
+        pytest.param(["--conversation", "abc"], "--conversation: abc is not an id", id="no id"),
+        pytest.param(["--payload-file", "/nowhere"], "/nowhere: No such file", id="no file"),
+        pytest.param(["--before", "1.2"], "--before: expected the position", id="too short"),
+        pytest.param(["--before", "a.b.c"], "--before: expected the position", id="no numbers"),
+    ],
+)
+def test_a_question_that_makes_no_sense_is_refused_in_one_line(
+    directory: Directory, arguments: list[str], said: str
+) -> None:
+    refused = run(directory, "ledger", *arguments)
+
+    assert refused.exit_code == 2
+    assert said in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
