@@ -170,7 +170,7 @@ class Report:
 
 
 def _short(number: float) -> str:
-    return f"{number:,.0f}" if abs(number) >= 1_000 else f"{number:.3g}"
+    return f"{number:,.0f}" if abs(number) >= 1_000 else f"{number:.4g}"
 
 
 def _commit() -> str:

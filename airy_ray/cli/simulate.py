@@ -1,6 +1,7 @@
 """`airy-ray simulate`: the messaging platforms, played against a running system."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -66,9 +67,9 @@ def simulate(
     began_at = now_millis()
     try:
         settings = load({}, file=config)
+        target = _target(settings, url)
         app_id = settings.sources.facebook.app_id or ""
         named = cast(seed, began_at, pages=pages, app_id=app_id)
-        target = _target(settings, url)
         port = platform_port or _configured_port(settings)
     except ConfigError as error:
         fail(error)
@@ -76,6 +77,7 @@ def simulate(
     if platform_only:
         _play(graph, named, port)
         return
+
     shape = Shape(rate, duration, conversations, pages, duplicates, disorder, batches)
     traffic = Traffic(shape, named, seed=seed, began_at=began_at)
 
@@ -103,6 +105,8 @@ def simulate(
 def _target(settings: Settings, url: str | None) -> Target:
     """Return the system under test, with the secrets that it shares with the platforms."""
     facebook, google = settings.sources.facebook, settings.sources.google
+    if not (facebook.app_id or "").isdecimal():
+        raise ConfigError("sources.facebook.app_id: is needed to tell own echoes, and is a number")
     if facebook.app_secret is None:
         raise ConfigError("sources.facebook.app_secret: is needed to sign webhooks")
     if google.partner_key is None:
@@ -129,12 +133,17 @@ def _configured_port(settings: Settings) -> int:
 
 def _play(graph: GraphApi, named: Cast, port: int) -> None:
     """Play Meta's API until Ctrl-C."""
+    try:
+        server = GraphServer(graph, port)
+    except OSError as error:
+        fail(error)
     print_table(
         ["what to connect with", ""],
         [("page_token", USER_TOKEN), *(("page_id", page) for page in named.pages)],
     )
     console.print(f"Meta's API is played at http://127.0.0.1:{port}; Ctrl-C stops it", style="dim")
-    GraphServer(graph, port).serve()
+    with contextlib.suppress(KeyboardInterrupt):
+        server.serve()
 
 
 async def _show(simulation: Simulation) -> None:

@@ -7,7 +7,7 @@ from airy_ray.clock import Micros, Millis
 from airy_ray.errors import ConfigError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_AGE = re.compile(r"(\d+)([smhd])")
+_AGE = re.compile(r"(\d{1,6})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 

@@ -69,7 +69,7 @@ def read_layout(data: Path) -> Layout:
     file = data / "layout.json"
     try:
         layout = msgspec.json.decode(file.read_bytes(), type=Layout)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise ConfigError(f"data: {data} is not a data directory") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise ConfigError(f"data: {file} cannot be read") from None

@@ -1,7 +1,7 @@
 """Is a partition whole? Every page, record, file and row of it is looked at; nothing is changed.
 
-1. Each check runs in a child, because LMDB aborts on some damaged pages: one that dies of what it
-   looks at has found damage.
+1. The checks run in a child, because LMDB aborts on some damaged pages: one that dies of what it
+   looks at has found damage, and another child does the rest.
 2. What others may be writing is copied first, as one moment had it, and the copy is checked; so
    no read transaction stays open longer than copying takes.
 3. Files that are never written again, archive and snapshots, are read where they lie. What is
@@ -16,7 +16,7 @@ from pathlib import Path
 import lmdb
 import msgspec
 
-from airy_ray.errors import AiryError, DamagedError, DiskFullError, StorageError
+from airy_ray.errors import AiryError, ChildDiedError, DamagedError, DiskFullError, StorageError
 from airy_ray.partition import generations, references, refold, repair
 from airy_ray.partition.condition import has_begun
 from airy_ray.partition.generations import Generation
@@ -73,29 +73,41 @@ def verify(spec: PartitionSpec, scratch: Path, *, deep: bool) -> Iterator[Findin
     Raises:
         DiskFullError: there was no space for a copy.
     """
-    checks: list[Check] = [check_archive, check_state, check_snapshots]
-    if deep:
-        checks.append(check_folding)
-    is_log_sound = True
-    for finding in _in_child(check_log, spec, scratch, is_log_sound):
-        is_log_sound = is_log_sound and not isinstance(finding, Damage)
-        yield finding
-    for check in checks:
-        yield from _in_child(check, spec, scratch, is_log_sound)
+    count = len(_CHECKS) if deep else len(_CHECKS) - 1
+    at, file, is_log_sound = 0, str(spec.directory), True
+    while at < count:
+        try:
+            for at, finding in child.results(_run, spec, scratch, at, count, is_log_sound):
+                file = finding.file
+                is_log_sound = is_log_sound and not _is_of_log(at, finding)
+                yield finding
+            return
+        except ChildDiedError as error:
+            died = Damage(spec.name, file, str(error))
+            is_log_sound = is_log_sound and not _is_of_log(at, died)
+            yield died
+            at += 1  # another child does the rest
 
 
-def _in_child(
-    check: Check, spec: PartitionSpec, scratch: Path, is_log_sound: bool
-) -> Iterator[Finding]:
-    file = str(spec.directory)
-    try:
-        for finding in child.results(check, spec, scratch, is_log_sound):
-            file = finding.file
-            yield finding
-    except DiskFullError:
-        raise
-    except AiryError as error:
-        yield Damage(spec.name, file, str(error))
+def _run(
+    spec: PartitionSpec, scratch: Path, first: int, count: int, is_log_sound: bool
+) -> Iterator[tuple[int, Finding]]:
+    """Yield what checks find, each finding with the index of its check."""
+    for index in range(first, count):
+        file = str(spec.directory)
+        try:
+            for finding in _CHECKS[index](spec, scratch, is_log_sound):
+                file = finding.file
+                is_log_sound = is_log_sound and not _is_of_log(index, finding)
+                yield index, finding
+        except DiskFullError:
+            raise
+        except AiryError as error:
+            yield index, Damage(spec.name, file, str(error))
+
+
+def _is_of_log(check: int, finding: Finding) -> bool:
+    return _CHECKS[check] is check_log and isinstance(finding, Damage)
 
 
 def check_log(spec: PartitionSpec, scratch: Path, _: bool) -> Iterator[Finding]:
@@ -295,6 +307,10 @@ def check_folding(spec: PartitionSpec, scratch: Path, is_log_sound: bool) -> Ite
         yield Step(spec.name, name, done, applied)
     for difference in refold.differences(kept, fresh):
         yield Damage(spec.name, name, difference)
+
+
+_CHECKS: list[Check] = [check_log, check_archive, check_state, check_snapshots, check_folding]
+"""In this order; the last one is the deep one."""
 
 
 def _copy(path: Path, copy: Path, *, tables: int) -> None:

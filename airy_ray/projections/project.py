@@ -21,6 +21,8 @@ from airy_ray.projections.view import View
 APPLIED = Effect("applied")
 NOTHING_NEW = Effect("nothing new")
 NOT_FOUND = Effect("not found")
+WAITING = Effect("waiting")
+"""Nothing has come of a record yet, and the ledger must not say that something has."""
 
 
 def project(view: View, event: Event, at: Millis) -> Effect:
@@ -64,6 +66,7 @@ def project(view: View, event: Event, at: Millis) -> Effect:
             waiting.alias_known(view, event)
         case events.WaitingFor():
             waiting.wait(view, event)
+            return WAITING
         case events.RecordsLost(first=first, last=last):
             changes.records_lost(view, first, last, at)
         case _:

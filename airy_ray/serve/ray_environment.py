@@ -19,11 +19,11 @@ logger = logging.getLogger(__name__)
 _HAPROXY = """\
 #!/bin/sh
 # HAProxy as Ray starts it, with three changes to the configuration that Ray writes: its pages about
-# itself are for this machine only, "nobody can answer now" is a 503 again, not a 500 or, before the
-# applications are there (the API's has all paths), a 404, and replicas
-# are told not to watch for clients that leave: that costs two tasks for each request, and requests
-# are done within milliseconds anyway. It dies with the process that starts it (PR_SET_PDEATHSIG):
-# one that outlived a crash would hold the port, and go on sending requests to where nobody is.
+# itself are for this machine only, "nobody can answer now" is a 503 again, not a 500 (nor a 404: as
+# the API has all paths, one without an application comes too early), and replicas are told not to
+# watch for clients that leave: that costs two tasks for each request, and requests are done within
+# milliseconds anyway. It dies with the process that starts it (PR_SET_PDEATHSIG): one that
+# outlived a crash would hold the port, and go on sending requests to where nobody is.
 for argument; do
     if [ -f "$argument" ]; then
         sed -i -e 's/bind :\\([0-9]\\)/bind 127.0.0.1:\\1/' \\
@@ -74,6 +74,8 @@ def prepare(run_directory: Path, *, max_connections: int) -> None:
         "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": "39999",
         # three failed checks and HAProxy is started again; at Ray's pace that takes half a minute
         "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
+        # on a busy machine it takes its time to start; Ray would kill it after three times 5 s
+        "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "30",
         # our requests take milliseconds: half a minute of draining would only delay a stop
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
         "RAY_worker_niceness": "0",

@@ -34,7 +34,17 @@ class System:
         self._supervisor: SupervisorClient | None = None
 
     def start_ray(self, address: str | None, directory: Path) -> None:
-        """Start Ray on this machine, or connect to a cluster that runs."""
+        """Start Ray on this machine, or connect to a cluster that runs.
+
+        Raises:
+            RuntimeError: that cannot be done; on a very busy machine Ray runs into its own bounds.
+        """
+        try:
+            self._start_ray(address, directory)
+        except Exception as error:  # Ray raises all kinds, and bare ones
+            raise RuntimeError(str(error)) from error
+
+    def _start_ray(self, address: str | None, directory: Path) -> None:
         if address is not None:
             ray.init(address=address, namespace="airy", logging_level=logging.WARNING)
             return

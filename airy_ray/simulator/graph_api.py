@@ -3,11 +3,11 @@
 Tokens are exchanged, pages listed and subscribed, and errors have Meta's form and texts.
 """
 
+import socket
 import threading
-import time
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Self
 
 import uvicorn
 from starlette.applications import Starlette
@@ -19,7 +19,6 @@ USER_TOKEN = "EAAsimulated"  # noqa: S105 - opens nothing but this server
 """A short-lived token of who may manage the pages."""
 
 _LISTED_AT_ONCE = 25
-_START_S = 10.0
 
 
 class GraphError(Exception):
@@ -129,36 +128,32 @@ def application(api: GraphApi) -> Starlette:
 
 
 class GraphServer:
-    """Serves the API on a thread of its own, or in the foreground."""
+    """Serves the API on a thread of its own, or in the foreground.
+
+    Raises:
+        OSError: it cannot listen at `port`; 0 is any that is free.
+    """
 
     def __init__(self, api: GraphApi, port: int) -> None:
-        config = uvicorn.Config(application(api), host="127.0.0.1", port=port, log_level="error")
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, name="graph-api", daemon=True)
+        self._socket = socket.create_server(("127.0.0.1", port))
+        self.port: int = self._socket.getsockname()[1]
+        self._server = uvicorn.Server(uvicorn.Config(application(api), log_level="error"))
+        self._thread = threading.Thread(target=self.serve, name="graph-api", daemon=True)
 
     def serve(self) -> None:
-        """Serve until SIGINT or SIGTERM."""
-        self._server.run()
+        """Serve until it is stopped or, in the foreground, until SIGINT or SIGTERM."""
+        self._server.run(sockets=[self._socket])
 
-    def __enter__(self) -> int:
-        """Start; return the port.
-
-        Raises:
-            OSError: it cannot listen there.
-        """
+    def __enter__(self) -> Self:
+        """Start; calls that come sooner wait."""
         self._thread.start()
-        deadline = time.monotonic() + _START_S
-        while not self._server.started:
-            if not self._thread.is_alive() or time.monotonic() > deadline:
-                raise OSError(f"cannot listen on port {self._server.config.port}")
-            time.sleep(0.01)
-        port: int = self._server.servers[0].sockets[0].getsockname()[1]
-        return port
+        return self
 
     def __exit__(self, *_: object) -> None:
         """Stop."""
         self._server.should_exit = True
         self._thread.join()
+        self._socket.close()
 
 
 async def _refuse(request: Request, error: Exception) -> JSONResponse:

@@ -7,9 +7,11 @@ import pytest
 from tests.e2e import platforms
 from tests.e2e.client import Agent, Client
 from tests.e2e.platforms import GraphApi
-from tests.e2e.program import Running, home, started
+from tests.e2e.program import Running, home, small_disk, started
 
 BODY_BYTES_MAX = 1 << 20
+SYSTEM_TOKEN = "a-system-token"
+DISK_BYTES = 48 << 20
 
 
 @pytest.fixture(scope="session")
@@ -51,3 +53,15 @@ def client(platform: Running) -> Iterator[Client]:
 def agent(client: Client) -> Agent:
     """Return an agent that nobody has written to."""
     return Agent(client)
+
+
+@pytest.fixture(scope="session")
+def guarded() -> Iterator[Running]:
+    """Another platform: with authentication, and on a small disk of its own where we may mount."""
+    settings = {
+        "security": {"system_token": SYSTEM_TOKEN, "jwt_secret": platforms.JWT_SECRET},
+        "sources": {"google": {"partner_key": platforms.PARTNER_KEY}},
+        "partitions": 1,
+    }
+    with home(settings) as place, small_disk(place.data, DISK_BYTES), started(place) as running:
+        yield running

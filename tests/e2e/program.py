@@ -138,6 +138,19 @@ def home(settings: Mapping[str, Any]) -> Iterator[Home]:
 
 
 @contextmanager
+def small_disk(directory: Path, size_bytes: int) -> Iterator[None]:
+    """Put a directory onto a disk of its own for a while, if we may mount; `is_mount` tells."""
+    directory.mkdir()
+    mounting = ["mount", "-t", "tmpfs", "-o", f"size={size_bytes},mode=700", "tmpfs", directory]
+    mounted = subprocess.run(mounting, check=False, capture_output=True)
+    try:
+        yield
+    finally:
+        if mounted.returncode == 0:
+            subprocess.run(["umount", "--lazy", directory], check=True)
+
+
+@contextmanager
 def started(at: Home) -> Iterator[Running]:
     """Run a platform for a while."""
     running = Running(at)

@@ -86,6 +86,8 @@ def parsed(endpoint: Endpoint, body: bytes) -> Body:
         if not endpoint.may_be_empty:
             raise RequestError(400, "a JSON body is required")
         body = b"{}"
+    if json_text.nests_too_deep(body):
+        raise RequestError(400, "the body is nested too deeply")
     try:
         return _validated(endpoint, body)
     except RequestError:

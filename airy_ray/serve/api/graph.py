@@ -74,7 +74,7 @@ async def _call(platform: Platform, method: str, path: str, **query: str) -> dic
         raise RequestError(503, f"Meta cannot be reached: {type(error).__name__}") from None
     try:
         told = msgspec.json.decode(response.content)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         told = None
     if response.is_success and isinstance(told, dict):
         return told

@@ -58,7 +58,7 @@ class Tokens:
         try:
             claims = jwt.decode(token, self._key, algorithms=[_ALGORITHM])
             told = msgspec.json.decode(claims["principal"])
-        except (jwt.PyJWTError, KeyError, TypeError, msgspec.DecodeError):
+        except (jwt.PyJWTError, KeyError, TypeError, msgspec.DecodeError, UnicodeError):
             return None
         if not isinstance(told, dict):
             return None

@@ -8,13 +8,13 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from airy_ray.cli.app import app
 from airy_ray.cli.running import only_one
 from airy_ray.cluster.layout import prepare_data, specs
 from airy_ray.config import load
+from airy_ray.model.ids import PartitionIndex
 from airy_ray.partition.routing import partitions_of
 from airy_ray.partition.spec import PartitionSpec
 from airy_ray.rawlog.record import Record
@@ -39,7 +39,7 @@ class Directory:
 
     def project(self, records: Iterable[Record]) -> None:
         """Append records where they belong and fold them; leave the partitions in order."""
-        taken: dict[int, list[Record]] = defaultdict(list)
+        taken: dict[PartitionIndex, list[Record]] = defaultdict(list)
         for record in records:
             for index in partitions_of(record, PARTITIONS):
                 taken[index].append(record)

@@ -13,6 +13,21 @@ from tests.builders import NOW
 from tests.log_builders import webhook, webhooks
 from tests.unit.cli.directories import Directory, run, told
 
+RECORDS = [
+    webhook("a"),
+    webhook("a", at=NOW + 1_000),
+    webhook("b", contact="bob", at=NOW + 2_000),
+]
+BODIES = {payload_id(record.body).hex(): name for record, name in zip(RECORDS, "aab", strict=True)}
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Directory:
+    """A data directory with a message of ada's, the same again, and one of bob's."""
+    made = Directory(tmp_path_factory.mktemp("asked") / "data")
+    made.project(RECORDS)
+    return made
+
 
 def names(answer: dict[str, Any]) -> list[tuple[str, int]]:
     return [(record["partition"], record["offset"]) for record in answer["records"]]
@@ -94,17 +109,11 @@ def test_what_is_ignored_says_why(fresh: Directory) -> None:
     ],
 )
 def test_only_what_was_asked_for_is_shown(
-    fresh: Directory, arguments: list[str], found: list[str]
+    asked: Directory, arguments: list[str], found: list[str]
 ) -> None:
-    first, repeated = webhook("a"), webhook("a", at=NOW + 1_000)
-    other = webhook("b", contact="bob", at=NOW + 2_000)
-    fresh.project([first, repeated, other])
-    digests = {payload_id(first.body).hex(): "a", payload_id(repeated.body).hex(): "a"}
-    digests[payload_id(other.body).hex()] = "b"
+    answer = told(asked, "ledger", *arguments)
 
-    answer = told(fresh, "ledger", *arguments)
-
-    assert sorted(digests[record["payload_id"]] for record in answer["records"]) == found
+    assert sorted(BODIES[record["payload_id"]] for record in answer["records"]) == found
 
 
 def test_a_body_is_recognised_by_its_bytes(directory: Directory, tmp_path: Path) -> None:

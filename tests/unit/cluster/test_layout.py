@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from airy_ray.cluster.layout import run_directory
+from airy_ray.cluster.layout import prepare_data, read_layout, run_directory
+from airy_ray.config import Settings
+from airy_ray.errors import ConfigError
 
 _HAPROXY_SOCKET_MAX = 97
 _HAPROXY_SOCKET = "h/" + "0" * 56 + "/admin.sock"
@@ -21,3 +23,13 @@ def test_the_sockets_of_a_running_system_have_short_paths_wherever_temporary_fil
     path.rmdir()
 
     assert len(str(path / _HAPROXY_SOCKET)) <= _HAPROXY_SOCKET_MAX
+
+
+def test_data_that_cannot_be_a_directory_is_refused(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.write_text("a file")
+
+    with pytest.raises(ConfigError, match="data: .*: File exists"):
+        prepare_data(Settings(data=data))
+    with pytest.raises(ConfigError, match="is not a data directory"):
+        read_layout(data)

@@ -1,0 +1,30 @@
+"""How a system ends: in order, leaving nothing behind and losing nothing (design: §10)."""
+
+import signal
+
+from tests.e2e import platforms, program
+from tests.e2e.client import Client
+from tests.e2e.conftest import SYSTEM_TOKEN
+from tests.e2e.program import Running, until
+
+
+def test_a_system_on_sigterm_ends_in_order_and_leaves_no_process_and_no_loss(
+    guarded: Running,
+) -> None:
+    with Client(guarded.url, {"authorization": SYSTEM_TOKEN}) as client:
+        channel = client.connect_agent("agent")
+        body = platforms.agent_body("agent", "ada", "m1", "Hi", "2025-11-21T08:00:00.000Z")
+        headers = platforms.signed_by_google(body)
+        assert client.send("/google", body, headers).status_code == 200
+    processes = guarded.processes()
+    code, left = guarded.stop()
+
+    assert len(processes) > 8
+    assert (code, left) == (0, {})
+    assert "Traceback" not in guarded.output
+    with program.started(guarded.home) as again, Client(again.url) as client:
+        client.http.headers["authorization"] = SYSTEM_TOKEN
+        found = until(lambda: client.conversations(channel["id"]))
+        assert found[0]["last_message"]["metadata"]["source"]["id"] == "m1"
+        again.process.send_signal(signal.SIGINT)
+        assert again.process.wait(program.STOP_S) == 0

@@ -1,0 +1,191 @@
+"""A platform small enough to be seen through, with faults that can be switched on."""
+
+import json
+import socket
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from threading import Thread as OsThread
+from typing import Any
+from uuid import uuid4
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from airy_ray.sources import facebook, google
+from airy_ray.sources.source import Reacted, Received, Webhook
+
+PARSERS = {"facebook": facebook.parse, "google": google.parse}
+
+
+@dataclass
+class Faults:
+    """What goes wrong: how many requests are refused at first, and what becomes of the tenth."""
+
+    refused: int = 0
+    loses_one: bool = False
+    doubles_one: bool = False
+    forgets_reads: bool = False
+
+
+@dataclass
+class Conversation:
+    identifier: str
+    channel_id: str
+    messages: dict[str, dict[str, Any]] = field(default_factory=dict)
+    unread: set[str] = field(default_factory=set)
+
+
+class SmallPlatform:
+    """Keeps everything in memory; unlike the real one it has one clock, thread and copy of all."""
+
+    def __init__(self, faults: Faults) -> None:
+        self.posts: Counter[str] = Counter()
+        self._faults = faults
+        self._conversations: dict[str, Conversation] = {}
+        self._reactions: dict[str, tuple[int, str | None]] = defaultdict(lambda: (-1, None))
+        self._answers: dict[str, dict[str, Any]] = {}
+        self._stored = 0
+
+    @property
+    def application(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/webhooks/{hook}", self._webhook, methods=["POST"]),
+                Route("/chatplugin.{call}", self._visitor, methods=["POST"]),
+                Route("/{call:path}", self._call, methods=["POST"]),
+            ]
+        )
+
+    async def _webhook(self, request: Request) -> Response:
+        hook = request.path_params["hook"]
+        self.posts[hook] += 1
+        if self._faults.refused > 0:
+            self._faults.refused -= 1
+            return Response(status_code=503)
+        headers = {facebook.APP_ID: "4711"}
+        for event in PARSERS[hook](Webhook(await request.body(), headers)).events:
+            if isinstance(event, Received):
+                key = event.key
+                place = self._place(f"{key.source} {key.channel} {key.conversation}", key.channel)
+                self._store(place, _shown(event))
+            elif isinstance(event, Reacted):
+                newest = (event.at or 0, event.emoji)
+                known = self._reactions[event.source_message_id]
+                self._reactions[event.source_message_id] = max(known, newest, key=lambda it: it[0])
+        return Response()
+
+    async def _visitor(self, request: Request) -> Response:
+        told = json.loads(await request.body() or b"{}")
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        match request.path_params["call"]:
+            case "authenticate" if "resume_token" in told:
+                place = self._conversations[told["resume_token"]]
+                messages = list(place.messages.values())
+                return JSONResponse({"token": place.identifier, "messages": messages})
+            case "authenticate":
+                place = self._place(str(uuid4()), told["channel_id"])
+                return JSONResponse({"token": place.identifier, "messages": []})
+            case "resumeToken":
+                return JSONResponse({"resume_token": token})
+        key = request.headers["idempotency-key"]
+        if key not in self._answers:
+            at = datetime.now(UTC).isoformat()
+            self._answers[key] = _message("chatplugin", key, told["message"], at, is_inbound=True)
+            self._store(self._conversations[token], self._answers[key])
+        return JSONResponse(self._answers[key])
+
+    async def _call(self, request: Request) -> Response:
+        told = json.loads(await request.body())
+        places = self._conversations
+        match request.path_params["call"]:
+            case "channels.facebook.connect":
+                return JSONResponse({"id": told["page_id"]})
+            case "channels.google.connect":
+                return JSONResponse({"id": told["gbm_id"]})
+            case "channels.chatplugin.connect":
+                return JSONResponse({"id": told["name"]})
+            case "conversations.list":
+                return _page([_listed(each) for each in places.values() if each.messages], told)
+            case "messages.list":
+                return _page(self._messages(places[told["conversation_id"]]), told)
+        if not self._faults.forgets_reads:
+            places[told["conversation_id"]].unread.clear()
+        return Response(status_code=204)
+
+    def _place(self, identifier: str, channel_id: str) -> Conversation:
+        return self._conversations.setdefault(identifier, Conversation(identifier, channel_id))
+
+    def _store(self, place: Conversation, shown: dict[str, Any]) -> None:
+        if shown["id"] in place.messages:
+            return
+        self._stored += 1
+        if self._faults.loses_one and self._stored == 10:
+            place.messages[shown["id"]] = {}
+            return
+        place.messages[shown["id"]] = shown
+        if self._faults.doubles_one and self._stored == 10:
+            place.messages[f"{shown['id']} again"] = shown
+        if shown["from_contact"]:
+            place.unread.add(shown["id"])
+
+    def _messages(self, place: Conversation) -> list[dict[str, Any]]:
+        shown = [dict(each) for each in place.messages.values() if each]
+        for each in shown:
+            emoji = self._reactions[each["id"]][1]
+            each["metadata"] = {"source": {"id": each["id"]}, "reaction": {"emoji": emoji}}
+        return sorted(shown, key=lambda each: datetime.fromisoformat(each["sent_at"]), reverse=True)
+
+
+@contextmanager
+def serving(platform: SmallPlatform) -> Iterator[str]:
+    """Serve a platform at the URL that is yielded."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(platform.application, log_level="error"))
+    thread = OsThread(target=server.run, args=([listening],))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listening.close()
+
+
+def _shown(event: Received) -> dict[str, Any]:
+    at = datetime.fromtimestamp((event.sent_at or 0) / 1_000, UTC).isoformat()
+    content = json.loads(event.content)
+    return _message(event.key.source, event.identity, content, at, is_inbound=event.from_contact)
+
+
+def _message(source: str, key: str, content: Any, at: str, *, is_inbound: bool) -> dict[str, Any]:
+    return {
+        "id": key,
+        "source": source,
+        "content": content,
+        "sent_at": at,
+        "from_contact": is_inbound,
+        "metadata": {"source": {"id": key}},
+    }
+
+
+def _listed(place: Conversation) -> dict[str, Any]:
+    shown = [each for each in place.messages.values() if each]
+    return {
+        "id": place.identifier,
+        "channel": {"id": place.channel_id},
+        "metadata": {"unread_count": float(len(place.unread))},
+        "last_message": shown[-1] if shown else _message("", "", {}, "1970-01-01", is_inbound=True),
+    }
+
+
+def _page(items: list[dict[str, Any]], told: dict[str, Any]) -> Response:
+    first = int(told.get("cursor") or 0)
+    end = first + 3
+    following = str(end) if end < len(items) else None
+    return JSONResponse({"data": items[first:end], "pagination_data": {"next_cursor": following}})

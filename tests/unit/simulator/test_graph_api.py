@@ -1,0 +1,100 @@
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from airy_ray.simulator.graph_api import USER_TOKEN, GraphApi, GraphServer, application
+
+PAGES = ("108800000000001", "108800000000002", "108800000000003")
+APP = {"client_id": "4711", "client_secret": "s3cret", "grant_type": "fb_exchange_token"}
+
+
+@pytest.fixture
+def api() -> GraphApi:
+    return GraphApi(PAGES, app_id="4711", app_secret="s3cret")
+
+
+def call(api: GraphApi, path: str, *, method: str = "GET", **query: str) -> tuple[int, Any]:
+    async def called() -> httpx.Response:
+        transport = httpx.ASGITransport(application(api))
+        async with httpx.AsyncClient(transport=transport, base_url="http://graph") as http:
+            return await http.request(method, path, params=query)
+
+    answer = asyncio.run(called())
+    return answer.status_code, answer.json()
+
+
+def test_a_page_is_connected_in_three_calls(api: GraphApi) -> None:
+    exchange = "/v25.0/oauth/access_token"
+    _, exchanged = call(api, exchange, **APP, fb_exchange_token=USER_TOKEN)
+    _, page = call(api, f"/v25.0/{PAGES[0]}", access_token=exchanged["access_token"])
+    status, subscribed = call(
+        api,
+        "/v25.0/me/subscribed_apps",
+        method="POST",
+        access_token=page["access_token"],
+        subscribed_fields="messages,message_echoes",
+    )
+
+    assert (status, subscribed) == (200, {"success": True})
+    assert api.subscribed == {PAGES[0]}
+
+
+def test_pages_are_listed_a_few_at_a_time(api: GraphApi) -> None:
+    listed = []
+    url: str | None = f"/v25.0/me/accounts?access_token={USER_TOKEN}&limit=2"
+    while url is not None:
+        query = dict(httpx.URL(url).params)
+        _, told = call(api, httpx.URL(url).path, **query)
+        listed += [page["id"] for page in told["data"]]
+        url = told["paging"].get("next")
+
+    assert listed == list(PAGES)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "query", "code"),
+    [
+        pytest.param(
+            "GET",
+            "/v25.0/oauth/access_token",
+            APP | {"client_secret": "?", "fb_exchange_token": USER_TOKEN},
+            1,
+            id="wrong app secret",
+        ),
+        pytest.param(
+            "GET", "/v25.0/oauth/access_token", APP | {"fb_exchange_token": "?"}, 190, id="token"
+        ),
+        pytest.param("GET", f"/v25.0/{PAGES[0]}", {}, 190, id="no token"),
+        pytest.param("GET", "/v25.0/404", {"access_token": USER_TOKEN}, 100, id="no such page"),
+        pytest.param(
+            "POST",
+            "/v25.0/me/subscribed_apps",
+            {"access_token": USER_TOKEN},
+            190,
+            id="not the page's token",
+        ),
+        pytest.param("POST", "/v25.0/nothing/here/at/all", {}, 2500, id="unknown path"),
+    ],
+)
+def test_refusals_have_metas_form(
+    api: GraphApi, method: str, path: str, query: dict[str, str], code: int
+) -> None:
+    status, told = call(api, path, method=method, **query)
+
+    assert status == 400
+    assert told["error"].keys() == {"message", "type", "code", "fbtrace_id"}
+    assert told["error"]["code"] == code
+
+
+def test_the_server_answers_at_the_port_that_it_tells(api: GraphApi) -> None:
+    with GraphServer(api, 0) as server:
+        answer = httpx.get(f"http://127.0.0.1:{server.port}/v25.0/me/accounts")
+
+    assert answer.json()["error"]["message"] == "Invalid OAuth access token."
+
+
+def test_a_taken_port_is_told(api: GraphApi) -> None:
+    with GraphServer(api, 0) as server, pytest.raises(OSError, match="in use"):
+        GraphServer(api, server.port)
