@@ -4,9 +4,9 @@
    conversations as read. Settings are small where that makes more happen: files are sealed, states
    copied, logs trimmed all the time.
 2. Partition owners, the registry's among them, replicas and their writers, the supervisor, Ray
-   Serve's controller, HAProxy and its manager, `up` or everything are killed, also while something
-   is still on its way back. What ends with `up` is started by the same command, as systemd would
-   do it; nothing else is done by hand.
+   Serve's controller, HAProxy and its manager, Ray's servers, `up` or everything are killed, also
+   while something is still on its way back. What ends with `up` is started by the same command, as
+   systemd would do it; nothing else is done by hand.
 3. A partition has recovered when a message that was sent after the kill can be read. How long the
    platform acknowledges nothing meanwhile is measured too.
 4. In the end every acknowledged message is there exactly once, in order, and all unread counts are
@@ -55,7 +55,7 @@ APP_ID = "412345678901234"
 TARGET_SECRETS = {"app_secret": "chaos", "partner_key": "chaos"}  # signs what we send to ourselves
 
 SHARES = {
-    "partition": 40,
+    "partition": 38,
     "registry": 9,
     "webhooks": 10,
     "api": 10,
@@ -65,6 +65,7 @@ SHARES = {
     "haproxy": 5,
     "proxy": 3,
     "up": 2,
+    "ray": 2,
     "everything": 2,
 }
 """What is killed, in per cent of the kills."""
@@ -77,8 +78,12 @@ _COMMANDS = {
     "controller": "ray::ServeController",
     "haproxy": "/bin/haproxy -db",
     "proxy": "ray::HAProxyManager",
+    "ray": "/ray/core/src/ray/",
 }
 """How a process of each kind is known."""
+
+_STARTED_AGAIN = {"up", "ray", "everything"}
+"""After these kills nobody is left to start something: whoever started `up` does it again."""
 
 _PARTITIONS = 4
 _CONNECTIONS = 256
@@ -87,6 +92,7 @@ _RECOVERED_S = 300.0
 _READY = "airy-ray is ready"
 _READY_S = 180.0
 _STARTS_TRIED = 3
+_ENDED_S = 60.0
 _LOOK_S = 0.03
 _BACK_WAITED_FOR = 0.6
 """How often the next kill waits until everything is back."""
@@ -132,6 +138,18 @@ class Installation:
     def url(self) -> str:
         """Where it answers."""
         return f"http://127.0.0.1:{self.port}"
+
+    async def start_again(self) -> None:
+        """Start it once it has ended, which it has to by itself.
+
+        Raises:
+            BenchmarkError: it does not end, or not start.
+        """
+        process = self._process
+        assert process is not None
+        if not await _within(_ENDED_S, lambda: process.poll() is not None):
+            raise BenchmarkError("Ray is gone, and the platform has not ended")
+        await self.start()
 
     async def start(self) -> None:
         """Start it, with the same command each time, until it says that it is ready.
@@ -298,8 +316,9 @@ class Chaos:
         partition = self._random.randrange(_PARTITIONS)
         kill = Kill(kind, partition, 0, is_alone=not self._recovering)
         pids: list[int] = []
-        if kind in ("up", "everything"):
+        if kind in _STARTED_AGAIN:
             await self._all_back()  # a start that is not done yet would be another one's loss
+        if kind in ("up", "everything"):
             kill.at_s = time.monotonic()
             if kind == "up":
                 self._installation.kill_up()
@@ -307,6 +326,8 @@ class Chaos:
                 self._installation.kill_everything()
         else:
             pids = await self._targets(kind, partition)
+            if kind == "ray" and pids:
+                pids = [self._random.choice(pids)]  # its GCS or its raylet
             kill.at_s = time.monotonic()
             for pid in pids:
                 _kill(pid)
@@ -325,8 +346,8 @@ class Chaos:
 
     async def _recover(self, kill: Kill, killed: set[int]) -> None:
         try:
-            if kill.kind in ("up", "everything"):
-                await self._installation.start()
+            if kill.kind in _STARTED_AGAIN:
+                await self._installation.start_again()
         except BenchmarkError as error:
             self.broken.append(str(error))
             return
@@ -445,12 +466,12 @@ def _gaps(acks: list[Ack], kills: list[Kill]) -> Iterator[float]:
 
 
 def _deck(kills: int, seed: int) -> list[str]:
-    """Return what is killed, in the order that the seed gives."""
+    """Return what is killed, each kind at least once, in the order that the seed gives."""
     total = sum(SHARES.values())
     deck = [kind for kind, share in SHARES.items() for _ in range(max(1, kills * share // total))]
     deck += ["partition"] * (kills - len(deck))
     Random(seed).shuffle(deck)
-    return deck[:kills] if kills < len(SHARES) else deck
+    return deck
 
 
 def _home(named: Cast, partition: int) -> tuple[Thread, str]:

@@ -1,5 +1,6 @@
 """`airy-ray up`: the whole platform on this machine, in the foreground."""
 
+import os
 import shutil
 import signal
 import socket
@@ -10,7 +11,7 @@ from typing import Annotated, Any, NoReturn
 import httpx
 import typer
 
-from airy_ray.cli.output import console, fail
+from airy_ray.cli.output import console, error_console, fail
 from airy_ray.cli.running import Announcement, only_one, was_killed
 from airy_ray.cluster.layout import Layout, jwt_secret, prepare_data, run_directory
 from airy_ray.config import Settings, load
@@ -19,6 +20,7 @@ from airy_ray.serve import metrics, ray_environment
 
 _READY_S = 120.0
 _POLL_S = 0.1
+_LOOK_S = 1.0
 _LEFTOVER_S = 30.0
 """How long the processes of a system that was killed may take to notice it."""
 _SESSIONS_KEPT = 3
@@ -94,8 +96,9 @@ def _run(
         announcement.ready()
         console.print(f"airy-ray is ready at {_url(settings)}", highlight=False)
         console.print(f"started in {time.monotonic() - began:.1f} s; Ctrl-C stops it", style="dim")
-        while True:
-            signal.pause()
+        while system.is_alive():
+            time.sleep(_LOOK_S)
+        _give_up(run)
     except _Stopped:
         pass
     except (RuntimeError, TimeoutError, RayError) as error:
@@ -104,6 +107,21 @@ def _run(
     finally:
         with console.status("stopping"):
             system.stop()
+
+
+def _give_up(run: Path) -> NoReturn:
+    """End at once, as if killed: without Ray there is nothing that could stop in order.
+
+    Nothing needs it either: all processes end with this one or with Ray, and the next start goes on
+    from what is on disk.
+    """
+    error_console.print(
+        f"airy-ray: a process of Ray's has ended; start again (the logs are in {run / 'ray'})",
+        style="red",
+        markup=False,
+        highlight=False,
+    )
+    os._exit(1)
 
 
 def _url(settings: Settings) -> str:

@@ -14,7 +14,7 @@ import typer
 from airy_ray.cli.data import ConfigOption, Data, DataOption, JsonOption, opened
 from airy_ray.cli.output import console, error_console, fail, print_json
 from airy_ray.errors import DiskFullError
-from airy_ray.partition.verify import Damage, Finding, Note, Step
+from airy_ray.partition.verify import Damage, Note, Step
 from airy_ray.partition.verify import verify as verified
 from airy_ray.storage.beacon import is_alive
 
@@ -46,7 +46,7 @@ def verify(
     notes: list[Note] = []
     try:
         with _scratch(found.directory) as scratch, error_console.status("checking") as progress:
-            for finding in _findings(found, scratch, deep=deep):
+            for finding in verified(found.specs, scratch, deep=deep):
                 match finding:
                     case Step():
                         progress.update(_told_step(finding, found.directory))
@@ -62,13 +62,6 @@ def verify(
         _show(found, damages, notes)
     if damages:
         raise typer.Exit(1)
-
-
-def _findings(data: Data, scratch: Path, *, deep: bool) -> Iterator[Finding]:
-    for spec in data.specs:
-        directory = scratch / spec.name
-        yield from verified(spec, directory, deep=deep)
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 @contextmanager

@@ -47,7 +47,10 @@ def prepare_data(settings: Settings) -> Layout:
     if not file.exists():
         if (data / "partitions").exists():
             raise ConfigError(f"data: {file} is gone; what is stored cannot be read without it")
-        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise ConfigError(f"data: {data}: {error.strerror}") from None
         history = secrets.token_hex(4)
         layout = Layout(LAYOUT_VERSION, settings.partitions, history)
         write_synced(file, msgspec.json.encode(layout))

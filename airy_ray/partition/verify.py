@@ -9,9 +9,10 @@
 """
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 import lmdb
 import msgspec
@@ -65,49 +66,62 @@ Check = Callable[[PartitionSpec, Path, bool], Iterator[Finding]]
 """A check is told whether the log was found sound: if not, it does without."""
 
 
-def verify(spec: PartitionSpec, scratch: Path, *, deep: bool) -> Iterator[Finding]:
-    """Check a partition; `scratch` is a directory for copies, with space for log and state.
+def verify(specs: Sequence[PartitionSpec], scratch: Path, *, deep: bool) -> Iterator[Finding]:
+    """Check partitions; `scratch` is a directory for copies, with space for log and state of one.
 
-    With `deep` the log is folded again too and compared with the state.
+    With `deep` the logs are folded again too and compared with the states.
 
     Raises:
         DiskFullError: there was no space for a copy.
     """
-    count = len(_CHECKS) if deep else len(_CHECKS) - 1
-    at, file, is_log_sound = 0, str(spec.directory), True
-    while at < count:
+    tasks = [_Task(spec, check) for spec in specs for check in (_CHECKS if deep else _CHECKS[:-1])]
+    unsound: set[str] = set()
+    at, file = 0, ""
+    while at < len(tasks):
         try:
-            for at, finding in child.results(_run, spec, scratch, at, count, is_log_sound):
-                file = finding.file
-                is_log_sound = is_log_sound and not _is_of_log(at, finding)
+            for number, finding in child.results(_run, tasks, at, scratch, unsound):
+                at, file = number, finding.file
+                _mark(unsound, tasks[at], finding)
                 yield finding
             return
         except ChildDiedError as error:
-            died = Damage(spec.name, file, str(error))
-            is_log_sound = is_log_sound and not _is_of_log(at, died)
+            died = Damage(tasks[at].spec.name, file or str(tasks[at].spec.directory), str(error))
+            _mark(unsound, tasks[at], died)
             yield died
             at += 1  # another child does the rest
 
 
+class _Task(NamedTuple):
+    spec: PartitionSpec
+    check: Check
+
+
 def _run(
-    spec: PartitionSpec, scratch: Path, first: int, count: int, is_log_sound: bool
+    tasks: Sequence[_Task], first: int, scratch: Path, unsound: set[str]
 ) -> Iterator[tuple[int, Finding]]:
-    """Yield what checks find, each finding with the index of its check."""
-    for index in range(first, count):
-        file = str(spec.directory)
+    """Yield what checks find, from the one numbered `first` on, each with the check's number."""
+    for number, task in enumerate(tasks[first:], first):
+        spec, file = task.spec, str(task.spec.directory)
+        for other in scratch.iterdir():
+            if other.name != spec.name:
+                shutil.rmtree(other, ignore_errors=True)
         try:
-            for finding in _CHECKS[index](spec, scratch, is_log_sound):
+            for finding in task.check(spec, scratch / spec.name, spec.name not in unsound):
                 file = finding.file
-                is_log_sound = is_log_sound and not _is_of_log(index, finding)
-                yield index, finding
+                _mark(unsound, task, finding)
+                yield number, finding
         except DiskFullError:
             raise
         except AiryError as error:
-            yield index, Damage(spec.name, file, str(error))
+            damage = Damage(spec.name, file, str(error))
+            _mark(unsound, task, damage)
+            yield number, damage
 
 
-def _is_of_log(check: int, finding: Finding) -> bool:
-    return _CHECKS[check] is check_log and isinstance(finding, Damage)
+def _mark(unsound: set[str], task: _Task, finding: Finding) -> None:
+    """Note whose log is damaged."""
+    if task.check is check_log and isinstance(finding, Damage):
+        unsound.add(finding.partition)
 
 
 def check_log(spec: PartitionSpec, scratch: Path, _: bool) -> Iterator[Finding]:
@@ -170,9 +184,11 @@ def _earlier_losses(spec: PartitionSpec, name: str) -> Iterator[Finding]:
 def check_archive(spec: PartitionSpec, _: Path, is_log_sound: bool) -> Iterator[Finding]:
     """Check the sealed ranges: digest, each record's checksum, no gap, the manifest."""
     yield Step(spec.name, str(spec.archive))
+    segments = _manifest(spec) if is_log_sound else None
+    if not segments and not any(_archive_files(spec)):
+        return
     from airy_ray.rawlog import archive  # loads Arrow
 
-    segments = _manifest(spec) if is_log_sound else None
     if segments is None:  # without a manifest, files still tell whether their records are whole
         segments = archive.found_segments(spec.archive, spec.index)
     expected = 0

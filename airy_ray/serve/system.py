@@ -20,6 +20,7 @@ from airy_ray.serve import deploy
 
 _OBJECT_STORE_BYTES = 100 << 20
 """Ray's least: nothing of ours goes through it."""
+_VITAL = {"raylet", "gcs_server"}
 _OWNED_S = 120.0
 _POLL_S = 0.1
 
@@ -73,6 +74,14 @@ class System:
             if time.monotonic() > deadline:
                 raise TimeoutError("a partition has no owner; its actor's log says why")
             time.sleep(_POLL_S)
+
+    def is_alive(self) -> bool:
+        """Whether Ray's own processes, which nobody starts again, run; true of a foreign cluster.
+
+        It has to be asked now and then: a worker takes a dead raylet for alive until it is reaped.
+        """
+        node = ray._private.worker._global_node
+        return node is None or not _VITAL.intersection(kind for kind, _ in node.dead_processes())
 
     def stop(self) -> None:
         """Stop what was started, in order: no more requests, then the owners, then Ray."""

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -141,7 +141,15 @@ def home(settings: Mapping[str, Any]) -> Iterator[Home]:
 def small_disk(directory: Path, size_bytes: int) -> Iterator[None]:
     """Put a directory onto a disk of its own for a while, if we may mount; `is_mount` tells."""
     directory.mkdir()
-    mounting = ["mount", "-t", "tmpfs", "-o", f"size={size_bytes},mode=700", "tmpfs", directory]
+    mounting = [
+        "mount",
+        "-t",
+        "tmpfs",
+        "-o",
+        f"size={size_bytes},mode=700",
+        "tmpfs",
+        str(directory),
+    ]
     mounted = subprocess.run(mounting, check=False, capture_output=True)
     try:
         yield
@@ -214,10 +222,8 @@ def _title(pid: int) -> str:
 
 
 def _kill(pid: int) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def _end_with_parent() -> None:

@@ -37,9 +37,9 @@ def test_what_the_platform_did_not_sign_is_refused_and_leaves_nothing(
 ) -> None:
     client.settle()
     before = client.heads()
-    headers = {} if signature is None else {SIGNATURE[source]: signature}
-    encoded = {name: value.encode("latin-1") for name, value in headers.items()}
-    response = client.http.post(path, content=TEXT, headers=encoded)
+    claimed = [] if signature is None else [(SIGNATURE[source], signature)]
+    headers = [(name.encode(), value.encode("latin-1")) for name, value in claimed]
+    response = client.http.post(path, content=TEXT, headers=headers)
 
     assert (response.status_code, response.content) == (403, b"")
     assert client.heads() == before

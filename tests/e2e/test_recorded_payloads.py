@@ -56,7 +56,7 @@ def connecting(source: str, name: str) -> dict[str, str]:
 
 def read_back(client: Client, channel_ids: list[str]) -> Messages:
     """Return all messages on some channels."""
-    found = {}
+    found: Messages = {}
     for conversation in client.conversations(*channel_ids):
         messages = client.messages(conversation["id"])
         contacts = {each["sender"]["id"] for each in messages if each["from_contact"]}

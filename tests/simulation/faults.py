@@ -34,6 +34,7 @@ from airy_ray.storage.environments import Environment
 from airy_ray.storage.pages import PAGE_BYTES
 
 _META_PAGES = 2
+_READERS_MAX = 16
 _DATA = "data.mdb"
 
 Tree = dict[str, "bytes | Tree"]
@@ -230,6 +231,7 @@ class Disk:
             patch.object(Environment, "__init__", init),
             patch.object(Environment, "write", write),
             patch.object(Environment, "sync", sync),
+            patch.object(environments, "READERS_MAX", _READERS_MAX),
         ):
             yield
 

@@ -647,8 +647,8 @@ class World:
             archive=self._root / "archive",
             upkeep=_UPKEEP,
             retention=_RETENTION,
-            batch_records=self.rng.choice([1, 4, 16, 256]),
-            batch_bytes=self.rng.choice([1_000, 1 << 20]),
+            batch_records=self.rng.choice([2, 8, 256]),
+            batch_bytes=self.rng.choice([2_000, 1 << 20, 1 << 20]),
         )
 
     @contextmanager

@@ -177,12 +177,22 @@ def test_a_damage_is_named_with_its_file_and_what_is_wrong(
     file = file_of(archived)
     damage(file)
 
+    place = file.parent if file.name == "data.mdb" else file
+    assert problem in "\n".join(damages(archived)[str(place.relative_to(archived.path))])
+
+
+def test_damage_is_shown_with_partition_and_file_and_fails_the_command(
+    archived: Directory,
+) -> None:
+    archive_file(archived).unlink()
+
     checked = run(archived, "verify")
 
-    place = file.parent if file.name == "data.mdb" else file
+    line, summary, _ = checked.stdout.splitlines()
     assert checked.exit_code == 1
-    assert f"partition 00, {place.relative_to(archived.path)}: " in checked.stdout
-    assert any(problem in each for found in damages(archived).values() for each in found)
+    assert line.startswith("partition 00, archive/raw/date=2025-11-21/p00-")
+    assert line.endswith(".parquet: missing, it held offsets 0 to 19")
+    assert summary == "one file is damaged"
 
 
 def test_a_gap_in_the_archive_names_the_offsets_that_are_in_no_file(archived: Directory) -> None:

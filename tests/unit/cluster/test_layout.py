@@ -29,7 +29,7 @@ def test_data_that_cannot_be_a_directory_is_refused(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.write_text("a file")
 
-    with pytest.raises(ConfigError, match="data: .*: File exists"):
+    with pytest.raises(ConfigError, match=r"data: .*: File exists"):
         prepare_data(Settings(data=data))
     with pytest.raises(ConfigError, match="is not a data directory"):
         read_layout(data)
