@@ -6,18 +6,20 @@ key.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from airy_ray.errors import ConfigError
 
 DEFAULT_FILE = Path("airy.yaml")
 _PREFIX = "AIRY_"
+_BASE64 = re.compile(r"[A-Za-z0-9+/]")
 
 
 class _Section(BaseModel):
@@ -43,6 +45,13 @@ class Security(_Section):
     """Base64 key for JWTs; without it one is made and kept in the data directory."""
     allowed_origins: str = "*"
     """Origins whose pages may call the API: a comma list of patterns."""
+
+    @field_validator("jwt_secret")
+    @classmethod
+    def _has_a_key(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and len(_BASE64.findall(secret.get_secret_value())) < 2:
+            raise ValueError("expected a key in base64")
+        return secret
 
 
 class Facebook(_Section):
@@ -231,7 +240,8 @@ def _told(error: ValidationError) -> str:
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return f"{key}: unknown setting"
-    return f"{key}: {first['msg'][0].lower()}{first['msg'][1:]}"
+    expected = first["msg"].removeprefix("Value error, ")
+    return f"{key}: {expected[0].lower()}{expected[1:]}"
 
 
 def _check_exposure(settings: Settings) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from benchmarks.measuring import console
 
 _SHARED = {"__init__", "__main__", "load", "measuring", "system", "traffic"}
+_OWN_OPTIONS = {"chaos", "simulation"}
+"""Those that neither time nor repeat, and whose options are only for themselves."""
 NAMES = sorted({path.stem for path in Path(__file__).parent.glob("*.py")} - _SHARED)
 
 
@@ -29,7 +31,8 @@ def main() -> int:
     codes = {}
     for name in asked.names or NAMES:
         console.rule(name)
-        codes[name] = subprocess.call([sys.executable, "-m", f"benchmarks.{name}", *options])
+        command = [sys.executable, "-m", f"benchmarks.{name}"]
+        codes[name] = subprocess.call(command if name in _OWN_OPTIONS else command + options)
     verdicts = {0: "[green]met[/]", 1: "[bold red]missed[/]"}
     console.rule("verdicts")
     for name, code in codes.items():

@@ -13,6 +13,7 @@ app = typer.Typer(
     name="airy-ray",
     help="A self-hosted messaging platform: every source in one inbox, nothing lost.",
     no_args_is_help=True,
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

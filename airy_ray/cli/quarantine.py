@@ -20,7 +20,10 @@ from airy_ray.storage import child
 from airy_ray.storage.files import write_synced
 
 quarantine = typer.Typer(
-    name="quarantine", invoke_without_command=True, pretty_exceptions_enable=False
+    name="quarantine",
+    invoke_without_command=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
 )
 
 

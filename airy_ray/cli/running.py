@@ -93,7 +93,7 @@ def was_killed(data: Path) -> bool:
 def _announced(data: Path) -> Running | None:
     try:
         return msgspec.json.decode((data / _LOCK).read_bytes(), type=Running)
-    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
+    except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 

@@ -14,16 +14,16 @@ from ray.actor import ActorHandle
 from ray.exceptions import RayActorError, RayTaskError
 
 from airy_ray.cluster.access import LocalAccess, P, Query
-from airy_ray.cluster.log_delivery import LogDelivery
+from airy_ray.cluster.log_delivery import LogDelivery, LogTails
 from airy_ray.cluster.logs import log_to_stderr
 from airy_ray.cluster.machine import Machine, MachineSpec
 from airy_ray.cluster.owner import Owner
 from airy_ray.cluster.registry import Registry
 from airy_ray.errors import PartitionUnavailableError
-from airy_ray.model.ids import REGISTRY, PartitionIndex
+from airy_ray.model.channel import Channel
+from airy_ray.model.ids import REGISTRY, ChannelId, PartitionIndex
 from airy_ray.partition.reader import PartitionReader
 from airy_ray.rawlog.record import Offset, Record, encode
-from airy_ray.rawlog.tail import LogTail
 from airy_ray.state.queries import Reading
 
 T = TypeVar("T")
@@ -51,13 +51,14 @@ class PartitionActor:
         self._index = index
         self._machine_spec = machine
         self._machine: Machine | None = None
-        tails = {spec.index: LogTail(spec.directory) for spec in machine.partitions}
-        registry = Registry(PartitionReader(tails[REGISTRY]))
+        self._tails = LogTails(machine)
+        self._registry: Registry | None = None
+        self._delivery = LogDelivery(machine, self._tails)
         self._owner = Owner(
             machine.partition(index),
             machine.run_directory,
-            channels=registry.channel,
-            deliver=LogDelivery(machine, tails).deliver,
+            channels=self._channel,
+            deliver=self._delivery.deliver,
         )
         self._owner.start()
 
@@ -83,6 +84,14 @@ class PartitionActor:
             self._machine.close()
             self._machine = None
         await asyncio.to_thread(self._owner.stop)
+        self._delivery.close()
+        self._tails.close()
+
+    def _channel(self, identifier: ChannelId) -> Channel | None:
+        """Return a channel, for the thread of the owner."""
+        if self._registry is None:
+            self._registry = Registry(PartitionReader(self._tails[REGISTRY]))
+        return self._registry.channel(identifier)
 
     def _access(self) -> LocalAccess:
         if self._machine is None:  # needs the event loop, which a constructor does not have

@@ -14,14 +14,14 @@ SYSTEM_TOKEN = "a-system-token"
 DISK_BYTES = 48 << 20
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def graph_api() -> Iterator[GraphApi]:
     """Meta's Graph API, which the platform calls."""
     with platforms.graph_api() as server:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def platform(graph_api: GraphApi) -> Iterator[Running]:
     """The platform with the secrets of the recorded payloads."""
     facebook = {
@@ -42,7 +42,7 @@ def platform(graph_api: GraphApi) -> Iterator[Running]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def client(platform: Running) -> Iterator[Client]:
     """Who calls the platform."""
     with Client(platform.url) as caller:
@@ -55,7 +55,7 @@ def agent(client: Client) -> Agent:
     return Agent(client)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def guarded() -> Iterator[Running]:
     """Another platform: with authentication, and on a small disk of its own where we may mount."""
     settings = {

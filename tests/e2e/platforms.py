@@ -73,6 +73,8 @@ class GraphApi(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.calls: list[tuple[str, str, dict[str, str]]] = []
         """Method, path and query of each call, oldest first."""
+        self.page: dict[str, Any] = recorded.response("facebook", "api_page.json")
+        self.subscribed: dict[str, Any] = recorded.response("facebook", "api_subscribed_apps.json")
 
     @property
     def url(self) -> str:
@@ -87,12 +89,11 @@ class _Handler(BaseHTTPRequestHandler):
         if path == "/v25.0/oauth/access_token":
             self._exchange(query["fb_exchange_token"])
         else:
-            page = path.rpartition("/")[2]
-            self._answer(200, recorded.response("facebook", "api_page.json") | {"id": page})
+            self._answer(200, self.server.page | {"id": path.rpartition("/")[2]})
 
     def do_POST(self) -> None:
         self._called("POST")
-        self._answer(200, recorded.response("facebook", "api_subscribed_apps.json"))
+        self._answer(200, self.server.subscribed)
 
     def log_message(self, *_: Any) -> None:
         """Keep quiet."""
@@ -125,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
 def graph_api() -> Iterator[GraphApi]:
     """Serve the Graph API for a while."""
     with GraphApi() as server:
-        thread = Thread(target=server.serve_forever, name="graph-api")
+        thread = Thread(target=server.serve_forever, args=[0.02], name="graph-api")
         thread.start()
         try:
             yield server

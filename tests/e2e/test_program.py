@@ -61,6 +61,7 @@ def test_a_taken_port_is_refused(place: Home) -> None:
         pytest.param({"http": {"port": "x"}}, "http.port: ", id="wrong kind"),
         pytest.param({"partitions": 0}, "partitions: ", id="out of bounds"),
         pytest.param({"http": []}, "http: ", id="no section"),
+        pytest.param({"security": {"jwt_secret": "-"}}, "security.jwt_secret: ", id="no key"),
         pytest.param({"http": {"host": "0.0.0.0"}}, "security.system_token", id="open to all"),
     ],
 )

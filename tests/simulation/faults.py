@@ -34,7 +34,6 @@ from airy_ray.storage.environments import Environment
 from airy_ray.storage.pages import PAGE_BYTES
 
 _META_PAGES = 2
-_READERS_MAX = 16
 _DATA = "data.mdb"
 
 Tree = dict[str, "bytes | Tree"]
@@ -231,7 +230,6 @@ class Disk:
             patch.object(Environment, "__init__", init),
             patch.object(Environment, "write", write),
             patch.object(Environment, "sync", sync),
-            patch.object(environments, "READERS_MAX", _READERS_MAX),
         ):
             yield
 
@@ -280,7 +278,7 @@ class Disk:
         LMDB opens no file twice in a process, so the module is given a copy.
         """
         self.point()
-        _, _, module, path, *more = command
+        module, path, *more = command[2:]
         main = importlib.import_module(module).main
         with self._paused(), redirect_stdout(StringIO()) as told:
             shutil.copyfile(Path(path, _DATA), self._scratch / _DATA)

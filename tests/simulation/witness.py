@@ -215,7 +215,8 @@ class Witness:
             _look_at_talk(view, ConversationId(identifier), talk)
         for identifier, is_connected in self.oracle.channels.items():
             channel = view.channel(identifier)  # type: ignore[arg-type]
-            assert channel is not None and channel.connected == is_connected
+            assert channel is not None
+            assert channel.connected == is_connected
 
     # --- the feed ---------------------------------------------------------------------------------
 

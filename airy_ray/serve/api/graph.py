@@ -1,6 +1,7 @@
 """Meta's Graph API, as connecting a page needs it (contract: sources §1.6)."""
 
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -51,11 +52,14 @@ async def connect_page(platform: Platform, page_id: str, page_token: str) -> Pag
     long_lived = _text(exchanged, "access_token")
     if long_lived is None:
         raise RequestError(503, "Meta gave no token")
-    page = await _call(platform, "GET", page_id, fields=_FIELDS, access_token=long_lived)
+    known_as = quote(page_id, safe="")
+    page = await _call(platform, "GET", known_as, fields=_FIELDS, access_token=long_lived)
     token = _text(page, "access_token") or long_lived
-    await _call(
+    subscribed = await _call(
         platform, "POST", "me/subscribed_apps", access_token=token, subscribed_fields=_SUBSCRIBED
     )
+    if subscribed.get("success") is not True:
+        raise RequestError(503, "Meta does not send the page's events")
     picture = page.get("picture")
     shown = picture.get("data") if isinstance(picture, dict) else None
     return Page(

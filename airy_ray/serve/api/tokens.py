@@ -1,6 +1,7 @@
 """Tokens: of visitors (contract: platform API §12.1) and of callers of the API (§2.2, §2.3)."""
 
 import hmac
+import re
 from base64 import b64decode
 from typing import Any
 
@@ -11,6 +12,7 @@ from airy_ray.errors import RequestError
 from airy_ray.model.commands import ANONYMOUS
 
 _ALGORITHM = "HS256"
+_NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
 _VISIT_S = 3_600
 _RESUME_S = 7 * 86_400
 
@@ -121,5 +123,7 @@ class Callers:
 
 def _decoded(jwt_secret: str) -> bytes:
     """Return the key in a secret: base64, characters outside of its alphabet skipped (§2.3)."""
-    padded = jwt_secret + "=" * (-len(jwt_secret.rstrip("=")) % 4)
-    return b64decode(padded, validate=False)
+    digits = _NOT_BASE64.sub("", jwt_secret)
+    if len(digits) % 4 == 1:
+        digits = digits[:-1]  # six bits make no byte
+    return b64decode(digits + "=" * (-len(digits) % 4))

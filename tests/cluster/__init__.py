@@ -1,0 +1,1 @@
+"""What only a cluster can show. A package, so that its Ray ends with it."""

@@ -1,0 +1,1 @@
+"""The platform from outside. A package, so that its platforms end with it."""
