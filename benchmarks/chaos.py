@@ -162,6 +162,7 @@ class Installation:
             if await self._started():
                 return
             self.failed_starts += 1
+            self.kill_everything()  # one that hangs
         told = self._log.read_text()[-500:]
         raise BenchmarkError(f"start {self.starts} of the platform failed: {told}")
 

@@ -12,7 +12,7 @@ import lmdb
 
 from airy_ray.clock import Micros, Millis, to_millis
 from airy_ray.projections import keys
-from airy_ray.projections.view import Receipt, Waiting
+from airy_ray.projections.view import Answer, Receipt, Waiting
 from airy_ray.state.state import State
 from airy_ray.state.tables import LedgerEntry, decoded
 
@@ -38,7 +38,7 @@ def expire(state: State, cutoffs: Cutoffs, *, forwarded: int) -> int:
     changes_end = keys.sequence(_offset_since(state, cutoffs.changes))
     requests_end = _offset_since(state, cutoffs.requests)
     ledger_end = _offset_since(state, cutoffs.ledger)
-    gone = _delete_requests(state, requests_end)
+    gone = _delete_requests(state, requests_end, cutoffs.requests)
     gone += _delete_before(state, "changes", changes_end.to_bytes(8, "big"))
     gone += _delete_before(state, "outbox", forwarded.to_bytes(8, "big"))
     gone += _delete_before(state, "ledger", keys.offset(ledger_end))
@@ -83,8 +83,8 @@ def _offset_since(state: State, at: Millis) -> int:
     return low
 
 
-def _delete_requests(state: State, end: int) -> int:
-    """Delete the answers that go with records before offset `end`."""
+def _delete_requests(state: State, end: int, before: Millis) -> int:
+    """Delete the answers that go with records before offset `end`, unless given again since."""
     position = state.fact("requests_expired")
     gone = 0
     while position < end:
@@ -99,11 +99,23 @@ def _delete_requests(state: State, end: int) -> int:
                     break
                 position = offset + 1
                 entry: LedgerEntry = decoded("ledger", key, value)
-                if entry.request is not None:
+                if entry.request is not None and _is_answered_before(
+                    state, transaction, entry.request, before
+                ):
                     requests = state.environment.tables["requests"]
                     gone += transaction.delete(entry.request, db=requests)
             state.set_fact(transaction, "requests_expired", position)
     return gone
+
+
+def _is_answered_before(
+    state: State, transaction: "lmdb.Transaction[bytes]", request: bytes, before: Millis
+) -> bool:
+    value = transaction.get(request, db=state.environment.tables["requests"])
+    if value is None:
+        return False
+    answer: Answer = decoded("requests", request, value)
+    return answer.at < before
 
 
 def _some(cursor: "lmdb.Cursor[bytes]") -> list[tuple[bytes, bytes]]:

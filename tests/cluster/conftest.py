@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import prometheus_client  # noqa: F401 - before the directory for its counts is set: not for us
 import pytest
 from pydantic import SecretStr
 

@@ -546,15 +546,13 @@ class World:
         """Let everything be done that can be, and the feed be read; return whether it could."""
         if len(self.owners) < len(self.specs):
             return False
-        for _ in range(_QUIET_ROUNDS_MAX):
-            if not self._settle() and not self._catch_up():
-                return True
-        return False
+        rounds = range(_QUIET_ROUNDS_MAX)
+        return any(not self._settle() and not self._catch_up() for _ in rounds)
 
     def _catch_up(self) -> bool:
         """Read the feed to its end; return whether there was anything, or it cannot be read yet."""
         try:
-            return any([self._consume(index, 1_000) for index in self.specs])
+            return sum(self._consume(index, 1_000) for index in self.specs) > 0
         except AiryError:
             return True
 
