@@ -30,7 +30,7 @@ for argument; do
             -e 's/bind \\*:\\([0-9]\\)/bind 127.0.0.1:\\1/' \\
             -e '/errorfile 50[234]/d' \\
             -e 's/return status 404 /return status 503 /' \\
-            -e '/set-header x-request-id /a\\    {unwatched}' "$argument"
+            -e '/^frontend http_frontend/a\\    {unwatched}' "$argument"
     fi
 done
 exec {python} -ISc '
