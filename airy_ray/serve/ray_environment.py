@@ -78,8 +78,6 @@ def prepare(run_directory: Path, *, max_connections: int) -> None:
         "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "30",
         # our requests take milliseconds: half a minute of draining would only delay a stop
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
-        # on a busy machine the proxy takes longer than Serve's 5 s, and would be killed for it
-        "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
         "RAY_worker_niceness": "0",
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_DEDUP_LOGS": "0",
