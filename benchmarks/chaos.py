@@ -290,6 +290,8 @@ class Chaos:
         self.kills: list[Kill] = []
         self.broken: list[str] = []
         """What did not come back by itself."""
+        self.longest_pause_s = 0.0
+        """How long this process itself stood still at most: as long may any figure be too long."""
         self._installation = installation
         self._prober = prober
         self._random = random
@@ -297,12 +299,20 @@ class Chaos:
 
     async def run(self, kinds: list[str]) -> None:
         """Kill one after the other; return when everything is back."""
+        pulse = asyncio.create_task(self._feel_pauses())
         for kind in kinds:
             await self._pause()
             await self._strike(kind)
             if self.broken:
                 break
         await self._all_back()
+        pulse.cancel()
+
+    async def _feel_pauses(self) -> None:
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(_LOOK_S)
+            self.longest_pause_s = max(self.longest_pause_s, time.monotonic() - before - _LOOK_S)
 
     async def _pause(self) -> None:
         if self._random.random() < _BACK_WAITED_FOR:
@@ -443,6 +453,7 @@ def _judge(report: Report, simulation: Simulation, chaos: Chaos, verdict: Verdic
     report.facts["webhook attempts by status (0: no answer)"] = dict(
         simulation.webhooks.answers.by_status
     )
+    report.facts["longest pause of this process"] = f"{chaos.longest_pause_s:.2f} s"
     report.facts["wrong"] = verdict.examples
 
 

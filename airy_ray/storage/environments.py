@@ -180,8 +180,12 @@ def open_environment(
             if not (path / "data.mdb").exists():
                 raise FileNotFoundError(str(path)) from error
             raise DamagedError(str(path), str(error)) from error
-        if durable and create:
-            _sync_names(path)
+        try:
+            if durable and create:
+                _sync_names(path)
+        except BaseException:
+            opened.lmdb.close()  # or nobody could open it again in this process
+            raise
         _open[key] = opened
         return opened
 

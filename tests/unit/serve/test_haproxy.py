@@ -1,0 +1,91 @@
+"""HAProxy as Ray starts it through our wrapper."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from airy_ray.serve import haproxy, ray_environment
+
+_CONFIG = """
+defaults
+    mode http
+    timeout client 1s
+frontend all
+    bind unix@{socket}
+"""
+_STARTER = "import subprocess, sys, time; p = subprocess.Popen(sys.argv[1:]); time.sleep(60)"
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        pytest.param("    bind :8404\n", "    bind 127.0.0.1:8404\n", id="metrics page"),
+        pytest.param("  bind *:8405\n", "  bind 127.0.0.1:8405\n", id="statistics page"),
+        pytest.param("    bind 0.0.0.0:80\n", "    bind 0.0.0.0:80\n", id="what we listen on"),
+        pytest.param("    errorfile 503 /x/500.http\n", "", id="page for nobody there"),
+        pytest.param(
+            "http-request return status 404 x", "http-request return status 503 x", id="no path yet"
+        ),
+    ],
+)
+def test_the_configuration_is_adapted(written: str, read: str) -> None:
+    assert haproxy.adapted(written) == read
+
+
+def test_replicas_are_told_not_to_watch_but_for_sockets() -> None:
+    first, told = haproxy.adapted("frontend http_frontend\n").splitlines()
+
+    assert first == "frontend http_frontend"
+    assert "x-request-disconnect-disabled ?1 if !{ req.hdr(upgrade)" in told
+
+
+def test_a_start_is_not_disturbed_by_a_configuration_that_is_written_meanwhile(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "haproxy.cfg"
+    file.write_text("errorfile 503 x\nglobal\n")
+
+    arguments = haproxy.arguments_for(["-db", "-f", str(file), "-sf", "7"])
+    file.write_text("errorfile 503 x\nsomething else\n")
+
+    assert Path(arguments[2]).read_text() == "global\n"
+    assert arguments == ["-db", "-f", arguments[2], "-L", str(file), "-sf", "7"]
+
+
+def test_haproxy_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
+    config, listening = tmp_path / "haproxy.cfg", tmp_path / "socket"
+    config.write_text(_CONFIG.format(socket=listening))
+    command = [str(ray_environment._wrapped_haproxy(tmp_path)), "-db", "-f", str(config)]
+    starter = subprocess.Popen([sys.executable, "-c", _STARTER, *command])
+    wait_until(listening.exists)
+    (child,) = children_of(starter.pid)
+
+    starter.send_signal(signal.SIGKILL)
+    starter.wait()
+
+    wait_until(lambda: not is_alive(child))
+
+
+def wait_until(condition: Callable[[], bool], *, timeout_s: float = 20) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
