@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +29,7 @@ from airy_ray.rawlog.facts import Fact
 from airy_ray.rawlog.record import Prepared, Record, payload_id, prepare, stored
 from airy_ray.rawlog.tail import LogTail, Segment
 from airy_ray.storage.beacon import Beacon
+from airy_ray.storage.environments import close_environment, open_environment
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +56,8 @@ def repair_tail(spec: PartitionSpec, applied: int, now: Millis) -> None:
     _wait_for_writer(beacon)
     number = tail.number_in_use(spec.directory)
     left = what_is_left(spec, number, at_least=max(applied, beacon.head))
-    values = left.values | _lost_values(left.lost, now)
+    path = tail.path_of(spec.directory, number)
+    values = left.values | _led_to(path, left.values) | _lost_values(left.lost, now)
     small = _small_facts(spec, left.facts, left.end) | _lost_fact(left.facts, left.lost)
     tail.create(spec.directory, number + 1, sorted(values.items()), left.segments, small)
     beacon.reach(left.end)
@@ -143,6 +145,20 @@ def _wait_for_writer(beacon: Beacon) -> None:
             os.kill(writer[0], signal.SIGKILL)  # frozen inside its transaction
         time.sleep(_WRITER_POLL_S)
         waited_s += _WRITER_POLL_S
+
+
+def _led_to(log: Path, found: Mapping[int, bytes]) -> dict[int, bytes]:
+    """Return those of the records found that a sound tree leads to: of two, the committed one."""
+    if not found or not is_sound(log):
+        return {}
+    environment = open_environment(log, tail.LOG_TABLES, durable=True)
+    try:
+        with environment.read() as transaction:
+            held = transaction.cursor(environment.tables["records"])
+            committed = {int.from_bytes(key, "big"): value for key, value in held}
+    finally:
+        close_environment(environment)
+    return {offset: committed[offset] for offset in found if offset in committed}
 
 
 def _sealed(facts: list[Fact]) -> list[Segment]:

@@ -6,6 +6,7 @@ the file is searched from end to end without asking LMDB, which would abort on a
 
 import mmap
 import re
+import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,31 +14,44 @@ from airy_ray.errors import RecordCorruptError
 from airy_ray.rawlog import facts, record
 from airy_ray.rawlog.facts import Fact
 from airy_ray.rawlog.record import length_and_offset, opened
+from airy_ray.storage.pages import PAGE_BYTES
+
+_PAGE = struct.Struct("<10xHHH")
+"""Of a page: its flags, where its pointers end, where its nodes begin."""
+_LEAF = 0x02
 
 
 def records_in(file: Path) -> dict[int, bytes]:
     """Return the whole stored values in an LMDB file, by offset.
 
     Pages that are free now may hold records that were trimmed, and one that was never committed and
-    whose offset another took: of two for one offset the one received later counts.
+    whose offset another took: of two for one offset the one received later counts. The free space
+    of a page holds what its memory was used for before, transactions that were given up among it:
+    that counts only where there is nothing else, and never beyond the rest.
     """
-    found: dict[int, bytes] = {}
-    for value in _whole_values(file, record.VALUE_START, _record_at):
+    used: dict[int, bytes] = {}
+    unused: dict[int, bytes] = {}
+    for value, is_used in _whole_values(file, record.VALUE_START, _record_at):
         offset = length_and_offset(value)[1]
+        found = used if is_used else unused
         found[offset] = _later(found.get(offset), value, offset)
-    return found
+    end = max(used, default=-1)
+    return {offset: value for offset, value in unused.items() if offset < end} | used
 
 
 def facts_in(file: Path) -> list[Fact]:
     """Return the whole small rows in an LMDB file, also those that were replaced since."""
-    found = [facts.decoded(value) for value in _whole_values(file, facts.VALUE_START, _fact_at)]
+    found = [facts.decoded(value) for value, _ in _whole_values(file, facts.VALUE_START, _fact_at)]
     return [fact for fact in found if fact is not None]
 
 
 def _whole_values(
     file: Path, beginning: bytes, value_at: Callable[[mmap.mmap, int], bytes | None]
-) -> Iterator[bytes]:
-    """Yield the values in a file; what looks like one inside of another is only its content."""
+) -> Iterator[tuple[bytes, bool]]:
+    """Yield the values in a file, and whether each is in the used part of its page.
+
+    What looks like one inside of another is only its content.
+    """
     if not file.exists() or file.stat().st_size == 0:
         return
     with file.open("rb") as source, mmap.mmap(source.fileno(), 0, prot=mmap.PROT_READ) as content:
@@ -48,7 +62,14 @@ def _whole_values(
             value = value_at(content, start.start())
             if value is not None:
                 end = start.start() + len(value)
-                yield value
+                yield value, not _is_in_free_space(content, start.start())
+
+
+def _is_in_free_space(content: mmap.mmap, at: int) -> bool:
+    """Whether a place lies between the pointers of a leaf page and its nodes."""
+    page, place = at - at % PAGE_BYTES, at % PAGE_BYTES
+    flags, _, upper = _PAGE.unpack_from(content, page)
+    return bool(flags & _LEAF) and place < upper
 
 
 def _record_at(content: mmap.mmap, at: int) -> bytes | None:

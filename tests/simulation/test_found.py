@@ -2,7 +2,7 @@
 
 import errno
 import json
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,6 +15,7 @@ from airy_ray.model.ids import format_id
 from airy_ray.partition import ownership, partition
 from airy_ray.partition.reader import PartitionReader
 from airy_ray.partition.upkeep import Caretaker
+from airy_ray.rawlog.record import stored
 from airy_ray.rawlog.salvage import records_in
 from airy_ray.rawlog.tail import LogTail, create
 from airy_ray.sources.facebook import Facebook
@@ -44,6 +45,44 @@ def test_a_log_s_free_space_holds_no_record_of_another(tmp_path: Path) -> None:
                 log.append(prepared([builders.record(b"%d" % number)]))
 
     assert set(records_in(tmp_path / "small" / "log.1" / "data.mdb")) == {0, 1, 2}
+
+
+def test_what_was_never_committed_takes_no_place_in_a_log_that_is_written_anew(
+    tmp_path: Path,
+) -> None:
+    own = spec(tmp_path)
+    late = prepared([builders.record(b"never committed" * 60, at=NOW + 1)] * 2)
+    with owned(own) as opened:
+        with suppress(ZeroDivisionError), opened.tail._write() as transaction:
+            for offset, each in enumerate(late):
+                key = offset.to_bytes(8, "big")
+                transaction.put(key, stored(each, offset), db=opened.tail._records)
+            raise ZeroDivisionError
+        for name in ("0", "1"):
+            append(own.directory, [webhook(name)])
+        opened.tail.distrust()
+        settle(opened)
+
+        assert [opened.history.at(each).body for each in range(2)] == [
+            webhook(name).body for name in ("0", "1")
+        ]
+        assert opened.tail.head == 2
+
+
+def test_of_a_commit_that_was_cut_short_nothing_takes_the_place_of_what_came_after_it(
+    tmp_path: Path,
+) -> None:
+    own = spec(tmp_path)
+    project(own, [webhook("0")])
+    [late] = prepared([builders.record(b"never committed", at=NOW + 1)])
+    with (own.directory / "log.1" / "data.mdb").open("ab") as file:
+        file.write(bytes(16) + stored(late, 0))
+    with closing(LogTail(own.directory)) as tail:
+        tail.distrust()
+
+    with owned(own) as opened:
+        assert opened.tail.number == 2
+        assert opened.history.at(0).body == webhook("0").body
 
 
 def test_a_log_that_cannot_be_moved_to_leaves_nobody_between_two(
