@@ -13,6 +13,7 @@ REPLY  = partition (2 bytes), outcome (1 byte), offset of the first record (8 by
 ```
 """
 
+import contextlib
 import gc
 import logging
 import signal
@@ -128,8 +129,10 @@ class _Writer:
         except Exception:  # these requests fail, but those to come may not
             logger.exception("partition %d takes no records", partition)
             return Reply(partition, Outcome.BUSY, 0)
-        self._ringer.ring(self._bells[partition])
         return Reply(partition, Outcome.STORED, first)
+
+    def wake_owner(self, partition: PartitionIndex) -> None:
+        self._ringer.ring(self._bells[partition])
 
 
 def _outcome(error: AiryError) -> Outcome:
@@ -182,12 +185,13 @@ def main(descriptor: int) -> None:
         writer = _Writer(msgspec.msgpack.decode(opening, type=_Setup))
         gc.freeze()
         while (message := _read(frames)) is not None:
-            for partition, records in _decode_round(message):
-                reply = writer.store(partition, records)
-                try:
-                    connection.sendall(_REPLY.pack(*reply))
-                except OSError:
-                    return  # nobody waits for it any more
+            groups = _decode_round(message)
+            for partition, records in groups:
+                reply = _REPLY.pack(*writer.store(partition, records))
+                with contextlib.suppress(OSError):  # nobody may wait for it any more
+                    connection.sendall(reply)
+            for partition, _ in groups:  # after all replies: an owner would take their processor
+                writer.wake_owner(partition)
 
 
 if __name__ == "__main__":

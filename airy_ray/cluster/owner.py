@@ -38,8 +38,8 @@ logger = logging.getLogger(__name__)
 
 POLL_S = 0.05
 """How long a lost datagram can delay anything."""
-_LINGER_S = 0.004
-"""How long records that nobody waits for may gather, so that one transaction takes many."""
+_GATHER_S = 0.02
+"""How long records that nobody waits for may gather after a batch, so that the next takes many."""
 _ERRANDS_MS = 100
 """How long timers and forwards wait at most behind records that keep coming."""
 _RETRY_S = 0.5
@@ -69,6 +69,7 @@ class Owner:
         self._asking = Bell(run_directory, asking_bell(spec.name))
         self._ringer = Ringer(run_directory)
         self._waiters: dict[str, int] = {}
+        self._folded_at = 0.0
         self._errands_at = Millis(0)
         self._stop = threading.Event()
         self._is_damaged = threading.Event()
@@ -135,6 +136,7 @@ class Owner:
         was_readable = partition.is_readable
         folded = partition.project_batch(now) > 0
         if folded:
+            self._folded_at = time.monotonic()
             self._tell(partition.applied)
         if folded and now - self._errands_at < _ERRANDS_MS:
             return True
@@ -168,7 +170,7 @@ class Owner:
             wait_s = min(wait_s, (due_at - now_millis()) / 1_000)
         wait_for([self._appended, self._asking], wait_s)
         if self._appended.drain() and not self._hear():
-            wait_for([self._asking], _LINGER_S)
+            wait_for([self._asking], self._folded_at + _GATHER_S - time.monotonic())
         self._hear()
         self._tell(partition.applied)
 

@@ -5,6 +5,7 @@ before the 200: no projection, no actor, no other service.
 """
 
 import asyncio
+import gc
 import logging
 import time
 from collections.abc import Mapping
@@ -140,6 +141,7 @@ class Webhooks:
         log_to_stderr()
         self._machine = Machine(machine_spec(self._settings, self._layout))
         self._hooks = Hooks(self._settings, self._machine)
+        gc.freeze()  # what is there now stays: looking through it again would make requests wait
 
     async def _stop(self) -> None:
         if self._machine is not None:
