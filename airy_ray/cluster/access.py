@@ -11,7 +11,8 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 import msgspec
 
 from airy_ray.cluster.appender import Appender
-from airy_ray.cluster.doorbell import AppliedWaiters, Damaged, Ringer, asking_bell
+from airy_ray.cluster.applied_waiters import AppliedWaiters
+from airy_ray.cluster.doorbell import Damaged, Ringer, asking_bell
 from airy_ray.errors import AiryError, DamagedError, RowCorruptError
 from airy_ray.partition.reader import PartitionReader
 from airy_ray.partition.spec import PartitionSpec

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from airy_ray.cluster.access import LocalAccess
 from airy_ray.cluster.appender import Appender
-from airy_ray.cluster.doorbell import AppliedWaiters
+from airy_ray.cluster.applied_waiters import AppliedWaiters
 from airy_ray.cluster.layout import Layout, run_directory, specs
 from airy_ray.cluster.registry import Registry
 from airy_ray.config import Settings

@@ -55,6 +55,8 @@ def prepare(run_directory: Path, *, max_connections: int) -> None:
         "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "30",
         # our requests take milliseconds: half a minute of draining would only delay a stop
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
+        # with an arena for each of a Ray process' threads all processes hold 75 MB more
+        "MALLOC_ARENA_MAX": "2",
         "RAY_worker_niceness": "0",
         # for a dashboard that is not there, Ray's agent would take a fifth of a core under load
         "RAY_enable_metrics_collection": "0",

@@ -7,10 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from airy_ray.cluster.applied_waiters import AppliedWaiters
 from airy_ray.cluster.doorbell import (
     APPENDED,
     Applied,
-    AppliedWaiters,
     Bell,
     Damaged,
     Ringer,

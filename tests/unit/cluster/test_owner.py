@@ -12,7 +12,7 @@ import pytest
 from airy_ray.clock import now_millis
 from airy_ray.cluster.access import LocalAccess
 from airy_ray.cluster.appender import Appender
-from airy_ray.cluster.doorbell import AppliedWaiters
+from airy_ray.cluster.applied_waiters import AppliedWaiters
 from airy_ray.cluster.owner import Owner
 from airy_ray.errors import RebuildingError, RowCorruptError
 from airy_ray.model.channel import Channel
