@@ -16,6 +16,7 @@ from airy_ray.projections.receipts import EARLY_RECEIPT_MS
 from airy_ray.rawlog.record import opened
 from airy_ray.state import snapshot
 from airy_ray.state.expiry import Cutoffs, expire, folded_at
+from airy_ray.state.state import State
 
 logger = logging.getLogger(__name__)
 
@@ -54,13 +55,15 @@ class Caretaker:
         if now - self._synced_at < self._partition.spec.upkeep.sync_ms:
             return
         state = self._partition.state
-        if state is not self._state:  # it was rebuilt: nothing of it is synced
-            self._state, self._synced = state, 0
         applied = state.applied
-        if applied != self._synced:
+        if applied != self._synced_of(state):
             state.sync()
-            self._synced = applied
+            self._state, self._synced = state, applied
         self._synced_at = now
+
+    def _synced_of(self, state: State) -> int:
+        """Return how much of a state is on the disk: nothing of one that was folded again since."""
+        return self._synced if state is self._state else 0
 
     def seal(self, now: Millis) -> None:
         """Archive the oldest records that are not yet, once they are many or old."""
@@ -92,7 +95,7 @@ class Caretaker:
         segments = partition.tail.segments()
         archived = segments[-1].last + 1 if segments else 0
         kept = partition.tail.head - partition.spec.upkeep.tail_records
-        before = min(archived, self._synced, partition.applied, kept)
+        before = min(archived, self._synced_of(partition.state), partition.applied, kept)
         if before > partition.tail.first:
             partition.tail.trim(before)
 

@@ -100,6 +100,22 @@ def test_nothing_is_trimmed_that_is_not_in_the_synced_state(partition: Partition
     assert partition.tail.first == 0
 
 
+def test_nothing_is_trimmed_before_a_state_that_was_folded_again_is_synced(
+    partition: Partition,
+) -> None:
+    with_upkeep(partition, sync_ms=0)
+    caretaker = Caretaker(partition, Millis(0))
+    caretaker.work(Millis(NOW))
+    with_upkeep(partition, segment_age_ms=0)
+    partition.rebuild()
+    settle(partition)
+
+    caretaker.work(Millis(NOW + 1_000))
+
+    assert partition.tail.segments()[-1].last == COUNT - 1
+    assert partition.tail.first == 0
+
+
 def test_nothing_is_trimmed_while_the_state_is_folded_again(partition: Partition) -> None:
     with_upkeep(partition, sync_ms=0)
     caretaker = Caretaker(partition, Millis(0))
