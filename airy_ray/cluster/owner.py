@@ -32,14 +32,22 @@ from airy_ray.partition.partition import Partition, open_partition
 from airy_ray.partition.routing import ChannelLookup
 from airy_ray.partition.spec import PartitionSpec
 from airy_ray.partition.upkeep import Caretaker
+from airy_ray.projections.view import Outgoing
+from airy_ray.state.state import State
 from airy_ray.storage.beacon import is_alive
 
 logger = logging.getLogger(__name__)
 
 POLL_S = 0.05
 """How long a lost datagram can delay anything."""
-_GATHER_S = 0.02
-"""How long records that nobody waits for may gather after a batch, so that the next takes many."""
+_LOOK_S = 1.0
+"""How long records lie unseen whose writer died before it could tell anybody of them."""
+_GATHER_S_PER_RECORD = 0.005
+_GATHER_S_MAX = 0.1
+"""How long records that nobody waits for may gather after a batch, so that the next takes many.
+
+Only where more come in a second than one for each of the former: what comes alone never waits.
+"""
 _ERRANDS_MS = 100
 """How long timers and forwards wait at most behind records that keep coming."""
 _RETRY_S = 0.5
@@ -69,8 +77,11 @@ class Owner:
         self._asking = Bell(run_directory, asking_bell(spec.name))
         self._ringer = Ringer(run_directory)
         self._waiters: dict[str, int] = {}
-        self._folded_at = 0.0
+        self._is_rung = True
+        self._looked_at = 0.0
+        self._gathers_until = 0.0
         self._errands_at = Millis(0)
+        self._forwarded: tuple[State, int] | None = None
         self._stop = threading.Event()
         self._is_damaged = threading.Event()
         self._worker = threading.Thread(target=self._work, name=f"owner-{spec.name}", daemon=True)
@@ -125,7 +136,7 @@ class Owner:
         return None
 
     def _step(self, partition: Partition) -> bool:
-        """Do the next piece of work; return whether there was any."""
+        """Do the next piece of work; return whether there is more."""
         now = now_millis()
         if self._is_damaged.is_set():
             self._is_damaged.clear()
@@ -134,22 +145,34 @@ class Owner:
         if partition.settle_doubt(now):
             return True
         was_readable = partition.is_readable
-        folded = partition.project_batch(now) > 0
-        if folded:
-            self._folded_at = time.monotonic()
-            self._tell(partition.applied)
-        if folded and now - self._errands_at < _ERRANDS_MS:
+        has_more = self._project(partition, now)
+        if has_more and now - self._errands_at < _ERRANDS_MS:
             return True
         self._errands_at = now
-        has_more = self._run_errands(partition, now)
-        return folded or has_more or partition.is_readable != was_readable
+        has_run = self._run_errands(partition, now)
+        return has_more or has_run or partition.is_readable != was_readable
+
+    def _project(self, partition: Partition, now: Millis) -> bool:
+        """Fold what there is to fold; return whether there is more."""
+        looks_at = time.monotonic()
+        if not (self._is_rung or partition.is_behind or looks_at > self._looked_at + _LOOK_S):
+            return False
+        self._is_rung = False
+        self._looked_at = looks_at
+        folded = partition.project_batch(now)
+        if not folded:
+            return False
+        gathers_s = min(_GATHER_S_MAX, folded * _GATHER_S_PER_RECORD)
+        self._gathers_until = time.monotonic() + gathers_s
+        self._tell(partition.applied)
+        return partition.is_behind
 
     def _run_errands(self, partition: Partition, now: Millis) -> bool:
         """Let timers fall and forward what is for others; return whether there was anything."""
         try:
             due_at = partition.next_due()
             fallen = partition.fall_due(now) if due_at is not None and due_at <= now else 0
-            pending = forwarding.pending(partition)
+            pending = self._pending(partition)
         except (RowCorruptError, DamagedError):
             self._distrust(partition)
             return True
@@ -162,6 +185,16 @@ class Owner:
             forwarding.mark_forwarded(partition, pending[-1][0])
         return fallen > 0 or bool(pending)
 
+    def _pending(self, partition: Partition) -> list[tuple[int, Outgoing]]:
+        """Return what is to be forwarded; looks only if something came since there was nothing."""
+        written = partition.state, partition.state.batches_with("outbox")
+        if written == self._forwarded:
+            return []
+        pending = forwarding.pending(partition)
+        if not pending:
+            self._forwarded = written
+        return pending
+
     def _listen(self, partition: Partition) -> None:
         """Wait until something was appended; let more gather unless somebody waits for it."""
         due_at = partition.next_due()
@@ -169,9 +202,11 @@ class Owner:
         if due_at is not None:
             wait_s = min(wait_s, (due_at - now_millis()) / 1_000)
         wait_for([self._appended, self._asking], wait_s)
-        if self._appended.drain() and not self._hear():
-            wait_for([self._asking], self._folded_at + _GATHER_S - time.monotonic())
-        self._hear()
+        self._is_rung = bool(self._appended.drain())
+        if not self._hear() and self._is_rung:
+            wait_for([self._asking], self._gathers_until - time.monotonic())
+            self._appended.drain()
+            self._hear()
         self._tell(partition.applied)
 
     def _hear(self) -> bool:

@@ -57,11 +57,23 @@ class Partition:
         self.generation = generation
         self.state = State(generations.path_of(spec.directory, generation.number))
         self._lock = lock
+        self._folded: int | None = None
+        self._due: Millis | None = None
+        self._due_of: tuple[State, int] | None = None
 
     @property
     def applied(self) -> int:
         """The offset up to which the log is folded, end exclusive."""
         return self.state.applied
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there seems to be more to fold, as far as can be told without looking.
+
+        Never so when there is nothing; seldom not so when there is, for a process that dies right
+        after an append tells nobody.
+        """
+        return self.tail.beacon.head != self._folded
 
     @property
     def is_readable(self) -> bool:
@@ -99,8 +111,12 @@ class Partition:
 
     def next_due(self) -> Millis | None:
         """Return when the next timer is due."""
-        first = self.state.first_keys("timers", before=b"\xff", limit=1)
-        return keys.instant_of(first[0][:8]) if first else None
+        written = self.state, self.state.batches_with("timers")
+        if written != self._due_of:
+            first = self.state.first_keys("timers", before=b"\xff", limit=1)
+            self._due = keys.instant_of(first[0][:8]) if first else None
+            self._due_of = written
+        return self._due
 
     def settle_doubt(self, now: Millis) -> bool:
         """Write the log anew if a failed commit left it in doubt; return whether it was.
@@ -121,6 +137,7 @@ class Partition:
         head = self.tail.head
         number = generations.unused_number(self.spec.directory, self.generation)
         self._set_live(Generation(number, target=head))
+        self._folded = None
         self.state = _begin_state(self.spec, number, head)
 
     def close(self) -> None:
@@ -147,6 +164,7 @@ class Partition:
             logger.error("partition %s: the log is damaged: %s", spec.name, error)
             self._repair(applied, now)
             return []
+        self._folded = applied
         return [understand(offset, record, spec.index, spec.count) for offset, record in records]
 
     def _fold(self, understood: list[Understood]) -> None:
@@ -164,6 +182,7 @@ class Partition:
             for each in understood:
                 fold(writing.batch, each)
             writing.applied = understood[-1].offset + 1
+        self._folded = writing.applied
 
     def _fold_around(self, understood: list[Understood], error: FoldError) -> None:
         """Fold the records before one whose projection fails, then put that one aside."""
@@ -180,6 +199,7 @@ class Partition:
             if error.failed.offset == writing.applied:
                 quarantine(writing.batch, error)
                 writing.applied += 1
+        self._folded = writing.applied
 
     def _distrust(self, error: Exception) -> None:
         logger.error("partition %s: the state is damaged: %s", self.spec.name, error)

@@ -19,6 +19,7 @@ class PartitionReader:
 
     def __init__(self, tail: LogTail) -> None:
         self._tail = tail
+        self._seen = -1
         self._row: bytes | None = None
         self._generation = Generation(0)
         self._environment: Environment | None = None
@@ -50,8 +51,12 @@ class PartitionReader:
             self._environment = None
 
     def _live(self) -> Environment:
+        seen = self._tail.transaction_id
+        if seen == self._seen and self._environment is not None:
+            return self._environment  # what says which generation is live cannot have changed
         row = generations.row(self._tail)
         if row == self._row and self._environment is not None:
+            self._seen = seen
             return self._environment
         if not ownership.is_trusted(self._tail.directory):
             raise RebuildingError(0, self._tail.head)  # its owner comes and discards it
@@ -65,5 +70,6 @@ class PartitionReader:
         except FileNotFoundError:  # its owner has just begun it
             raise RebuildingError(0, generation.target or self._tail.head) from None
         self.close()
-        self._row, self._generation, self._environment = row, generation, fresh
+        self._seen, self._row = seen, row
+        self._generation, self._environment = generation, fresh
         return fresh

@@ -141,6 +141,12 @@ class LogTail:
         return found
 
     @property
+    def transaction_id(self) -> int:
+        """Changes with everything that is written to the log, by any process, and only then."""
+        self.follow()
+        return self.number << 48 | self._environment.transaction_id
+
+    @property
     def head(self) -> Offset:
         """The offset that the next record gets."""
         with self._read() as transaction:

@@ -160,6 +160,12 @@ class Batch:
         """Write down in the ledger what became of the record."""
         self._ledger.append((keys.offset(self.position), entry))
 
+    @property
+    def written(self) -> set[str]:
+        """The tables that were written to."""
+        written = {name for name, entries in self._appended.items() if entries}
+        return written | {rows.name for rows in self._rows if rows.written}
+
     def write(self) -> None:
         """Put all that was written into the transaction."""
         for name, entries in self._appended.items():

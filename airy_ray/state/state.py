@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,7 @@ class State:
         self.path = path
         self.environment: Environment = open_environment(path, TABLES, durable=False)
         self._meta = self.environment.tables["meta"]
+        self._batches_with: Counter[str] = Counter()
         if self._is_new():
             with self.environment.write() as transaction:
                 self.set_fact(transaction, _VERSION, PROJECTION_VERSION)
@@ -65,6 +67,11 @@ class State:
             yield writing
             writing.batch.write()
             self.set_fact(transaction, _APPLIED, writing.applied)
+        self._batches_with.update(writing.batch.written)
+
+    def batches_with(self, table: str) -> int:
+        """Return how many batches have written to a table since this process has opened it."""
+        return self._batches_with[table]
 
     def first_keys(self, table: str, *, before: bytes, limit: int) -> list[bytes]:
         """Return up to `limit` keys of a table that are less than `before`, in order."""
