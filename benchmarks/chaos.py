@@ -37,7 +37,7 @@ import yaml
 
 from airy_ray.clock import Millis, now_millis
 from airy_ray.cluster.layout import run_directory
-from airy_ray.model.ids import channel_id, conversation_id, format_id, partition_of, slot_of
+from airy_ray.model.ids import channel_id, conversation_id, format_id, owner_of
 from airy_ray.simulator import messenger
 from airy_ray.simulator.graph_api import GraphApi, GraphServer
 from airy_ray.simulator.http import HttpClient
@@ -492,7 +492,7 @@ def _home(named: Cast, partition: int) -> tuple[Thread, str]:
     channel = channel_id(messenger.SOURCE, page)
     for contact in count(1):
         identifier = conversation_id(channel, f"99{contact}")
-        if partition_of(slot_of(identifier), _PARTITIONS) == partition:
+        if owner_of(identifier, _PARTITIONS) == partition:
             return Thread(messenger.SOURCE, page, f"99{contact}"), format_id(identifier)
     raise AssertionError("there is no end to contacts")
 

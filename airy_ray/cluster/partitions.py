@@ -20,9 +20,8 @@ from airy_ray.model.ids import (
     ConversationId,
     MessageId,
     PartitionIndex,
+    owner_of,
     parse_id,
-    partition_of,
-    slot_of,
 )
 from airy_ray.model.message import Message
 from airy_ray.projections.view import Answer
@@ -118,7 +117,7 @@ class Partitions:
         return answer
 
     def _owner(self, identifier: bytes) -> PartitionAccess:
-        access = self._accesses.get(partition_of(slot_of(identifier), self._count))
+        access = self._accesses.get(owner_of(identifier, self._count))
         if access is None:
             raise PartitionUnavailableError("no machine has this partition")
         return access

@@ -93,14 +93,21 @@ def partition_of(slot: Slot, partitions: int) -> PartitionIndex:
     return PartitionIndex(slot * partitions // SLOTS)
 
 
+def owner_of(identifier: bytes, partitions: int) -> PartitionIndex:
+    """Return which of `partitions` owns an id."""
+    return PartitionIndex(int.from_bytes(identifier[:2], "big") * partitions // SLOTS)
+
+
 def format_id(identifier: bytes) -> str:
     """Return an id as the 36 characters that clients see."""
     digits = identifier.hex()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
-format_busy_id = lru_cache(maxsize=8_192)(format_id)
-"""The same for ids that come again and again: those of channels and of active conversations."""
+@lru_cache(maxsize=8_192)
+def format_busy_id(identifier: bytes) -> bytes:
+    """Return the same in ASCII, for ids that come again and again: of channels, conversations."""
+    return format_id(identifier).encode()
 
 
 def parse_id(text: str) -> bytes:

@@ -1,5 +1,6 @@
 """A message, and the JSON that clients read it as (contract: platform API §4.2)."""
 
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -57,9 +58,7 @@ def head(message: Message) -> bytes:
             message.content,
             b',"sent_at":"',
             json_text.instant(message.sent_at).encode(),
-            _STATE_AND_DIRECTION[message.delivery_state, message.from_contact],
-            json_text.quote(message.source),
-            b',"metadata":',
+            _middle(message.delivery_state, message.from_contact, message.source),
         )
     )
 
@@ -69,10 +68,10 @@ def sender(sender_id: str) -> bytes:
     return b',"sender":{"id":' + json_text.quote(sender_id) + b',"name":null,"avatar_url":null}}'
 
 
-_STATE_AND_DIRECTION = {
-    (state, from_contact): (
-        f'","delivery_state":"{state}","from_contact":{str(from_contact).lower()},"source":'
-    ).encode()
-    for state in ("pending", "failed", "delivered")
-    for from_contact in (True, False)
-}
+@lru_cache(maxsize=256)
+def _middle(state: DeliveryState, from_contact: bool, source: str) -> bytes:
+    return b'","delivery_state":%b,"from_contact":%b,"source":%b,"metadata":' % (
+        json_text.encode(state),
+        json_text.encode(from_contact),
+        json_text.quote(source),
+    )

@@ -180,7 +180,7 @@ def _entry(
         reasons,
         made,
         record.payload_id,
-        _request_of(understood),
+        None if record.kind == "webhook" else _request_of(understood),
     )
 
 
@@ -189,6 +189,6 @@ def _request_of(understood: Understood) -> bytes | None:
     record = understood.record
     if understood.command is not None:
         return parse_id(understood.command.id)
-    if record.of is not None and record.kind != "webhook":
+    if record.of is not None:
         return keys.forwarded(*record.of, record.payload_id)
     return None

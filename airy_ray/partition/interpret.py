@@ -25,8 +25,7 @@ from airy_ray.model.events import (
 from airy_ray.model.ids import (
     PartitionIndex,
     message_id,
-    partition_of,
-    slot_of,
+    owner_of,
 )
 from airy_ray.model.message import Message
 from airy_ray.projections.metadata import source_id_document
@@ -72,16 +71,15 @@ def interpret(record: Record, partition: PartitionIndex, partitions: int) -> Mea
         parsed = parse(Webhook(record.body, record.headers or {}))
     except PayloadError as error:
         return Meaning([], [error.reason])
-    places, is_home = _places(record, partition, partitions)
+    places, refused, is_home = _places(record, partition, partitions)
     at = record.at
     events = [
-        _TRANSLATIONS[type(told)](told, places[told.key], at)
+        _TRANSLATIONS[type(told)](told, place, at)
         for told in parsed.events
-        if told.key in places
+        if (place := places.get(told.key)) is not None
     ]
     if not is_home:
         return Meaning(events, [])
-    refused = [route.refused for route in record.routes if route.refused is not None]
     if refused:
         events += _waiting(record)
     return Meaning(events, parsed.ignored + refused)
@@ -91,20 +89,22 @@ def home_of(record: Record, partitions: int) -> PartitionIndex:
     """Return which partition answers for a body as a whole: for what nobody takes of it."""
     for route in record.routes:
         if route.refused is None:
-            return partition_of(slot_of(route.conversation_id), partitions)
-    return partition_of(slot_of(record.payload_id), partitions)
+            return owner_of(route.conversation_id, partitions)
+    return owner_of(record.payload_id, partitions)
 
 
 def _places(
     record: Record, partition: PartitionIndex, partitions: int
-) -> tuple[dict[Key, Place], bool]:
-    """Return the places that `partition` owns among a record's, and whether it is the home."""
+) -> tuple[dict[Key, Place], list[str], bool]:
+    """Return the places that `partition` owns, why others are not taken, and if it is the home."""
     places = {}
+    refused = []
     home = None
     for route in record.routes:
         if route.refused is not None:
+            refused.append(route.refused)
             continue
-        owner = partition_of(slot_of(route.conversation_id), partitions)
+        owner = owner_of(route.conversation_id, partitions)
         if home is None:
             home = owner
         if owner == partition:
@@ -114,7 +114,7 @@ def _places(
             )
     if home is None:
         home = home_of(record, partitions)
-    return places, home == partition
+    return places, refused, home == partition
 
 
 def _waiting(record: Record) -> list[Event]:

@@ -13,7 +13,7 @@ import msgspec
 
 from airy_ray.clock import Micros
 from airy_ray.errors import AiryError
-from airy_ray.model.ids import REGISTRY, ConversationId, MessageId, partition_of, slot_of
+from airy_ray.model.ids import REGISTRY, ConversationId, MessageId, owner_of, slot_of
 from airy_ray.partition.history import History
 from airy_ray.partition.reader import PartitionReader
 from airy_ray.partition.spec import PartitionSpec
@@ -194,7 +194,7 @@ def _may_hold(spec: PartitionSpec, question: Question) -> bool:
     named = question.conversation or question.message
     if named is None:
         return True
-    return spec.index != REGISTRY and partition_of(slot_of(named), spec.count) == spec.index
+    return spec.index != REGISTRY and owner_of(named, spec.count) == spec.index
 
 
 def _is_answer(question: Question, entry: LedgerEntry, view: Reading) -> bool:

@@ -15,8 +15,7 @@ from airy_ray.model.ids import (
     ConversationId,
     PartitionIndex,
     format_id,
-    partition_of,
-    slot_of,
+    owner_of,
 )
 from airy_ray.projections import keys
 from airy_ray.state.tables import ROW_TYPES, decoded
@@ -154,7 +153,7 @@ def _contacts(rows: _Rows, partition: PartitionIndex, partitions: int) -> Iterat
 
 
 def _is_here(identifier: bytes, partition: PartitionIndex, partitions: int) -> bool:
-    return partition != REGISTRY and partition_of(slot_of(identifier), partitions) == partition
+    return partition != REGISTRY and owner_of(identifier, partitions) == partition
 
 
 def _named_messages(rows: _Rows, table: str, start: int) -> Iterator[str]:

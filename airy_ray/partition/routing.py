@@ -17,7 +17,7 @@ from airy_ray.model.ids import (
     Slot,
     channel_id,
     conversation_id,
-    partition_of,
+    owner_of,
     slot_of,
 )
 from airy_ray.partition.interpret import CHANNEL_DISCONNECTED, NO_SUCH_CHANNEL, home_of
@@ -61,9 +61,7 @@ def route(key: Key, channels: ChannelLookup) -> Route:
 def partitions_of(record: Record, count: int) -> list[PartitionIndex]:
     """Return the partitions whose logs take a record: those of its events, else its home."""
     taken = {
-        partition_of(slot_of(route.conversation_id), count)
-        for route in record.routes
-        if route.refused is None
+        owner_of(route.conversation_id, count) for route in record.routes if route.refused is None
     }
     return sorted(taken) if taken else [home_of(record, count)]
 

@@ -12,7 +12,7 @@ from zlib import crc32
 
 import msgspec
 
-from airy_ray.clock import Micros, Millis, to_millis
+from airy_ray.clock import Micros, Millis
 from airy_ray.errors import RecordCorruptError
 from airy_ray.model.ids import ChannelId, ConversationId, PartitionIndex
 
@@ -74,7 +74,7 @@ class Record(msgspec.Struct, frozen=True, gc=False, array_like=True):
     @property
     def at(self) -> Millis:
         """When we took it, in the unit of everything that is shown."""
-        return to_millis(self.received_at)
+        return Millis(self.received_at // 1_000)
 
 
 class Prepared(msgspec.Struct, frozen=True, gc=False):

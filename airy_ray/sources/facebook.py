@@ -11,7 +11,6 @@ ITEM  = {"sender": {"id"}, "recipient": {"id"}, "timestamp": <ms>,
 """
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -37,6 +36,7 @@ APP_ID = "x-airy-app-id"
 """The kept header that tells which app's echoes are our own."""
 
 _SOURCES = {"page": "facebook", "instagram": "instagram"}
+_NO_MESSAGE_EVENT = "not a message event"
 _EMPTY_PAYLOAD = "__empty__"
 _EMOJI_OF_REACTION = {
     "love": "❤️",
@@ -82,9 +82,9 @@ def parse(webhook: Webhook) -> Parsed:
         raise PayloadError("nested too deep")
     own_app = webhook.headers.get(APP_ID)
     ignored: list[str] = []
-    events = [
-        event for part in _items(webhook.body, ignored) for event in _events(part, own_app, ignored)
-    ]
+    events: list[SourceEvent] = []
+    for part in _items(webhook.body, ignored):
+        events += _events(part, own_app, ignored)
     return Parsed(events, ignored)
 
 
@@ -151,6 +151,13 @@ class _Change(msgspec.Struct, gc=False):
 
 class _Body(msgspec.Struct, gc=False):
     object: Any = None
+    entry: list[_Entry] | None = None
+
+
+class _LooseBody(msgspec.Struct, gc=False):
+    """A body some of whose entries are not what Meta sends."""
+
+    object: Any = None
     entry: list[msgspec.Raw] | None = None
 
 
@@ -159,29 +166,31 @@ class _Part(msgspec.Struct, gc=False):
 
     source: str
     account: str
-    entry_time: Millis | None
+    entry_time: Any
     item: _Item
     text: bytes
 
 
 _decode_body = msgspec.json.Decoder(_Body).decode
+_decode_loose_body = msgspec.json.Decoder(_LooseBody).decode
 _decode_entry = msgspec.json.Decoder(_Entry).decode
 _decode_item = msgspec.json.Decoder(_Item).decode
 _decode_change = msgspec.json.Decoder(_Change).decode
 
 
-def _items(text: bytes, ignored: list[str]) -> Iterator[_Part]:
-    """Yield the items of a body in order, adding to `ignored` why others are left out."""
+def _items(text: bytes, ignored: list[str]) -> list[_Part]:
+    """Return the items of a body in order, adding to `ignored` why others are left out."""
+    parts: list[_Part] = []
     body = _body(text)
     source = _SOURCES.get(body.object) if isinstance(body.object, str) else None
     if source is None:
         ignored.append("object")
-        return
+        return parts
     if not body.entry:
         ignored.append("no entry")
-    for raw_entry in body.entry or ():
+    for given in body.entry or ():
         try:
-            entry = _decode_entry(raw_entry)
+            entry = given if isinstance(given, _Entry) else _decode_entry(given)
         except msgspec.DecodeError:
             ignored.append("malformed entry")
             continue
@@ -189,7 +198,6 @@ def _items(text: bytes, ignored: list[str]) -> Iterator[_Part]:
         if account is None:
             ignored.append("entry without id")
             continue
-        entry_time = instant(entry.time)
         raw_items = entry.standby if entry.messaging is None else entry.messaging
         is_in_seconds = raw_items is None
         if raw_items is None:
@@ -202,22 +210,23 @@ def _items(text: bytes, ignored: list[str]) -> Iterator[_Part]:
                 continue
             if is_in_seconds:
                 item.timestamp = _from_seconds(item.timestamp)
-            yield _Part(source, account, entry_time, item, bytes(raw_item))
+            parts.append(_Part(source, account, entry.time, item, bytes(raw_item)))
+    return parts
 
 
-def _body(text: bytes) -> _Body:
+def _body(text: bytes) -> _Body | _LooseBody:
     if not json_text.is_utf8(text):
         raise PayloadError("not UTF-8")
     try:
         return _decode_body(text)
-    except msgspec.ValidationError:
-        raise PayloadError("not what Meta sends") from None
-    except msgspec.DecodeError:
-        shielded = json_text.shield(text)
     except RecursionError:
         raise PayloadError("nested too deep") from None
+    except msgspec.ValidationError:
+        pass
+    except msgspec.DecodeError:
+        text = json_text.shield(text)
     try:
-        return _decode_body(shielded)
+        return _decode_loose_body(text)
     except msgspec.ValidationError:
         raise PayloadError("not what Meta sends") from None
     except (msgspec.DecodeError, RecursionError):
@@ -253,27 +262,21 @@ def _key(part: _Part) -> Key | None:
     """Return the conversation of an item: the party that is not our page."""
     item = part.item
     sender = None if item.sender is None else text_id(item.sender.id)
-    is_ours = sender == part.account or _is_echo(item)
+    message = item.message
+    is_ours = sender == part.account or (message is not None and message.is_echo is True)
     party = (None if item.recipient is None else text_id(item.recipient.id)) if is_ours else sender
     return None if party is None else Key(part.source, part.account, party)
 
 
-def _is_echo(item: _Item) -> bool:
-    return item.message is not None and item.message.is_echo is True
-
-
 def _events(part: _Part, own_app: str | None, ignored: list[str]) -> list[SourceEvent]:
     item = part.item
-    if not _is_known_kind(item):
-        ignored.append("not a message event")
-        return []
     key = _key(part)
     if key is None:
-        ignored.append("no contact id")
+        ignored.append("no contact id" if _is_known_kind(item) else _NO_MESSAGE_EVENT)
         return []
     at = instant(item.timestamp)
     if at is None:
-        at = part.entry_time
+        at = instant(part.entry_time)
     if item.message is not None:
         return _message(part, item.message, key, at, own_app, ignored)
     if item.postback is not None:
@@ -281,7 +284,10 @@ def _events(part: _Part, own_app: str | None, ignored: list[str]) -> list[Source
         return [_received(part, key, identity, at, headers=_postback_headers(item.postback))]
     if item.reaction is not None:
         return _reaction(item.reaction, key, at, ignored)
-    return _receipts(part, key)
+    if item.delivery is not None or item.read is not None:
+        return _receipts(part, key)
+    ignored.append(_NO_MESSAGE_EVENT)
+    return []
 
 
 def _message(

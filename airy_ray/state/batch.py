@@ -6,9 +6,8 @@
 3. `write` puts everything into one transaction, each table in the order of its keys.
 """
 
-from collections.abc import Callable
-from typing import Any, Generic, Protocol, TypeVar, cast
-from zlib import crc32
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Generic, Protocol, TypeVar
 
 from airy_ray.model.channel import Channel
 from airy_ray.model.contact import Contact, Identity
@@ -28,11 +27,9 @@ from airy_ray.projections.view import (
     Timer,
     Waiting,
 )
-from airy_ray.state.tables import APPENDED, CHECKSUM_BYTES, ENCODERS, ROW_TYPES, decoded
+from airy_ray.state.tables import APPENDED, ENCODERS, ROW_TYPES, checksum, decoded
 
 Row = TypeVar("Row")
-
-_ABSENT = object()
 
 
 class Tables(Protocol):
@@ -58,21 +55,25 @@ class Tables(Protocol):
 class BatchRows(Generic[Row]):
     """One table within a batch."""
 
-    __slots__ = ("_get", "_tables", "name", "written")
+    __slots__ = ("_get", "_tables", "has_deleted", "name", "written")
 
     def __init__(self, name: str, tables: Tables) -> None:
         self.name = name
         self.written: dict[bytes, Any] = {}
-        self._get = tables.getter(name)
+        self.has_deleted = False
+        self._get: Callable[[bytes], bytes | None] | None = None  # most are not read in a batch
         self._tables = tables
 
     def get(self, key: bytes) -> Row | None:
         """Return the row under `key`, as this batch has left it."""
-        row = self.written.get(key, _ABSENT)
-        if row is _ABSENT:
-            value = self._get(key)
-            return None if value is None else cast("Row", decoded(self.name, key, value))
-        return cast("Row | None", row)
+        if key in self.written:
+            written: Row | None = self.written[key]
+            return written
+        if self._get is None:
+            self._get = self._tables.getter(self.name)
+        value = self._get(key)
+        row: Row | None = None if value is None else decoded(self.name, key, value)
+        return row
 
     def under(self, prefix: bytes) -> list[tuple[bytes, Row]]:
         """Return the rows whose keys start with `prefix`, in order."""
@@ -91,6 +92,7 @@ class BatchRows(Generic[Row]):
     def delete(self, key: bytes) -> None:
         """Remove the row under `key`, if it is there."""
         self.written[key] = None
+        self.has_deleted = True
 
 
 class Batch:
@@ -123,7 +125,7 @@ class Batch:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
         self._rows: list[BatchRows[Any]] = []
-        self._appended: dict[str, list[tuple[bytes, Any]]] = {name: [] for name in APPENDED}
+        self._appended: dict[str, dict[bytes, Any]] = {name: {} for name in APPENDED}
         self._changes = self._appended["changes"]
         self._outbox = self._appended["outbox"]
         self._ledger = self._appended["ledger"]
@@ -144,12 +146,12 @@ class Batch:
 
     def emit(self, change: Change) -> None:
         """Add a change to the feed, in order."""
-        self._changes.append(((self._sequence + self._index).to_bytes(8, "big"), change))
+        self._changes[(self._sequence + self._index).to_bytes(8, "big")] = change
         self._index += 1
 
     def send(self, outgoing: Outgoing) -> None:
         """Have a record forwarded to another partition, once."""
-        self._outbox.append(((self._sequence + self._index).to_bytes(8, "big"), outgoing))
+        self._outbox[(self._sequence + self._index).to_bytes(8, "big")] = outgoing
         self._index += 1
 
     def answer(self, command: CommandId, answer: Answer) -> None:
@@ -158,7 +160,7 @@ class Batch:
 
     def note(self, entry: Any) -> None:
         """Write down in the ledger what became of the record."""
-        self._ledger.append((keys.offset(self.position), entry))
+        self._ledger[keys.offset(self.position)] = entry
 
     @property
     def written(self) -> set[str]:
@@ -170,32 +172,33 @@ class Batch:
         """Put all that was written into the transaction."""
         for name, entries in self._appended.items():
             if entries:
-                self._tables.put_many(name, _values(name, entries), append=True)
+                self._tables.put_many(name, _values(name, entries, entries), append=True)
         for rows in self._rows:
             if rows.written:
                 self._write(rows)
 
     def _write(self, rows: BatchRows[Any]) -> None:
         written = rows.written
-        kept = []
-        for key in sorted(written):
-            row = written[key]
-            if row is None:
-                self._tables.delete(rows.name, key)
-            else:
-                kept.append((key, row))
+        kept = sorted(written)
+        if rows.has_deleted:
+            for key in kept:
+                if written[key] is None:
+                    self._tables.delete(rows.name, key)
+            kept = [key for key in kept if written[key] is not None]
         if kept:
-            self._tables.put_many(rows.name, _values(rows.name, kept), append=False)
+            self._tables.put_many(rows.name, _values(rows.name, written, kept), append=False)
 
 
-def _values(table: str, items: list[tuple[bytes, Any]]) -> list[tuple[bytes, bytes]]:
-    encode = ENCODERS[table]
-    if encode is None:
-        return [
-            (key, crc32(row, crc32(key)).to_bytes(CHECKSUM_BYTES, "big") + row)
-            for key, row in items
-        ]
-    return [
-        (key, crc32(raw := encode(row), crc32(key)).to_bytes(CHECKSUM_BYTES, "big") + raw)
-        for key, row in items
-    ]
+def _values(
+    table: str, rows: Mapping[bytes, Any], wanted: Iterable[bytes]
+) -> list[tuple[bytes, bytes]]:
+    """Return the wanted rows as they are stored."""
+    encode_into = ENCODERS[table]
+    if encode_into is None:
+        return [(key, checksum(key + (row := rows[key])) + row) for key in wanted]
+    values = []
+    encoded = bytearray()  # one for all: to grow a fresh one takes as long as to encode a row
+    for key in wanted:
+        encode_into(rows[key], encoded)
+        values.append((key, checksum(key + encoded) + encoded))
+    return values

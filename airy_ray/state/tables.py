@@ -1,14 +1,14 @@
 """The tables of a partition's state and the bytes of their rows.
 
-Every stored value begins with a CRC-32 over key and row: a row that the disk changed, or that a
+Every stored value begins with a checksum over key and row: a row that the disk changed, or that a
 damaged tree hands out under another key, is noticed and never served.
 """
 
 from collections.abc import Callable
 from typing import Any
-from zlib import crc32
 
 import msgspec
+from xxhash import xxh3_64_digest
 
 from airy_ray.clock import Micros
 from airy_ray.errors import RowCorruptError
@@ -28,10 +28,10 @@ from airy_ray.projections.view import (
     Waiting,
 )
 
-PROJECTION_VERSION = 1
+PROJECTION_VERSION = 2
 """Raised whenever the same log would make other rows; an older state is then rebuilt."""
 
-CHECKSUM_BYTES = 4
+CHECKSUM_BYTES = 8
 
 
 class LedgerEntry(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -98,13 +98,13 @@ ROW_TYPES: dict[str, type[Any] | None] = {
 APPENDED = ("changes", "outbox", "ledger")
 """Tables whose keys only grow."""
 
-Encode = Callable[[Any], bytes]
+EncodeInto = Callable[[Any, bytearray], None]
 Decode = Callable[[bytes], Any]
 
-_encode = msgspec.msgpack.Encoder().encode
+_encode_into = msgspec.msgpack.Encoder().encode_into
 
-ENCODERS: dict[str, Encode | None] = {
-    name: None if row_type is None else _encode for name, row_type in ROW_TYPES.items()
+ENCODERS: dict[str, EncodeInto | None] = {
+    name: None if row_type is None else _encode_into for name, row_type in ROW_TYPES.items()
 }
 DECODERS: dict[str, Decode | None] = {
     name: None if row_type is None else msgspec.msgpack.Decoder(row_type).decode
@@ -112,9 +112,13 @@ DECODERS: dict[str, Decode | None] = {
 }
 
 
+checksum: Callable[[bytes], bytes] = xxh3_64_digest
+"""Return the checksum of a row's key and bytes, joined; a tenth of the time of zlib's CRC-32."""
+
+
 def sealed(key: bytes, row: bytes) -> bytes:
     """Return the value that is stored for `row` under `key`."""
-    return crc32(row, crc32(key)).to_bytes(CHECKSUM_BYTES, "big") + row
+    return checksum(key + row) + row
 
 
 def unsealed(table: str, key: bytes, value: bytes) -> bytes:
@@ -124,7 +128,7 @@ def unsealed(table: str, key: bytes, value: bytes) -> bytes:
         RowCorruptError: it is not what was stored under `key`.
     """
     row = value[CHECKSUM_BYTES:]
-    if crc32(row, crc32(key)).to_bytes(CHECKSUM_BYTES, "big") != value[:CHECKSUM_BYTES]:
+    if checksum(key + row) != value[:CHECKSUM_BYTES]:
         raise RowCorruptError(table, key)
     return row
 

@@ -15,9 +15,8 @@ from airy_ray.model.ids import (
     ConversationId,
     message_id,
     message_of_command,
+    owner_of,
     parse_id,
-    partition_of,
-    slot_of,
 )
 from airy_ray.partition.fold import FallenTimer
 from airy_ray.rawlog.record import Record
@@ -93,7 +92,7 @@ class Oracle:
             conversation = taken.get((account, contact_of(account, item)))
             if conversation is None:
                 continue
-            if partition_of(slot_of(conversation), self.count) == self.index:
+            if owner_of(conversation, self.count) == self.index:
                 yield conversation, item.get("message", {}).get("mid", ""), item
 
     def _happened(self, conversation: bytes, name: str, item: Any, at: int) -> None:

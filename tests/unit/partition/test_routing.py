@@ -8,7 +8,7 @@ import pytest
 from airy_ray.clock import Micros
 from airy_ray.model import ids
 from airy_ray.model.channel import Channel
-from airy_ray.model.ids import ChannelId, PartitionIndex, partition_of, slot_of
+from airy_ray.model.ids import ChannelId, PartitionIndex, owner_of, slot_of
 from airy_ray.partition.interpret import CHANNEL_DISCONNECTED, NO_SUCH_CHANNEL, home_of, interpret
 from airy_ray.partition.routing import partitions_of, record_of, reroute
 from airy_ray.rawlog.record import Record, payload_id
@@ -45,8 +45,8 @@ def body_of(contacts: list[str]) -> bytes:
     return json.dumps({"object": "page", "entry": entries}).encode()
 
 
-def owner_of(contact: str, count: int = COUNT) -> int:
-    return partition_of(slot_of(builders.conversation_id(contact)), count)
+def home_of_contact(contact: str, count: int = COUNT) -> int:
+    return owner_of(builders.conversation_id(contact), count)
 
 
 def test_a_record_keeps_the_body_and_what_was_decided_of_it() -> None:
@@ -79,7 +79,7 @@ def test_a_body_goes_whole_to_every_partition_that_takes_something_of_it() -> No
 
     targets = partitions_of(record, COUNT)
 
-    assert targets == sorted({owner_of(contact) for contact in CONTACTS})
+    assert targets == sorted({home_of_contact(contact) for contact in CONTACTS})
     assert len(targets) > 3
 
 
@@ -93,7 +93,9 @@ def test_each_partition_takes_only_its_own_events_and_together_they_take_all() -
         for index in partitions_of(record, COUNT)
     }
 
-    assert all(owner_of(contact) == index for index, them in taken.items() for contact in them)
+    assert all(
+        home_of_contact(contact) == index for index, them in taken.items() for contact in them
+    )
     assert sorted(contact for them in taken.values() for contact in them) == sorted(CONTACTS)
 
 
@@ -110,7 +112,7 @@ def test_each_partition_takes_only_its_own_events_and_together_they_take_all() -
 def test_what_nobody_takes_is_stored_in_the_partition_that_its_digest_picks(body: bytes) -> None:
     record = record_of(SOURCE, Webhook(body, {}), unknown, AT)
 
-    picked = partition_of(slot_of(payload_id(body)), COUNT)
+    picked = owner_of(payload_id(body), COUNT)
     assert partitions_of(record, COUNT) == [picked] == [home_of(record, COUNT)]
     assert record.body == body
 
@@ -134,7 +136,7 @@ def test_a_body_that_is_partly_refused_waits_for_the_unknown_channel() -> None:
     events = interpret(record, home, COUNT).events
 
     assert sorted(type(event).__name__ for event in events) == ["MessageReceived", "WaitingFor"]
-    assert home == owner_of("ada")
+    assert home == home_of_contact("ada")
 
 
 def test_routing_again_takes_only_what_was_refused_and_only_once_it_is_connected() -> None:
@@ -170,7 +172,8 @@ def test_a_body_over_several_partitions_comes_to_one_message_each(tmp_path: Path
                 stored[index] = view.conversation_count()
 
     assert stored == {
-        index: sum(owner_of(contact, count) == index for contact in CONTACTS) for index in (0, 1)
+        index: sum(home_of_contact(contact, count) == index for contact in CONTACTS)
+        for index in (0, 1)
     }
 
 
