@@ -43,7 +43,7 @@ POLL_S = 0.05
 _LOOK_S = 1.0
 """How long records lie unseen whose writer died before it could tell anybody of them."""
 _GATHER_S_PER_RECORD = 0.005
-_GATHER_S_MAX = 0.1
+_GATHER_S_MAX = 0.2
 """How long records that nobody waits for may gather after a batch, so that the next takes many.
 
 Only where more come in a second than one for each of the former: what comes alone never waits.
@@ -164,7 +164,7 @@ class Owner:
             return False
         gathers_s = min(_GATHER_S_MAX, folded * _GATHER_S_PER_RECORD)
         self._gathers_until = time.monotonic() + gathers_s
-        self._tell(partition.applied)
+        self._tell(partition)
         return partition.is_behind
 
     def _run_errands(self, partition: Partition, now: Millis) -> bool:
@@ -207,7 +207,7 @@ class Owner:
             wait_for([self._asking], self._gathers_until - time.monotonic())
             self._appended.drain()
             self._hear()
-        self._tell(partition.applied)
+        self._tell(partition)
 
     def _hear(self) -> bool:
         """Note who waits for what, and what is damaged; return whether anybody waits."""
@@ -222,10 +222,11 @@ class Owner:
                 self._is_damaged.set()
         return bool(self._waiters)
 
-    def _tell(self, applied: int) -> None:
+    def _tell(self, partition: Partition) -> None:
         """Tell the processes that wait how far the partition is."""
         if not self._waiters:
             return
+        applied = partition.applied
         said = msgspec.msgpack.encode(Applied(self.spec.index, applied))
         for reply, last in list(self._waiters.items()):
             self._ringer.ring(reply, said)
