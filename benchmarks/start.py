@@ -6,6 +6,7 @@ from benchmarks.system import SETTINGS, platform
 _READY_S = 25
 _MEMORY_GB = 1.6
 _PARTITIONS = 4
+_IDLE_S = 10.0
 
 
 def run(options: Options) -> int:
@@ -18,7 +19,8 @@ def run(options: Options) -> int:
         ):
             started.wait_until_quiet()
             memory_gb = started.memory_mib * 2**20 / 1e9
-            report.add("start", ready_s=started.ready_s, memory_gb=memory_gb)
+            idle_cores = started.cores_used(_IDLE_S)
+            report.add("start", ready_s=started.ready_s, memory_gb=memory_gb, idle_cores=idle_cores)
     report.require("ready line", report.median("start", "ready_s"), "s", at_most=_READY_S)
     report.require(
         f"memory at rest, {_PARTITIONS} partitions",

@@ -77,6 +77,12 @@ class Platform:
         """The processor time that its present processes have used."""
         return sum(cpu_s(pid) for pid in family(self.process.pid))
 
+    def cores_used(self, window_s: float) -> float:
+        """Look for a while; return how many cores its processes take meanwhile."""
+        used_s = self.cpu_s
+        time.sleep(window_s)
+        return (self.cpu_s - used_s) / window_s
+
     def post(self, path: str, body: Any) -> Any:
         """Call the API and return what it answers."""
         answer = httpx.post(f"{self.url}{path}", json=body, timeout=30)
@@ -123,13 +129,12 @@ class Platform:
         Raises:
             BenchmarkError: it is still busy after `timeout_s`.
         """
-
-        def is_quiet() -> bool:
-            used_s = self.cpu_s
-            time.sleep(_LOOK_S)
-            return self.cpu_s - used_s < _QUIET_SHARE * _LOOK_S
-
-        wait_until(is_quiet, "the platform at rest", timeout_s=timeout_s, process=self.process)
+        wait_until(
+            lambda: self.cores_used(_LOOK_S) < _QUIET_SHARE,
+            "the platform at rest",
+            timeout_s=timeout_s,
+            process=self.process,
+        )
 
 
 @contextlib.contextmanager

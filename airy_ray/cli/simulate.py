@@ -80,26 +80,38 @@ def simulate(
 
     shape = Shape(rate, duration, conversations, pages, duplicates, disorder, batches)
     traffic = Traffic(shape, named, seed=seed, began_at=began_at)
-
-    async def run_all() -> Report:
-        async with HttpClient(target.url, connections=_CONNECTIONS) as http:
-            simulation = Simulation(http, target, named, seed=seed, give_up_s=give_up_after)
-            showing = asyncio.create_task(_show(simulation))
-            try:
-                return await run(
-                    simulation, traffic.planned(), seed=seed, reads_per_s=reads, settle_s=settle
-                )
-            finally:
-                showing.cancel()
-
     try:
         with GraphServer(graph, port):
-            report = uvloop.run(run_all())
+            report = uvloop.run(
+                _run(target, named, traffic, seed, reads, give_up=give_up_after, settle=settle)
+            )
     except (ApiError, OSError) as error:
         fail(error)
     _tell(report, as_json=as_json)
     if not report.is_clean:
         raise typer.Exit(1)
+
+
+async def _run(
+    target: Target,
+    named: Cast,
+    traffic: Traffic,
+    seed: int,
+    reads: float,
+    *,
+    give_up: float,
+    settle: float,
+) -> Report:
+    """Send the traffic, showing how far it is, and find it again."""
+    async with HttpClient(target.url, connections=_CONNECTIONS) as http:
+        simulation = Simulation(http, target, named, seed=seed, give_up_s=give_up)
+        showing = asyncio.create_task(_show(simulation))
+        try:
+            return await run(
+                simulation, traffic.planned(), seed=seed, reads_per_s=reads, settle_s=settle
+            )
+        finally:
+            showing.cancel()
 
 
 def _target(settings: Settings, url: str | None) -> Target:

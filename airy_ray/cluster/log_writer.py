@@ -12,8 +12,8 @@ from it, once all of a round is on disk, for each of its partitions:
 REPLY  = partition (2 bytes), outcome (1 byte), offset of the first record (8 bytes)
 ```
 
-The replies come together, because requests that are answered together come back together: rounds
-are larger then, and a tenth more requests are served (`benchmarks/ingest.py`).
+The replies come together, because requests that are answered together come back together, and
+rounds are larger then. The price: a partition whose log is held up holds up its round's others.
 """
 
 import contextlib

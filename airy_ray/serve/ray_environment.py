@@ -58,7 +58,7 @@ def prepare(run_directory: Path, *, max_connections: int) -> None:
         # with an arena for each of a Ray process' threads all processes hold 75 MB more
         "MALLOC_ARENA_MAX": "2",
         "RAY_worker_niceness": "0",
-        # ten times a second its controller would take a twentieth of a core when nothing happens
+        # at Ray's pace, ten times a second, its idle controller takes a twentieth of a core
         "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
         # for a dashboard that is not there, Ray's agent would take a fifth of a core under load
         "RAY_enable_metrics_collection": "0",

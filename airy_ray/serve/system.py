@@ -98,10 +98,10 @@ class System:
 
 
 def _end_unused() -> None:
-    """End what Ray starts on a machine, and nothing of ours asks: `ray.init` cannot leave it out.
+    """End what Ray starts on a machine and nothing of ours asks: `ray.init` cannot leave it out.
 
     Its log monitor (copies all logs to a driver), its autoscaler and its dashboard without pages
-    take 150 MB and a fiftieth of a core.
+    take 0.19 GB and a fiftieth of a core (`benchmarks/start.py`).
     """
     node = ray._private.worker._global_node
     if node is not None:

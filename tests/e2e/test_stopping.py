@@ -7,6 +7,16 @@ from tests.e2e.client import Client
 from tests.e2e.conftest import SYSTEM_TOKEN
 from tests.e2e.program import Running, until
 
+_UNUSED = ("log_monitor.py", "autoscaler/_private/monitor.py", "dashboard/dashboard.py")
+"""What `ray.init` starts too; see `airy_ray.serve.system`."""
+
+
+def test_what_ray_starts_and_nobody_asks_does_not_run(platform: Running) -> None:
+    titles = platform.processes().values()
+
+    assert any("raylet" in title for title in titles)
+    assert not [title for title in titles if any(script in title for script in _UNUSED)]
+
 
 def test_a_system_on_sigterm_ends_in_order_and_leaves_no_process_and_no_loss(
     guarded: Running,
