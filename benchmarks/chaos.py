@@ -38,6 +38,7 @@ import yaml
 from airy_ray.clock import Millis, now_millis
 from airy_ray.cluster.layout import run_directory
 from airy_ray.model.ids import channel_id, conversation_id, format_id, owner_of
+from airy_ray.serve.ports import free_port
 from airy_ray.simulator import messenger
 from airy_ray.simulator.graph_api import GraphApi, GraphServer
 from airy_ray.simulator.http import HttpClient
@@ -49,7 +50,7 @@ from airy_ray.simulator.retries import Ack, Retries
 from airy_ray.simulator.simulation import Simulation, Target
 from airy_ray.simulator.story import Delivery, Thread
 from airy_ray.simulator.traffic import Cast, Shape, Traffic, cast
-from benchmarks.measuring import BenchmarkError, Report, console, free_port
+from benchmarks.measuring import BenchmarkError, Report, console
 
 APP_ID = "412345678901234"
 TARGET_SECRETS = {"app_secret": "chaos", "partner_key": "chaos"}  # signs what we send to ourselves

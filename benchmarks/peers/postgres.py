@@ -14,7 +14,8 @@ from typing import Any
 
 import httpx
 
-from benchmarks.measuring import ROOT, BenchmarkError, free_port, temporary_directory
+from airy_ray.serve.ports import free_port
+from benchmarks.measuring import ROOT, BenchmarkError, temporary_directory
 from benchmarks.system import APP_SECRET, running, wait_until
 
 _START_S = 60.0

@@ -16,9 +16,9 @@ from airy_ray.cluster.layout import prepare_data, run_directory
 from airy_ray.cluster.machine import machine_spec
 from airy_ray.config import Google, Http, Settings, Sources
 from airy_ray.serve import metrics, ray_environment
+from airy_ray.serve.ports import free_port
 from tests.cluster.running import Cluster
 from tests.e2e import platforms
-from tests.e2e.program import free_port
 
 PARTITIONS = 2
 

@@ -4,7 +4,6 @@ import ctypes
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from airy_ray.serve.ports import free_port
 
 PROGRAM = Path(sys.executable).with_name("airy-ray")
 START_S = 180.0
@@ -176,13 +177,6 @@ def until(is_so: Callable[[], Any], within_s: float = 20.0) -> Any:
         assert time.monotonic() < deadline, f"not so within {within_s} s"
         time.sleep(0.05)
     return found
-
-
-def free_port() -> int:
-    """Return a port of this machine that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-    return port
 
 
 def descendants(root: int) -> dict[int, str]:

@@ -1,7 +1,6 @@
 """`airy-ray simulate`: what it needs to be told, and what a run comes to as an exit code."""
 
 import json
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from airy_ray.cli.app import app
+from airy_ray.serve.ports import free_port
 from tests.unit.simulator.small_platform import Faults, SmallPlatform, serving
 
 SECRETS: dict[str, Any] = {
@@ -27,11 +27,6 @@ def simulate(directory: Path, sources: dict[str, Any], *arguments: str) -> Resul
 def without(source: str, key: str) -> dict[str, Any]:
     left = {name: value for name, value in SECRETS[source].items() if name != key}
     return SECRETS | {source: left}
-
-
-def free_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return str(listening.getsockname()[1])
 
 
 @pytest.mark.parametrize(
@@ -63,7 +58,7 @@ def test_the_exit_code_tells_whether_all_was_found(
     faults: Faults, code: int, tmp_path: Path
 ) -> None:
     with serving(SmallPlatform(faults)) as url:
-        ports = ["--url", url, "--platform-port", free_port()]
+        ports = ["--url", url, "--platform-port", str(free_port())]
         told = simulate(tmp_path, SECRETS, *ports, *BRIEF, "--settle", "0", "--json")
 
     assert told.exit_code == code
@@ -71,10 +66,17 @@ def test_the_exit_code_tells_whether_all_was_found(
 
 
 def test_a_system_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> None:
-    nowhere = f"http://127.0.0.1:{free_port()}"
+    nowhere = f"http://127.0.0.1:{free_port()!s}"
 
     told = simulate(
-        tmp_path, SECRETS, "--url", nowhere, "--platform-port", free_port(), "--give-up-after", "0"
+        tmp_path,
+        SECRETS,
+        "--url",
+        nowhere,
+        "--platform-port",
+        str(free_port()),
+        "--give-up-after",
+        "0",
     )
 
     assert told.exit_code == 2

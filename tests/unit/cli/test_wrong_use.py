@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from airy_ray.cli.app import app
 from airy_ray.cli.running import only_one
+from airy_ray.serve.ports import free_port
 from tests.unit.cli.directories import URL, Directory
 
 LOOKING = [
@@ -31,11 +32,6 @@ def assert_refused(refused: Result, said: str) -> None:
     (line,) = refused.stderr.splitlines()
     assert line.startswith("airy-ray: ")
     assert said in line
-
-
-def free_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return str(listening.getsockname()[1])
 
 
 @pytest.fixture(autouse=True)
@@ -117,7 +113,7 @@ def test_up_refuses_a_port_that_is_taken_and_makes_nothing(tmp_path: Path) -> No
 def test_up_refuses_a_data_directory_that_another_runs_on(fresh: Directory) -> None:
     with only_one(fresh.path, URL):
         before = fresh.digest()
-        refused = run("up", "--data", str(fresh.path), "--port", free_port())
+        refused = run("up", "--data", str(fresh.path), "--port", str(free_port()))
         assert fresh.digest() == before
 
     assert_refused(refused, f"another airy-ray runs on {fresh.path}")
@@ -126,7 +122,7 @@ def test_up_refuses_a_data_directory_that_another_runs_on(fresh: Directory) -> N
 def test_up_refuses_another_number_of_partitions(fresh: Directory) -> None:
     before = fresh.digest()
 
-    refused = run("up", "--data", str(fresh.path), "--port", free_port(), "--partitions", "3")
+    refused = run("up", "--data", str(fresh.path), "--port", str(free_port()), "--partitions", "3")
 
     assert_refused(refused, "was made for 2, which cannot be changed")
     assert fresh.digest() == before
@@ -137,7 +133,7 @@ def test_up_refuses_a_layout_of_another_version(fresh: Directory) -> None:
     (fresh.path / "layout.json").write_text(json.dumps(layout))
     before = fresh.digest()
 
-    refused = run("up", "--data", str(fresh.path), "--port", free_port())
+    refused = run("up", "--data", str(fresh.path), "--port", str(free_port()))
 
     assert_refused(refused, "has layout version 99, this program knows 1")
     assert fresh.digest() == before

@@ -12,9 +12,9 @@ from airy_ray.config import Facebook, Settings, Sources
 from airy_ray.errors import AiryError, DeliveryError, RequestError
 from airy_ray.serve.api.graph import Page, connect_page
 from airy_ray.serve.api.platform import Platform
+from airy_ray.serve.ports import free_port
 from tests.e2e import platforms
 from tests.e2e.platforms import GraphApi
-from tests.e2e.program import free_port
 
 
 @pytest.fixture
