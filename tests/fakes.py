@@ -12,6 +12,8 @@ from airy_ray.model.events import Event, Place
 from airy_ray.model.ids import CommandId, PartitionIndex
 from airy_ray.model.message import Message
 from airy_ray.model.metadata import MetadataItem
+from airy_ray.model.tag import Tag
+from airy_ray.model.template import Template
 from airy_ray.partition.fold import FallenTimer, FoldError, encode_event, fold, understand
 from airy_ray.partition.fold import quarantine as put_aside
 from airy_ray.projections import keys
@@ -19,6 +21,7 @@ from airy_ray.projections.project import project
 from airy_ray.projections.view import (
     Answer,
     Change,
+    Held,
     KnownChannel,
     Outgoing,
     Receipt,
@@ -76,11 +79,14 @@ class MemoryView:
     contacts_by_name: Rows[bytes]
     identities: Rows[Identity]
     sends: Rows[Place]
+    held: Rows[Held]
     timers: Rows[Timer]
     aliases: Rows[Place]
     orphans: Rows[Waiting]
     channels: Rows[KnownChannel]
     registry_channels: Rows[Channel]
+    tags: Rows[Tag]
+    templates: Rows[Template]
     requests: Rows[Answer]
 
     def __init__(self) -> None:

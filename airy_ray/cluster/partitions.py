@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from itertools import islice
 
 from airy_ray.clock import now_micros
-from airy_ray.cluster.access import PartitionAccess
+from airy_ray.cluster.access import P, PartitionAccess, Query, T
 from airy_ray.errors import PartitionUnavailableError, RequestError
 from airy_ray.model import commands
 from airy_ray.model.commands import AnyCommand
@@ -84,6 +84,14 @@ class Partitions:
     async def message_key(self, identifier: MessageId) -> bytes | None:
         """Return the key of a message, which begins with its conversation's id."""
         return await self._owner(identifier).ask(Reading.message_key, identifier)
+
+    async def message(self, identifier: MessageId) -> Message | None:
+        """Return a message."""
+        return await self._owner(identifier).ask(Reading.message, identifier)
+
+    async def ask_registry(self, query: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return the registry's answer to a question."""
+        return await self._accesses[REGISTRY].ask(query, *args, **kwargs)
 
     async def carry_out(self, command: AnyCommand) -> Answer:
         """Have the owner of the command's slot carry it out; return its answer.

@@ -93,6 +93,14 @@ class MessageSent(msgspec.Struct, frozen=True, gc=False, tag=True):
     message: Message
 
 
+class HoldExpired(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A message of ours has waited long enough for its conversation."""
+
+    conversation_id: ConversationId
+    message_id: MessageId
+    at: Millis
+
+
 class MessageDelivered(msgspec.Struct, frozen=True, gc=False, tag=True):
     """The source took a message of ours and calls it `source_message_id`, if it told."""
 
@@ -173,6 +181,7 @@ Event = (
     | ConversationDescribed
     | ConversationRead
     | MessageSent
+    | HoldExpired
     | MessageDelivered
     | MessageFailed
     | ChannelSeen

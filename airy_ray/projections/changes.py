@@ -1,11 +1,12 @@
 """The change feed: what WebSocket clients hear of a change (contract: platform API §9)."""
 
 from airy_ray.clock import Millis
-from airy_ray.model import channel, json_text, message
+from airy_ray.model import channel, json_text, message, tag
 from airy_ray.model.channel import Channel
 from airy_ray.model.ids import ConversationId, MessageId, format_busy_id
 from airy_ray.model.message import Message
 from airy_ray.model.metadata import EMPTY_DOCUMENT, Namespace
+from airy_ray.model.tag import Tag
 from airy_ray.projections.view import Change, View
 
 
@@ -65,6 +66,13 @@ def channel_stored(view: View, stored: Channel) -> None:
     shown = channel.rendered(stored, with_metadata=False)
     event = b'{"type":"channel.updated","timestamp":null,"payload":%b}' % shown
     view.emit(Change("channel.updated", None, None, event))
+
+
+def tag_stored(view: View, stored: Tag, at: Millis) -> None:
+    """Tell that a tag was made or changed."""
+    shown = tag.rendered(stored)
+    event = b'{"type":"tag.updated","timestamp":%d,"payload":%b}' % (at, shown)
+    view.emit(Change("tag.updated", None, None, event))
 
 
 def records_lost(view: View, first: int, last: int, at: Millis) -> None:

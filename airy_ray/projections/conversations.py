@@ -14,10 +14,10 @@ READ_AT_ONCE_MAX = 5_000
 """How many messages one record marks as read, so that no record holds up those behind it."""
 
 
-def add(view: View, place: Place, message: Message, shown: bytes) -> None:
+def add(view: View, place: Place, message: Message, shown: bytes) -> bool:
     """Show a new message in its conversation, which its first message brings into being.
 
-    `shown` is the message's JSON up to its sender.
+    `shown` is the message's JSON up to its sender. Return whether it is the first.
     """
     is_unread = message.from_contact and message.updated_at is None
     present = view.conversations.get(place.conversation_id)
@@ -40,6 +40,7 @@ def add(view: View, place: Place, message: Message, shown: bytes) -> None:
     view.conversations.put(stored.id, stored)
     if is_unread:
         metadata.tell_conversation(view, stored, message.sent_at)
+    return held == 1
 
 
 def read(view: View, event: ConversationRead) -> None:

@@ -9,8 +9,10 @@ import msgspec
 from airy_ray.clock import Millis
 from airy_ray.model import json_text
 from airy_ray.model import message as messages
+from airy_ray.model.conversation import Conversation
 from airy_ray.model.events import (
     EchoReceived,
+    HoldExpired,
     MessageDelivered,
     MessageFailed,
     MessageReceived,
@@ -21,7 +23,13 @@ from airy_ray.model.events import (
 from airy_ray.model.ids import MessageId
 from airy_ray.model.message import Message
 from airy_ray.projections import changes, conversations, keys, metadata, receipts
-from airy_ray.projections.view import Timer, View
+from airy_ray.projections.view import Held, Timer, View
+
+HOLD_MS = 30_000
+"""How long a message of ours waits for its conversation to appear (contract: §7.2)."""
+HELD_MAX = 100
+"""How many messages wait for one conversation."""
+_CHATPLUGIN = "chatplugin"
 
 ECHO_GRACE_MS = 3_000
 """How long an echo waits for the answer to the send that it may be of (sources §1.3)."""
@@ -91,8 +99,65 @@ def send(view: View, event: MessageSent, at: Millis) -> Effect:
     if view.message_keys.get(message.id) is not None:
         return IGNORED_DUPLICATE
     _insert(view, event.place, message, at)
-    view.sends.put(message.id, event.place)
+    _dispatch(view, event.place, message, at)
     return Effect("created", message.id)
+
+
+def send_again(view: View, failed: Message, at: Millis) -> None:
+    """Have a message that failed delivered once more: it is a new one again (contract: §7.2)."""
+    key = keys.message(failed.conversation_id, failed.sent_at, failed.id)
+    pending = msgspec.structs.replace(failed, delivery_state="pending", updated_at=None)
+    metadata.replace_message(view, key, pending)
+    changes.message_stored(view, pending, messages.head(pending))
+    reasons = dict.fromkeys(("error", "source.error"))
+    metadata.describe_message(view, failed.conversation_id, failed.id, reasons, at)
+    conversation = view.conversations.get(failed.conversation_id)
+    assert conversation is not None  # messages make conversations
+    _dispatch(view, place_of(conversation), pending, at)
+
+
+def hold(view: View, message: Message, at: Millis) -> bool:
+    """Keep a message of ours until its conversation appears; return False if too many wait."""
+    conversation = message.conversation_id
+    waiting = view.held.get(conversation)
+    before = () if waiting is None else waiting.messages
+    if len(before) >= HELD_MAX:
+        return False
+    view.held.put(conversation, Held((*before, message)))
+    expires = Timer(msgspec.msgpack.encode(HoldExpired(conversation, message.id, at)))
+    view.timers.put(keys.timer(Millis(at + HOLD_MS), message.id), expires)
+    return True
+
+
+def give_up(view: View, event: HoldExpired) -> Effect:
+    """Tell that the conversation of a message did not appear; the message was never stored."""
+    waiting = view.held.get(event.conversation_id)
+    if waiting is None or all(each.id != event.message_id for each in waiting.messages):
+        return Effect("nothing new")
+    left = tuple(each for each in waiting.messages if each.id != event.message_id)
+    if left:
+        view.held.put(event.conversation_id, Held(left))
+    else:
+        view.held.delete(event.conversation_id)
+    reason = {"error": json_text.quote("Conversation id not found")}
+    metadata.describe_message(view, event.conversation_id, event.message_id, reason, event.at)
+    return Effect("failed", event.message_id)
+
+
+def place_of(conversation: Conversation) -> Place:
+    """Return where messages of a conversation come from and go to."""
+    return Place(
+        conversation.id,
+        conversation.channel_id,
+        conversation.source,
+        conversation.source_conversation_id,
+    )
+
+
+def known(view: View, identifier: MessageId) -> Message | None:
+    """Return a message."""
+    key = view.message_keys.get(identifier)
+    return None if key is None else view.messages.get(key)
 
 
 def deliver(view: View, event: MessageDelivered, at: Millis) -> Effect:
@@ -140,11 +205,36 @@ def _insert(view: View, place: Place, message: Message, at: Millis) -> None:
     view.message_keys.put(message.id, key)
     head = messages.head(message)
     changes.message_stored(view, message, head)
-    conversations.add(view, place, message, head + message.metadata)
+    if conversations.add(view, place, message, head + message.metadata):
+        _release(view, place, at)
     if not message.from_contact:
         receipts.expect(view, message)
         if message.source_message_id is not None:
             receipts.apply_early(view, message, message.source_message_id, at)
+
+
+def _release(view: View, place: Place, at: Millis) -> None:
+    """Send what waited for a conversation that has just appeared."""
+    waiting = view.held.get(place.conversation_id)
+    if waiting is None:
+        return
+    view.held.delete(place.conversation_id)
+    known_channel = view.channels.get(place.channel_id)
+    is_connected = known_channel is None or known_channel.connected
+    for held in waiting.messages:
+        message = msgspec.structs.replace(held, channel_id=place.channel_id, source=place.source)
+        _insert(view, place, message, at)
+        if is_connected:
+            _dispatch(view, place, message, at)
+        else:
+            fail(view, MessageFailed(message.id, "Channel not connected", None, at), at)
+
+
+def _dispatch(view: View, place: Place, message: Message, at: Millis) -> None:
+    """Note that a message is to be delivered; a website's visitor reads it here, so it is."""
+    view.sends.put(message.id, place)
+    if place.source == _CHATPLUGIN:
+        deliver(view, MessageDelivered(message.id, None, at), at)
 
 
 def _index(view: View, message: Message, source_message_id: str, at: Millis) -> None:

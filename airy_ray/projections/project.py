@@ -39,6 +39,8 @@ def project(view: View, event: Event, at: Millis) -> Effect:
             return messages.park_echo(view, event, at)
         case events.MessageSent():
             return messages.send(view, event, at)
+        case events.HoldExpired():
+            return messages.give_up(view, event)
         case events.MessageDelivered():
             return messages.deliver(view, event, at)
         case events.MessageFailed():

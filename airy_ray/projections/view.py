@@ -12,6 +12,8 @@ from airy_ray.model.events import Place
 from airy_ray.model.ids import CommandId, ConversationId, MessageId, Slot
 from airy_ray.model.message import Message
 from airy_ray.model.metadata import MetadataItem
+from airy_ray.model.tag import Tag
+from airy_ray.model.template import Template
 
 Row = TypeVar("Row")
 
@@ -70,6 +72,12 @@ class Waiting(msgspec.Struct, frozen=True, gc=False, array_like=True):
     received_at: Millis
 
 
+class Held(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """Messages of ours for a conversation that nobody has heard of yet, oldest first."""
+
+    messages: tuple[Message, ...]
+
+
 class Receipt(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A receipt that came before its message was known under its source's id."""
 
@@ -124,11 +132,15 @@ class View(Protocol):
     contacts_by_name: Rows[bytes]
     identities: Rows[Identity]
     sends: Rows[Place]
+    held: Rows[Held]
+    """Messages that wait for their conversation, by its id."""
     timers: Rows[Timer]
     aliases: Rows[Place]
     orphans: Rows[Waiting]
     channels: Rows[KnownChannel]
     registry_channels: Rows[Channel]
+    tags: Rows[Tag]
+    templates: Rows[Template]
     requests: Rows[Answer]
 
     @property

@@ -16,10 +16,13 @@ from airy_ray.model.events import Place
 from airy_ray.model.ids import CommandId
 from airy_ray.model.message import Message
 from airy_ray.model.metadata import MetadataItem
+from airy_ray.model.tag import Tag
+from airy_ray.model.template import Template
 from airy_ray.projections import keys
 from airy_ray.projections.view import (
     Answer,
     Change,
+    Held,
     KnownChannel,
     Outgoing,
     Receipt,
@@ -113,11 +116,14 @@ class Batch:
     contacts_by_name: Rows[bytes]
     identities: Rows[Identity]
     sends: Rows[Place]
+    held: Rows[Held]
     timers: Rows[Timer]
     aliases: Rows[Place]
     orphans: Rows[Waiting]
     channels: Rows[KnownChannel]
     registry_channels: Rows[Channel]
+    tags: Rows[Tag]
+    templates: Rows[Template]
     requests: Rows[Answer]
     quarantine: Rows[Any]
     meta: Rows[bytes]

@@ -18,6 +18,8 @@ from airy_ray.model.channel import Channel
 from airy_ray.model.conversation import Conversation
 from airy_ray.model.ids import ChannelId, CommandId, ConversationId, MessageId
 from airy_ray.model.message import Message
+from airy_ray.model.tag import Tag
+from airy_ray.model.template import Template
 from airy_ray.projections import keys
 from airy_ray.projections.view import Answer, Change
 from airy_ray.state.tables import Fault, LedgerEntry, decoded, unsealed
@@ -101,6 +103,19 @@ class Reading:
     def channels(self) -> list[Channel]:
         """Return all channels of the registry, by id."""
         return [channel for _, channel in self._under("registry_channels", b"", None)]
+
+    def tags(self) -> list[Tag]:
+        """Return all tags of the registry, by id."""
+        return [tag for _, tag in self._under("tags", b"", None)]
+
+    def templates(self) -> list[Template]:
+        """Return all templates of the registry, by id."""
+        return [template for _, template in self._under("templates", b"", None)]
+
+    def template(self, identifier: bytes) -> Template | None:
+        """Return a template of the registry."""
+        template: Template | None = self._get("templates", identifier)
+        return template
 
     def changes(self, after: int, limit: int) -> list[tuple[int, Change]]:
         """Return entries of the change feed with greater sequences than `after`, oldest first."""

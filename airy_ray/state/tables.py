@@ -18,9 +18,12 @@ from airy_ray.model.conversation import Conversation
 from airy_ray.model.events import Place
 from airy_ray.model.message import Message
 from airy_ray.model.metadata import MetadataItem
+from airy_ray.model.tag import Tag
+from airy_ray.model.template import Template
 from airy_ray.projections.view import (
     Answer,
     Change,
+    Held,
     KnownChannel,
     Outgoing,
     Receipt,
@@ -28,7 +31,7 @@ from airy_ray.projections.view import (
     Waiting,
 )
 
-PROJECTION_VERSION = 2
+PROJECTION_VERSION = 3
 """Raised whenever the same log would make other rows; an older state is then rebuilt."""
 
 CHECKSUM_BYTES = 8
@@ -81,11 +84,14 @@ ROW_TYPES: dict[str, type[Any] | None] = {
     "contacts_by_name": None,
     "identities": Identity,
     "sends": Place,
+    "held": Held,
     "timers": Timer,
     "aliases": Place,
     "orphans": Waiting,
     "channels": KnownChannel,
     "registry_channels": Channel,
+    "tags": Tag,
+    "templates": Template,
     "requests": Answer,
     "changes": Change,
     "outbox": Outgoing,

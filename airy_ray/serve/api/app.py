@@ -12,7 +12,16 @@ from airy_ray.cluster.partitions import Partitions
 from airy_ray.config import Settings
 from airy_ray.errors import AiryError, RequestError
 from airy_ray.serve import problems
-from airy_ray.serve.api import channels, chatplugin, client, conversations, messages
+from airy_ray.serve.api import (
+    channels,
+    chatplugin,
+    client,
+    conversations,
+    messages,
+    metadata,
+    tags,
+    templates,
+)
 from airy_ray.serve.api.endpoint import Endpoint, parsed
 from airy_ray.serve.api.openapi import Documentation
 from airy_ray.serve.api.operations import health, prometheus
@@ -34,7 +43,16 @@ logger = logging.getLogger(__name__)
 
 ENDPOINTS: dict[str, Endpoint] = {
     endpoint.path: endpoint
-    for module in (channels, chatplugin, client, conversations, messages)
+    for module in (
+        channels,
+        chatplugin,
+        client,
+        conversations,
+        messages,
+        metadata,
+        tags,
+        templates,
+    )
     for endpoint in module.ENDPOINTS
 }
 """Every path of the API."""

@@ -8,16 +8,12 @@ from airy_ray.errors import ChannelNotFoundError
 from airy_ray.model import channel
 from airy_ray.model.channel import Channel
 from airy_ray.model.commands import ConnectChannel, DisconnectChannel, UpdateChannel
-from airy_ray.model.ids import ChannelId, Slot, channel_id, format_id
-from airy_ray.projections.view import Answer
+from airy_ray.model.ids import ChannelId, channel_id, format_id
 from airy_ray.serve.api import graph
 from airy_ray.serve.api.endpoint import Body, Endpoint, Id, OptionalText
 from airy_ray.serve.api.paging import items
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.http import Response
-
-_ANY_SLOT = Slot(0)
-"""Commands of the registry find it without a slot."""
 
 ImageUrl = Field(None, validation_alias=AliasChoices("image_url", "imageUrl"))
 
@@ -91,12 +87,11 @@ async def channel_info(platform: Platform, _: Caller, asked: OneChannel) -> Resp
 async def update_channel(platform: Platform, caller: Caller, asked: UpdatedChannel) -> Response:
     """Set what a channel is called."""
     command = UpdateChannel(
-        id=format_id(caller.command_id(_ANY_SLOT)),
-        principal=caller.principal,
+        **caller.signed(),
         channel_id=format_id(asked.channel_id),
         metadata=_given(name=asked.name, image_url=asked.image_url),
     )
-    return _response(await platform.partitions.register(command))
+    return await platform.register(command)
 
 
 async def connect_chatplugin(
@@ -160,11 +155,10 @@ async def connect_instagram(
 async def disconnect(platform: Platform, caller: Caller, asked: OneChannel) -> Response:
     """Stop using a channel, of whatever source: clients mix the paths up. Repeated, it is fine."""
     command = DisconnectChannel(
-        id=format_id(caller.command_id(_ANY_SLOT)),
-        principal=caller.principal,
+        **caller.signed(),
         channel_id=format_id(asked.channel_id),
     )
-    return _response(await platform.partitions.register(command))
+    return await platform.register(command)
 
 
 async def disconnect_connected(platform: Platform, caller: Caller, asked: OneChannel) -> Response:
@@ -196,23 +190,18 @@ async def _connect(
     is_new: bool = False,
 ) -> Response:
     command = ConnectChannel(
-        id=format_id(caller.command_id(_ANY_SLOT)),
-        principal=caller.principal,
+        **caller.signed(),
         source=source,
         source_channel_id=known_as,
         channel_id=None if is_new else format_id(channel_id(source, known_as)),
         token=token,
         metadata=metadata,
     )
-    return _response(await platform.partitions.register(command))
+    return await platform.register(command)
 
 
 def _given(**values: str | None) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
-
-
-def _response(answer: Answer) -> Response:
-    return Response(answer.status, answer.body)
 
 
 ENDPOINTS = [

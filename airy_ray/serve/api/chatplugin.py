@@ -3,7 +3,6 @@
 import os
 import time
 
-import msgspec
 from pydantic import Field
 
 from airy_ray.errors import RequestError
@@ -12,7 +11,7 @@ from airy_ray.model.commands import VisitorSend
 from airy_ray.model.ids import ConversationId, format_id, parse_id, random_id, slot_of
 from airy_ray.serve.api.channels import connected
 from airy_ray.serve.api.endpoint import Body, Endpoint, OptionalId, OptionalText
-from airy_ray.serve.api.messages import all_messages
+from airy_ray.serve.api.messages import all_messages, message_text
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.api.tokens import Visit, bearer
 from airy_ray.serve.http import Response
@@ -94,10 +93,9 @@ async def send(platform: Platform, caller: Caller, asked: Send) -> Response:
         principal=visit.conversation_id,
         conversation_id=format_id(conversation),
         channel_id=format_id(channel),
-        message=_message_text(caller.body),
+        message=message_text(caller.body),
     )
-    answer = await platform.partitions.carry_out(command)
-    return Response(answer.status, answer.body)
+    return await platform.carry_out(command)
 
 
 async def _shown_messages(platform: Platform, visit: Visit) -> list[bytes]:
@@ -107,21 +105,6 @@ async def _shown_messages(platform: Platform, visit: Visit) -> list[bytes]:
         return []  # the system may make tokens for any string
     rows = await all_messages(platform, conversation)
     return [message.rendered(row, with_metadata=False) for row in rows]
-
-
-class _Sent(msgspec.Struct):
-    message: msgspec.Raw
-
-
-_decode_sent = msgspec.json.Decoder(_Sent).decode
-
-
-def _message_text(body: bytes) -> msgspec.Raw:
-    """Return the message in a body as it was written."""
-    try:
-        return _decode_sent(body).message
-    except msgspec.DecodeError:
-        return _decode_sent(json_text.shield(body)).message
 
 
 ENDPOINTS = [

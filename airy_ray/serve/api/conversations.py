@@ -1,15 +1,16 @@
 """`conversations.*` (contract: platform API §7.1)."""
 
 import re
+from typing import Any
 
 from pydantic import Field
 
 from airy_ray.errors import ConversationNotFoundError, RequestError
 from airy_ray.model import conversation
-from airy_ray.model.commands import MarkRead
+from airy_ray.model.commands import DescribeConversation, MarkRead
 from airy_ray.model.conversation import Conversation
-from airy_ray.model.ids import ConversationId, format_id, slot_of
-from airy_ray.serve.api.endpoint import Body, Endpoint, Id
+from airy_ray.model.ids import ConversationId, format_id
+from airy_ray.serve.api.endpoint import Body, Endpoint, Id, aliases
 from airy_ray.serve.api.paging import page
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.http import Response
@@ -29,6 +30,24 @@ class OneConversation(Body):
     """Which conversation."""
 
     conversation_id: Id
+
+
+class TaggedConversation(OneConversation):
+    """Which conversation, which tag."""
+
+    tag_id: Id
+
+
+class ConversationState(OneConversation):
+    """Which conversation, and how far it is."""
+
+    state: str = Field(min_length=1)
+
+
+class NamedContact(OneConversation):
+    """Which conversation, and what its contact is called."""
+
+    display_name: str = Field(min_length=1)
 
 
 async def list_conversations(platform: Platform, _: Caller, asked: ListConversations) -> Response:
@@ -56,11 +75,62 @@ async def conversation_info(platform: Platform, _: Caller, asked: OneConversatio
 async def mark_read(platform: Platform, caller: Caller, asked: OneConversation) -> Response:
     """Mark all that the contact wrote until now as read."""
     command = MarkRead(
-        id=format_id(caller.command_id(slot_of(asked.conversation_id))),
-        principal=caller.principal,
-        conversation_id=format_id(asked.conversation_id),
+        **caller.signed(asked.conversation_id), conversation_id=format_id(asked.conversation_id)
     )
-    return Response((await platform.partitions.carry_out(command)).status)
+    return await platform.carry_out(command)
+
+
+async def tag(platform: Platform, caller: Caller, asked: TaggedConversation) -> Response:
+    """Put a tag to a conversation. Whether there is such a tag is not checked."""
+    values = {f"tags.{format_id(asked.tag_id)}": ""}
+    return await _describe(platform, caller, asked.conversation_id, values=values)
+
+
+async def untag(platform: Platform, caller: Caller, asked: TaggedConversation) -> Response:
+    """Take a tag from a conversation, if it has it."""
+    removed = (f"tags.{format_id(asked.tag_id)}",)
+    return await _describe(platform, caller, asked.conversation_id, removed=removed)
+
+
+async def set_state(platform: Platform, caller: Caller, asked: ConversationState) -> Response:
+    """Set the state of a conversation; user interfaces know `OPEN` and `CLOSED`."""
+    values = {"state": asked.state}
+    return await _describe(platform, caller, asked.conversation_id, values=values)
+
+
+async def remove_state(platform: Platform, caller: Caller, asked: OneConversation) -> Response:
+    """Leave a conversation without a state, which counts as `OPEN`."""
+    return await _describe(platform, caller, asked.conversation_id, removed=("state",))
+
+
+async def update_contact(platform: Platform, caller: Caller, asked: NamedContact) -> Response:
+    """Set what a conversation calls its contact."""
+    values = {"contact.display_name": asked.display_name}
+    return await _describe(platform, caller, asked.conversation_id, values=values)
+
+
+async def refetch(platform: Platform, caller: Caller, asked: OneConversation) -> Response:
+    """Have the contact's profile fetched from its source again, where that can be asked."""
+    removed = ("contact.fetch_state",)
+    described = await _describe(platform, caller, asked.conversation_id, removed=removed)
+    return Response(202) if described.status == 204 else described
+
+
+async def _describe(
+    platform: Platform,
+    caller: Caller,
+    identifier: bytes,
+    *,
+    values: dict[str, Any] | None = None,
+    removed: tuple[str, ...] = (),
+) -> Response:
+    command = DescribeConversation(
+        **caller.signed(identifier),
+        conversation_id=format_id(identifier),
+        values=values or {},
+        removed=removed,
+    )
+    return await platform.carry_out(command)
 
 
 def rendered(platform: Platform, row: Conversation) -> bytes:
@@ -91,5 +161,52 @@ ENDPOINTS = [
         OneConversation,
         "Mark a conversation as read",
         status=204,
+    ),
+    Endpoint(
+        "/conversations.tag", tag, TaggedConversation, "Put a tag to a conversation", status=204
+    ),
+    Endpoint(
+        "/conversations.untag",
+        untag,
+        TaggedConversation,
+        "Take a tag from a conversation",
+        status=204,
+    ),
+    *aliases(
+        Endpoint(
+            "/conversations.set-state",
+            set_state,
+            ConversationState,
+            "Set a conversation's state",
+            status=204,
+        ),
+        "/conversations.setState",
+    ),
+    *aliases(
+        Endpoint(
+            "/conversations.remove-state",
+            remove_state,
+            OneConversation,
+            "Remove a conversation's state",
+            status=204,
+        ),
+        "/conversations.removeState",
+    ),
+    *aliases(
+        Endpoint(
+            "/conversations.update-contact",
+            update_contact,
+            NamedContact,
+            "Name a conversation's contact",
+            status=204,
+        ),
+        "/conversations.updateContact",
+    ),
+    Endpoint(
+        "/conversations.refetch",
+        refetch,
+        OneConversation,
+        "Fetch a contact's profile again",
+        status=202,
     ),
 ]

@@ -1,7 +1,7 @@
 """An endpoint: a path, what it takes, what it does. The table of all of them is in `app`."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -74,6 +74,11 @@ class Endpoint:
     status: int = 200
     may_be_empty: bool = False
     is_open: bool = False
+
+
+def aliases(endpoint: Endpoint, *paths: str) -> list[Endpoint]:
+    """Return an endpoint under its own path and under others."""
+    return [endpoint, *(replace(endpoint, path=path) for path in paths)]
 
 
 def parsed(endpoint: Endpoint, body: bytes) -> Body:

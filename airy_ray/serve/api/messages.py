@@ -1,14 +1,25 @@
 """`messages.*` (contract: platform API §7.2)."""
 
+import msgspec
+from pydantic import Field
+
 from airy_ray.errors import ConversationNotFoundError, RequestError
-from airy_ray.model import message
-from airy_ray.model.ids import ConversationId, MessageId, format_id, parse_id
+from airy_ray.model import commands, json_text, message
+from airy_ray.model.ids import (
+    ChannelId,
+    ConversationId,
+    MessageId,
+    conversation_id,
+    format_id,
+    parse_id,
+)
 from airy_ray.model.message import Message
-from airy_ray.serve.api.endpoint import Body, Endpoint, Id, OptionalText
+from airy_ray.serve.api.endpoint import Body, Endpoint, Id, OptionalId, OptionalText, aliases
 from airy_ray.serve.api.paging import page
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.http import Response
 
+_NO_RECIPIENT = "conversation_id, or channel_id and source_recipient_id, is required"
 _PAGE_SIZE = 10
 """The size of a page when a size of zero or less is asked for."""
 
@@ -19,6 +30,34 @@ class ListMessages(Body):
     conversation_id: Id
     cursor: OptionalText = None
     page_size: int | None = 20
+
+
+class SendMessage(Body):
+    """What to write, and to whom: a conversation, or somebody on a channel."""
+
+    message: object = Field(description="Any JSON but null, in the source's own form.")
+    conversation_id: OptionalId = None
+    channel_id: OptionalId = Field(None, description="With `source_recipient_id`.")
+    source_recipient_id: OptionalText = Field(None, description="Whom the source writes to.")
+
+
+class OneMessage(Body):
+    """Which message."""
+
+    message_id: Id
+
+
+class Suggestion(Body):
+    """One proposed answer."""
+
+    content: object = Field(None, description="What a message would hold.")
+
+
+class SuggestReplies(Body):
+    """Proposed answers to a message, each under an id of the caller's."""
+
+    message_id: Id
+    suggestions: dict[str, Suggestion] | None = None
 
 
 async def list_messages(platform: Platform, _: Caller, asked: ListMessages) -> Response:
@@ -36,6 +75,85 @@ async def list_messages(platform: Platform, _: Caller, asked: ListMessages) -> R
     shown = [message.rendered(row) for row in rows[:size]]
     following = format_id(rows[size].id) if len(rows) > size else None
     return page(shown, previous=cursor or None, following=following, total=total)
+
+
+async def send(platform: Platform, caller: Caller, asked: SendMessage) -> Response:
+    """Send a message to a contact: in a conversation, or as the first of one on a channel.
+
+    It is `pending` until its source has taken it. To a conversation that is not known yet it is
+    sent once that appears within 30 seconds (202); else its metadata tells the `error`.
+    """
+    if asked.message is None:
+        raise RequestError(400, "message: is required")
+    written = message_text(caller.body)
+    if asked.conversation_id is not None:
+        identifier = ConversationId(asked.conversation_id)
+        await _check_connected(platform, identifier)
+        command = commands.SendMessage(
+            **caller.signed(identifier), conversation_id=format_id(identifier), message=written
+        )
+        return await platform.carry_out(command)
+    if asked.channel_id is None or not asked.source_recipient_id:
+        raise RequestError(400, _NO_RECIPIENT)
+    channel = platform.machine.registry.channel(ChannelId(asked.channel_id))
+    if channel is None or not channel.connected:
+        raise RequestError(403)
+    identifier = conversation_id(channel.id, asked.source_recipient_id)
+    command = commands.SendMessage(
+        **caller.signed(identifier),
+        conversation_id=format_id(identifier),
+        message=written,
+        channel_id=format_id(channel.id),
+        source=channel.source,
+        recipient_id=asked.source_recipient_id,
+    )
+    return await platform.carry_out(command)
+
+
+async def resend(platform: Platform, caller: Caller, asked: OneMessage) -> Response:
+    """Send a message that failed once more."""
+    command = commands.ResendMessage(
+        **caller.signed(asked.message_id), message_id=format_id(asked.message_id)
+    )
+    return await platform.carry_out(command)
+
+
+async def suggest_replies(platform: Platform, caller: Caller, asked: SuggestReplies) -> Response:
+    """Propose answers to a message; those proposed before stay."""
+    suggestions = {
+        name: suggestion.content for name, suggestion in (asked.suggestions or {}).items()
+    }
+    command = commands.SuggestReplies(
+        **caller.signed(asked.message_id),
+        message_id=format_id(asked.message_id),
+        suggestions=suggestions,
+    )
+    return await platform.carry_out(command)
+
+
+def message_text(body: bytes) -> msgspec.Raw:
+    """Return the `message` in a body as it was written."""
+    try:
+        return _decode_sent(body).message
+    except msgspec.DecodeError:
+        return _decode_sent(json_text.shield(body)).message
+
+
+class _Sent(msgspec.Struct):
+    message: msgspec.Raw
+
+
+_decode_sent = msgspec.json.Decoder(_Sent).decode
+
+
+async def _check_connected(platform: Platform, identifier: ConversationId) -> None:
+    """Refuse to send on a channel that is disconnected; the registry knows it first."""
+    known = await platform.partitions.conversation(identifier)
+    if known is None:
+        return
+    channel = platform.machine.registry.channel(known.channel_id)
+    if channel is None or not channel.connected:
+        raise RequestError(403)
 
 
 async def all_messages(platform: Platform, identifier: ConversationId) -> list[Message]:
@@ -61,5 +179,16 @@ ENDPOINTS = [
         list_messages,
         ListMessages,
         "List a conversation's messages, newest first",
+    ),
+    Endpoint("/messages.send", send, SendMessage, "Send a message"),
+    Endpoint("/messages.resend", resend, OneMessage, "Send a failed message once more"),
+    *aliases(
+        Endpoint(
+            "/messages.suggest-replies",
+            suggest_replies,
+            SuggestReplies,
+            "Propose answers to a message",
+        ),
+        "/messages.suggestReplies",
     ),
 ]

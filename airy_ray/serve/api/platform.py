@@ -9,8 +9,11 @@ import httpx
 from airy_ray.cluster.machine import Machine
 from airy_ray.cluster.partitions import Partitions
 from airy_ray.config import Settings
-from airy_ray.model.ids import CommandId, Slot, command_id
+from airy_ray.model.commands import AnyCommand
+from airy_ray.model.ids import CommandId, Slot, command_id, format_id, slot_of
+from airy_ray.projections.view import Answer
 from airy_ray.serve.api.tokens import Callers, Tokens
+from airy_ray.serve.http import Response
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,14 @@ class Platform:
     tokens: Tokens
     callers: Callers
     http: httpx.AsyncClient
+
+    async def carry_out(self, command: AnyCommand) -> Response:
+        """Have the partition of a command's slot carry it out; return its answer."""
+        return _response(await self.partitions.carry_out(command))
+
+    async def register(self, command: AnyCommand) -> Response:
+        """Have the registry carry a command out; return its answer."""
+        return _response(await self.partitions.register(command))
 
 
 @dataclass(frozen=True)
@@ -49,3 +60,16 @@ class Caller:
         if key is None:
             return command_id(slot, os.urandom(16))
         return command_id(slot, f"{self.principal}\0{key}".encode())
+
+    def signed(self, near: bytes | None = None) -> dict[str, str]:
+        """Return what a command says of its caller: its id, and whose it is.
+
+        `near` is the id of what it is about, whose partition carries it out; the registry needs
+        none.
+        """
+        slot = Slot(0) if near is None else slot_of(near)
+        return {"id": format_id(self.command_id(slot)), "principal": self.principal}
+
+
+def _response(answer: Answer) -> Response:
+    return Response(answer.status, answer.body)

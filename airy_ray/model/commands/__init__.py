@@ -1,0 +1,74 @@
+"""What callers of the API want done: each becomes a record, and its projection decides.
+
+As a record's body a command is JSON, so that an exported log can be read by people.
+"""
+
+import msgspec
+
+from airy_ray.model.commands.base import ANONYMOUS, Command
+from airy_ray.model.commands.channels import (
+    ChannelCommand,
+    ConnectChannel,
+    DisconnectChannel,
+    UpdateChannel,
+)
+from airy_ray.model.commands.conversations import (
+    ConversationCommand,
+    DescribeConversation,
+    MarkRead,
+    UpsertMetadata,
+)
+from airy_ray.model.commands.messages import (
+    MessageCommand,
+    ResendMessage,
+    SendMessage,
+    SuggestReplies,
+    VisitorSend,
+)
+from airy_ray.model.commands.registry import (
+    CreateTag,
+    CreateTemplate,
+    DeleteTag,
+    DeleteTemplate,
+    TagCommand,
+    TemplateCommand,
+    UpdateTag,
+    UpdateTemplate,
+)
+
+AnyCommand = ChannelCommand | ConversationCommand | MessageCommand | TagCommand | TemplateCommand
+
+encode = msgspec.json.Encoder().encode
+"""Return a command as the body of its record."""
+
+decode = msgspec.json.Decoder(AnyCommand).decode
+"""Return the command in a record's body."""
+
+__all__ = [
+    "ANONYMOUS",
+    "AnyCommand",
+    "ChannelCommand",
+    "Command",
+    "ConnectChannel",
+    "ConversationCommand",
+    "CreateTag",
+    "CreateTemplate",
+    "DeleteTag",
+    "DeleteTemplate",
+    "DescribeConversation",
+    "DisconnectChannel",
+    "MarkRead",
+    "MessageCommand",
+    "ResendMessage",
+    "SendMessage",
+    "SuggestReplies",
+    "TagCommand",
+    "TemplateCommand",
+    "UpdateChannel",
+    "UpdateTag",
+    "UpdateTemplate",
+    "UpsertMetadata",
+    "VisitorSend",
+    "decode",
+    "encode",
+]

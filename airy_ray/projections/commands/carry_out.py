@@ -1,0 +1,41 @@
+"""The door to all commands: each is carried out once, and leaves its answer."""
+
+from airy_ray.clock import Millis
+from airy_ray.model.commands import AnyCommand
+from airy_ray.model.ids import CommandId, parse_id
+from airy_ray.projections.commands import channels, conversations, messages, tags, templates
+from airy_ray.projections.commands.outcome import Handler
+from airy_ray.projections.messages import Effect
+from airy_ray.projections.view import Answer, View
+
+IGNORED_REPEATED = Effect("repeated command")
+REPEATED_WITHIN_MS = 24 * 3_600_000
+"""How long the id of a command, or the place of a forward, is known; later it is a new one."""
+
+HANDLERS: dict[type[AnyCommand], Handler] = {
+    **channels.HANDLERS,
+    **conversations.HANDLERS,
+    **messages.HANDLERS,
+    **tags.HANDLERS,
+    **templates.HANDLERS,
+}
+"""What carries each command out."""
+
+
+def carry_out(view: View, command: AnyCommand, digest: bytes, at: Millis) -> Effect:
+    """Carry a command out, unless one with its id was already, and leave its answer.
+
+    `digest` is of all that was asked.
+    """
+    identifier = CommandId(parse_id(command.id))
+    if is_repeated(view, identifier, at):
+        return IGNORED_REPEATED
+    effect, status, body = HANDLERS[type(command)](view, command, identifier, at)
+    view.answer(identifier, Answer(digest, status, body, at))
+    return effect
+
+
+def is_repeated(view: View, key: bytes, at: Millis) -> bool:
+    """Whether what was answered under `key` is known still: expiry may have deleted it, or not."""
+    known = view.requests.get(key)
+    return known is not None and at - known.at < REPEATED_WITHIN_MS
