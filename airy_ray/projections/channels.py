@@ -53,6 +53,13 @@ def describe(view: View, event: ChannelDescribed, at: Millis) -> Channel | None:
     return stored
 
 
+def describe_early(view: View, event: ChannelDescribed, at: Millis) -> None:
+    """Keep metadata of a channel that may be connected later."""
+    _put_metadata(view, event.channel_id, event.values, at)
+    document = _plain_document(view, event.channel_id)
+    changes.metadata_stored(view, "channel", event.channel_id, document, at)
+
+
 def _tell(view: View, stored: Channel) -> None:
     """Tell subscribers, and every partition, how a channel is now."""
     changes.channel_stored(view, stored)

@@ -117,6 +117,29 @@ class Agent:
         return found
 
 
+class Visitor:
+    """Somebody on a website, as the chat plugin acts for them."""
+
+    def __init__(self, client: Client, website: Any, **asked: str) -> None:
+        self.client = client
+        told = client.call("/chatplugin.authenticate", {"channel_id": website["id"]} | asked)
+        self.token: str = told["token"]
+        self.shown: list[Any] = told["messages"]
+
+    def send(self, message: Any) -> Any:
+        """Write something."""
+        bearer = f"Bearer {self.token}"
+        return self.client.call("/chatplugin.send", {"message": message}, authorization=bearer)
+
+    def resume_token(self) -> str:
+        """Return a token to come back with."""
+        bearer = f"Bearer {self.token}"
+        token: str = self.client.call("/chatplugin.resumeToken", {}, authorization=bearer)[
+            "resume_token"
+        ]
+        return token
+
+
 def _enough(found: list[Any], count: int) -> list[Any]:
     assert len(found) <= count
     return found if len(found) == count else []

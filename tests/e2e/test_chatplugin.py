@@ -7,28 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.e2e.client import Client
-
-
-class Visitor:
-    """Somebody on a website, as the chat plugin acts for them."""
-
-    def __init__(self, client: Client, website: Any, **asked: str) -> None:
-        self.client = client
-        told = client.call("/chatplugin.authenticate", {"channel_id": website["id"]} | asked)
-        self.token: str = told["token"]
-        self.shown: list[Any] = told["messages"]
-
-    def send(self, message: Any) -> Any:
-        bearer = f"Bearer {self.token}"
-        return self.client.call("/chatplugin.send", {"message": message}, authorization=bearer)
-
-    def resume_token(self) -> str:
-        bearer = f"Bearer {self.token}"
-        token: str = self.client.call("/chatplugin.resumeToken", {}, authorization=bearer)[
-            "resume_token"
-        ]
-        return token
+from tests.e2e.client import Client, Visitor
 
 
 @pytest.fixture

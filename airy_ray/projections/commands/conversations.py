@@ -44,7 +44,8 @@ def upsert(view: View, command: UpsertMetadata, _: CommandId, at: Millis) -> Out
             return _told(metadata.describe_message(view, None, MessageId(identifier), values, at))
         case "channel":
             described = ChannelDescribed(ChannelId(identifier), dict(values), at)
-            channels.describe(view, described, at)
+            if channels.describe(view, described, at) is None:
+                channels.describe_early(view, described, at)
             return DONE
 
 
