@@ -28,6 +28,9 @@ from airy_ray.projections.view import Answer
 from airy_ray.rawlog.record import Record, payload_id
 from airy_ray.state.queries import Reading
 
+ListedConversation = tuple[bytes, Conversation]
+"""A conversation and the key that it is listed under."""
+
 
 class Partitions:
     """The conversations of the whole platform, and its registry."""
@@ -51,19 +54,48 @@ class Partitions:
         """Return conversations by their last message, newest first."""
         if limit <= 0:
             return []
-        keys = [
+        listed = [
             await access.ask(Reading.conversation_keys, offset + limit)
             for access in self._conversation_accesses()
         ]
-        page = list(islice(heapq.merge(*keys), offset, offset + limit))
+        return [row for _, row in await self._merged(listed, offset, limit)]
+
+    async def begin_walk(self, limit: int) -> tuple[list[ListedConversation], list[int]]:
+        """Return the beginning of the list of conversations, and from where to walk on."""
+        begun = [
+            await access.ask(Reading.newest_conversation_keys, limit)
+            for access in self._conversation_accesses()
+        ]
+        rows = await self._merged([keys for keys, _ in begun], 0, limit)
+        return rows, [head for _, head in begun]
+
+    async def walk_on(self, since: list[int], after: bytes, limit: int) -> list[ListedConversation]:
+        """Return what follows a key of the list as it was when the walk began.
+
+        The conversations are as they are now. None comes twice and none is left out, whatever
+        arrives meanwhile, within the bounds of `Reading.walked_conversation_keys`.
+        """
+        if len(since) != self._count:
+            raise RequestError(400, "cursor: not of this installation")
+        listed = [
+            await access.ask(Reading.walked_conversation_keys, head, after, limit)
+            for access, head in zip(self._conversation_accesses(), since, strict=True)
+        ]
+        return await self._merged(listed, 0, limit)
+
+    async def _merged(
+        self, listed: list[list[bytes]], offset: int, limit: int
+    ) -> list[ListedConversation]:
+        """Return the rows of the best keys of all partitions."""
+        page = list(islice(heapq.merge(*listed), offset, offset + limit))
         rows: dict[bytes, Conversation] = {}
-        for access, owned in zip(self._conversation_accesses(), keys, strict=True):
+        for access, owned in zip(self._conversation_accesses(), listed, strict=True):
             wanted = set(owned)
             asked = [key for key in page if key in wanted]
             if asked:
                 found = await access.ask(Reading.listed_conversations, asked)
                 rows |= zip(asked, found, strict=True)
-        return [rows[key] for key in page]
+        return [(key, rows[key]) for key in page]
 
     async def conversation_count(self) -> int:
         """Return how many conversations there are."""

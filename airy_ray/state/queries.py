@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from heapq import merge
 from itertools import islice
 from typing import Any
 
@@ -24,6 +25,9 @@ from airy_ray.projections import keys
 from airy_ray.projections.view import Answer, Change
 from airy_ray.state.tables import Fault, LedgerEntry, decoded, unsealed
 from airy_ray.storage.environments import Environment
+
+WALKED_CHANGES_MAX = 10_000
+"""How many changes since the walk of a list began are looked at for each of its pages."""
 
 
 @contextmanager
@@ -58,6 +62,36 @@ class Reading:
             unsealed("conversations_by_time", key, value)
             found.append(key)
         return found
+
+    def feed_head(self) -> int:
+        """Return the sequence of the newest entry of the change feed, -1 if there is none."""
+        cursor = self._transaction.cursor(self._handles["changes"])
+        return int.from_bytes(cursor.key(), "big") if cursor.last() else -1
+
+    def newest_conversation_keys(self, count: int) -> tuple[list[bytes], int]:
+        """Return the beginning of a list, and the head of the feed, from which to walk on."""
+        return self.conversation_keys(count), self.feed_head()
+
+    def walked_conversation_keys(self, since: int, after: bytes, count: int) -> list[bytes]:
+        """Return the next `count` keys after one of a list that is walked as it was.
+
+        It was so when the feed's head was `since`. A conversation that got messages meanwhile is
+        found where it was before them, and one that began meanwhile is not. Of very many changes
+        `WALKED_CHANGES_MAX` are looked at; those behind them may move conversations out of sight.
+        """
+        arrived = self._arrived_after(since)
+        placed = (self._place_without(each, new) for each, new in arrived.items())
+        moved = sorted(key for key in placed if key is not None and key > after)
+        cursor = self._transaction.cursor(self._handles["conversations_by_time"])
+        stayed: list[bytes] = []
+        if cursor.set_range(after + b"\0"):
+            for key, value in cursor:
+                if len(stayed) == count:
+                    break
+                unsealed("conversations_by_time", key, value)
+                if key[8:] not in arrived:
+                    stayed.append(key)
+        return list(islice(merge(moved, stayed), count))
 
     def listed_conversations(self, found: list[bytes]) -> list[Conversation]:
         """Return the conversations that keys of `conversation_keys` stand for."""
@@ -144,6 +178,27 @@ class Reading:
     def counts(self) -> dict[str, int]:
         """Return how many rows each table holds."""
         return {table: self._count(table) for table in self._handles}
+
+    def _arrived_after(self, since: int) -> dict[bytes, set[bytes]]:
+        """Return the messages that came after a place in the feed, by conversation."""
+        arrived: dict[bytes, set[bytes]] = {}
+        for _, change in self.changes(since, WALKED_CHANGES_MAX):
+            if change.kind == "message.created" and change.conversation_id is not None:
+                new = arrived.setdefault(change.conversation_id, set())
+                new.add(change.message_id or b"")
+        return arrived
+
+    def _place_without(self, conversation: bytes, new: set[bytes]) -> bytes | None:
+        """Return the key that a conversation is listed under by its messages that are not new."""
+        cursor = self._transaction.cursor(self._handles["messages"])
+        if not cursor.set_range(conversation):
+            return None
+        for key in cursor.iternext(keys=True, values=False):
+            if not key.startswith(conversation):
+                return None
+            if key[24:] not in new:
+                return key[16:24] + conversation
+        return None
 
     def _listed_conversation(self, key: bytes) -> Conversation:
         row: Conversation | None = self._get("conversations", key[8:])

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+import msgspec
 from pydantic import Field
 
 from airy_ray.errors import ConversationNotFoundError, RequestError
@@ -10,8 +11,8 @@ from airy_ray.model import conversation
 from airy_ray.model.commands import DescribeConversation, MarkRead
 from airy_ray.model.conversation import Conversation
 from airy_ray.model.ids import ConversationId, format_id
-from airy_ray.serve.api.endpoint import Body, Endpoint, Id, aliases
-from airy_ray.serve.api.paging import page
+from airy_ray.serve.api.endpoint import Body, Endpoint, Id, OptionalText, aliases
+from airy_ray.serve.api.paging import cursor, page, placed
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.http import Response
 
@@ -22,7 +23,10 @@ class ListConversations(Body):
     """Which page of which conversations."""
 
     filters: str | None = Field(None, description="Not supported yet: null.")
-    cursor: str | None = Field(None, description="Offset of the page; `next_cursor` of the last.")
+    cursor: OptionalText = Field(
+        None,
+        description="`next_cursor` of the page before; or an offset, which does not hold still.",
+    )
     page_size: int | None = 20
 
 
@@ -54,14 +58,40 @@ async def list_conversations(platform: Platform, _: Caller, asked: ListConversat
     """Return a page of conversations, by their last message, newest first."""
     if asked.filters is not None:
         raise RequestError(400, "filters: not supported yet")
-    offset = _offset(asked.cursor)
-    size = min(asked.page_size or 0, platform.settings.limits.page_size)
+    size = max(0, min(asked.page_size or 0, platform.settings.limits.page_size))
     total = await platform.partitions.conversation_count()
+    if asked.cursor is not None and _INTEGER.fullmatch(asked.cursor):
+        return await _page_at(platform, int(asked.cursor), size, total)
+    return await _page_of_walk(platform, asked.cursor, size, total)
+
+
+class _WalkedTo(msgspec.Struct, frozen=True, array_like=True, tag="conversations"):
+    """How far the list has been walked: where the feeds were when that began, the last key."""
+
+    since: list[int]
+    key: bytes
+
+
+async def _page_at(platform: Platform, offset: int, size: int, total: int) -> Response:
     is_within = 0 <= offset < total
     rows = await platform.partitions.conversations(offset, size) if is_within else []
     following = str(offset + size) if rows and offset + size < total else None
     shown = [rendered(platform, row) for row in rows]
     return page(shown, previous=str(offset), following=following, total=total)
+
+
+async def _page_of_walk(platform: Platform, asked: str | None, size: int, total: int) -> Response:
+    if asked is None:
+        rows, since = await platform.partitions.begin_walk(size + 1)
+    else:
+        walked = placed(asked, _WalkedTo)
+        since = walked.since
+        rows = await platform.partitions.walk_on(since, walked.key, size + 1)
+    shown = [rendered(platform, row) for _, row in rows[:size]]
+    following = None
+    if shown and len(rows) > size:
+        following = cursor(_WalkedTo(since, rows[size - 1][0]))
+    return page(shown, previous=asked or "0", following=following, total=total)
 
 
 async def conversation_info(platform: Platform, _: Caller, asked: OneConversation) -> Response:
@@ -136,14 +166,6 @@ async def _describe(
 def rendered(platform: Platform, row: Conversation) -> bytes:
     """Return a conversation's JSON, with its channel as the registry has it now."""
     return conversation.rendered(row, platform.machine.registry.rendered(row.channel_id))
-
-
-def _offset(cursor: str | None) -> int:
-    if cursor is None:
-        return 0
-    if _INTEGER.fullmatch(cursor) is None:
-        raise RequestError(400, "cursor: not a cursor")
-    return int(cursor)
 
 
 ENDPOINTS = [

@@ -1,8 +1,15 @@
 """Pages of a list."""
 
 import json
+import re
 
-from airy_ray.serve.api.paging import items, page
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airy_ray.errors import RequestError
+from airy_ray.serve.api.paging import cursor, items, page, placed
 
 
 def test_a_page_is_its_items_as_they_are_and_where_it_lies() -> None:
@@ -26,3 +33,32 @@ def test_a_page_of_nothing_is_an_empty_list() -> None:
 def test_a_list_that_is_not_cut_has_no_cursors() -> None:
     assert items([b"1", b"2"]).body == b'{"data":[1,2]}'
     assert items([]).body == b'{"data":[]}'
+
+
+class _Place(msgspec.Struct, frozen=True, array_like=True, tag="a list"):
+    number: int
+    key: bytes
+
+
+class _OtherPlace(msgspec.Struct, frozen=True, array_like=True, tag="another list"):
+    number: int
+    key: bytes
+
+
+@given(st.integers(-(2**63), 2**63 - 1), st.binary(max_size=40))
+def test_a_cursor_leads_back_to_its_place(number: int, key: bytes) -> None:
+    place = _Place(number, key)
+
+    assert placed(cursor(place), _Place) == place
+    assert re.fullmatch(r"[A-Za-z0-9_-]+", cursor(place))
+
+
+@given(st.text())
+def test_what_is_no_cursor_is_refused(text: str) -> None:
+    with pytest.raises(RequestError, match="cursor: not a cursor"):
+        placed(text, _Place)
+
+
+def test_a_cursor_of_another_list_is_refused() -> None:
+    with pytest.raises(RequestError, match="cursor: not a cursor"):
+        placed(cursor(_OtherPlace(1, b"")), _Place)
