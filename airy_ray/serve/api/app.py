@@ -22,8 +22,8 @@ from airy_ray.serve.api import (
     tags,
     templates,
 )
+from airy_ray.serve.api.documentation import Documentation
 from airy_ray.serve.api.endpoint import Endpoint, parsed
-from airy_ray.serve.api.openapi import Documentation
 from airy_ray.serve.api.operations import health, prometheus
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.api.tokens import Callers, Tokens
@@ -84,9 +84,6 @@ class Api:
             await run_lifespan(receive, send, start=self._start, stop=self._stop)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._documentation.has(scope["path"]):
-            await self._documentation(scope, receive, send)
-            return
         origin = next((value for name, value in scope["headers"] if name == b"origin"), None)
         shared = self._shared_headers(origin)
         try:
@@ -123,7 +120,7 @@ class Api:
         return await endpoint.handler(self._platform, caller, parsed(endpoint, request.body))
 
     async def _other(self, request: Request, platform: Platform) -> Response:
-        """Answer what is no endpoint: webhooks, health, metrics; all without authentication."""
+        """Answer what is no endpoint: webhooks, health, metrics, documentation; open to all."""
         hook = request.path.strip("/")
         if hook in HOOKS:
             assert self._hooks is not None
@@ -132,6 +129,9 @@ class Api:
             return await health(platform)
         if request.path == "/actuator/prometheus":
             return await prometheus(platform)
+        page = self._documentation.page(request.path)
+        if page is not None:
+            return page
         platform.callers.principal(request.headers.get("authorization"))
         raise RequestError(404, "no such endpoint")
 

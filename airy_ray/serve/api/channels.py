@@ -9,7 +9,7 @@ from airy_ray.model import channel
 from airy_ray.model.channel import Channel
 from airy_ray.model.commands import ConnectChannel, DisconnectChannel, UpdateChannel
 from airy_ray.model.ids import ChannelId, channel_id, format_id
-from airy_ray.serve.api import graph
+from airy_ray.serve.api import graph, shapes
 from airy_ray.serve.api.endpoint import Body, Endpoint, Id, OptionalText
 from airy_ray.serve.api.paging import items
 from airy_ray.serve.api.platform import Caller, Platform
@@ -206,12 +206,35 @@ def _given(**values: str | None) -> dict[str, Any]:
 
 ENDPOINTS = [
     Endpoint(
-        "/channels.list", list_channels, ListChannels, "List connected channels", may_be_empty=True
+        "/channels.list",
+        list_channels,
+        ListChannels,
+        "List connected channels",
+        shapes.Items[shapes.Channel],
+        may_be_empty=True,
     ),
-    Endpoint("/channels.info", channel_info, OneChannel, "Get a connected channel"),
-    Endpoint("/channels.update", update_channel, UpdatedChannel, "Rename a channel"),
     Endpoint(
-        "/channels.chatplugin.connect", connect_chatplugin, ChatpluginChannel, "Connect a website"
+        "/channels.info",
+        channel_info,
+        OneChannel,
+        "Get a connected channel",
+        shapes.Channel,
+        failures=(404,),
+    ),
+    Endpoint(
+        "/channels.update",
+        update_channel,
+        UpdatedChannel,
+        "Rename a channel",
+        shapes.Channel,
+        failures=(404,),
+    ),
+    Endpoint(
+        "/channels.chatplugin.connect",
+        connect_chatplugin,
+        ChatpluginChannel,
+        "Connect a website",
+        shapes.Channel,
     ),
     Endpoint(
         "/channels.chatplugin.disconnect",
@@ -219,9 +242,15 @@ ENDPOINTS = [
         OneChannel,
         "Disconnect a website",
         status=204,
+        failures=(404,),
     ),
     Endpoint(
-        "/channels.facebook.connect", connect_facebook, FacebookChannel, "Connect a Facebook page"
+        "/channels.facebook.connect",
+        connect_facebook,
+        FacebookChannel,
+        "Connect a Facebook page",
+        shapes.Channel,
+        failures=(500,),
     ),
     Endpoint(
         "/channels.facebook.disconnect",
@@ -229,12 +258,15 @@ ENDPOINTS = [
         OneChannel,
         "Disconnect a Facebook page",
         status=204,
+        failures=(404,),
     ),
     Endpoint(
         "/channels.instagram.connect",
         connect_instagram,
         InstagramChannel,
         "Connect an Instagram account",
+        shapes.Channel,
+        failures=(500,),
     ),
     Endpoint(
         "/channels.instagram.disconnect",
@@ -242,13 +274,21 @@ ENDPOINTS = [
         OneChannel,
         "Disconnect an Instagram account",
         status=204,
+        failures=(404,),
     ),
-    Endpoint("/channels.google.connect", connect_google, GoogleChannel, "Connect a Google agent"),
+    Endpoint(
+        "/channels.google.connect",
+        connect_google,
+        GoogleChannel,
+        "Connect a Google agent",
+        shapes.Channel,
+    ),
     Endpoint(
         "/channels.google.disconnect",
         disconnect,
         OneChannel,
         "Disconnect a Google agent",
         status=204,
+        failures=(404,),
     ),
 ]

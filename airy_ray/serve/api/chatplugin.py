@@ -9,6 +9,7 @@ from airy_ray.errors import RequestError
 from airy_ray.model import json_text, message
 from airy_ray.model.commands import VisitorSend
 from airy_ray.model.ids import ConversationId, format_id, parse_id, random_id, slot_of
+from airy_ray.serve.api import shapes
 from airy_ray.serve.api.channels import connected
 from airy_ray.serve.api.endpoint import Body, Endpoint, OptionalId, OptionalText
 from airy_ray.serve.api.messages import all_messages, message_text
@@ -113,6 +114,8 @@ ENDPOINTS = [
         authenticate,
         Authenticate,
         "Let a visitor in",
+        shapes.VisitorEntered,
+        failures=(401, 404),
         is_open=True,
     ),
     Endpoint(
@@ -120,8 +123,20 @@ ENDPOINTS = [
         resume_token,
         ResumeToken,
         "Make a token for coming back",
+        shapes.ComeBack,
+        failures=(401,),
+        is_visitors=True,
         is_open=True,
         may_be_empty=True,
     ),
-    Endpoint("/chatplugin.send", send, Send, "Send a visitor's message", is_open=True),
+    Endpoint(
+        "/chatplugin.send",
+        send,
+        Send,
+        "Send a visitor's message",
+        shapes.Message,
+        failures=(401, 404),
+        is_open=True,
+        is_visitors=True,
+    ),
 ]

@@ -3,6 +3,7 @@
 from importlib.metadata import version
 
 from airy_ray.model import json_text
+from airy_ray.serve.api import shapes
 from airy_ray.serve.api.endpoint import Endpoint, Nothing
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.http import Response
@@ -52,5 +53,12 @@ async def config(platform: Platform, _: Caller, __: Nothing) -> Response:
 
 
 ENDPOINTS = [
-    Endpoint("/client.config", config, Nothing, "Tell clients what runs here", may_be_empty=True),
+    Endpoint(
+        "/client.config",
+        config,
+        Nothing,
+        "Tell clients what runs here",
+        shapes.ClientConfig,
+        may_be_empty=True,
+    ),
 ]

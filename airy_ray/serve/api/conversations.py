@@ -11,6 +11,7 @@ from airy_ray.model import conversation
 from airy_ray.model.commands import DescribeConversation, MarkRead
 from airy_ray.model.conversation import Conversation
 from airy_ray.model.ids import ConversationId, format_id
+from airy_ray.serve.api import shapes
 from airy_ray.serve.api.endpoint import Body, Endpoint, Id, OptionalText, aliases
 from airy_ray.serve.api.paging import cursor, page, placed
 from airy_ray.serve.api.platform import Caller, Platform
@@ -174,9 +175,17 @@ ENDPOINTS = [
         list_conversations,
         ListConversations,
         "List conversations, newest last message first",
+        shapes.Page[shapes.Conversation],
         may_be_empty=True,
     ),
-    Endpoint("/conversations.info", conversation_info, OneConversation, "Get one conversation"),
+    Endpoint(
+        "/conversations.info",
+        conversation_info,
+        OneConversation,
+        "Get one conversation",
+        shapes.Conversation,
+        failures=(404,),
+    ),
     Endpoint(
         "/conversations.mark-read",
         mark_read,
@@ -185,7 +194,12 @@ ENDPOINTS = [
         status=204,
     ),
     Endpoint(
-        "/conversations.tag", tag, TaggedConversation, "Put a tag to a conversation", status=204
+        "/conversations.tag",
+        tag,
+        TaggedConversation,
+        "Put a tag to a conversation",
+        status=204,
+        failures=(404,),
     ),
     Endpoint(
         "/conversations.untag",
@@ -193,6 +207,7 @@ ENDPOINTS = [
         TaggedConversation,
         "Take a tag from a conversation",
         status=204,
+        failures=(404,),
     ),
     *aliases(
         Endpoint(
@@ -201,6 +216,7 @@ ENDPOINTS = [
             ConversationState,
             "Set a conversation's state",
             status=204,
+            failures=(404,),
         ),
         "/conversations.setState",
     ),
@@ -211,6 +227,7 @@ ENDPOINTS = [
             OneConversation,
             "Remove a conversation's state",
             status=204,
+            failures=(404,),
         ),
         "/conversations.removeState",
     ),
@@ -221,6 +238,7 @@ ENDPOINTS = [
             NamedContact,
             "Name a conversation's contact",
             status=204,
+            failures=(404,),
         ),
         "/conversations.updateContact",
     ),
@@ -230,5 +248,6 @@ ENDPOINTS = [
         OneConversation,
         "Fetch a contact's profile again",
         status=202,
+        failures=(404,),
     ),
 ]

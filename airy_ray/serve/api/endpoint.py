@@ -1,7 +1,7 @@
 """An endpoint: a path, what it takes, what it does. The table of all of them is in `app`."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -55,15 +55,22 @@ OptionalText = Annotated[
 Handler = Callable[[Platform, Caller, Any], Awaitable[Response]]
 
 
+_QUESTIONS = {"list", "info", "search", "config", "authenticate", "resumeToken"}
+"""The verbs of endpoints that change nothing."""
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """One path of the API.
 
     Attributes:
         takes: the model of the body.
+        answers: what a body of `status` looks like, for the documentation; None without one.
+        also_answers: other statuses that are no failures, and what they mean.
+        failures: statuses of failures beside those that any endpoint may answer.
         may_be_empty: whether a request without a body is one with an empty object (§1).
         is_open: whether it does without the API's own authentication.
-        answers: what the answer looks like, for the documentation.
+        is_visitors: whether it takes the token of a website's visitor instead.
     """
 
     path: str
@@ -72,8 +79,16 @@ class Endpoint:
     summary: str
     answers: Any = None
     status: int = 200
+    also_answers: Mapping[int, str] = field(default_factory=dict)
+    failures: tuple[int, ...] = ()
     may_be_empty: bool = False
     is_open: bool = False
+    is_visitors: bool = False
+
+    @property
+    def is_command(self) -> bool:
+        """Whether it changes something, so that repeating it matters."""
+        return self.path.rpartition(".")[2] not in _QUESTIONS
 
 
 def aliases(endpoint: Endpoint, *paths: str) -> list[Endpoint]:

@@ -14,6 +14,7 @@ from airy_ray.model.ids import (
     parse_id,
 )
 from airy_ray.model.message import Message
+from airy_ray.serve.api import shapes
 from airy_ray.serve.api.endpoint import Body, Endpoint, Id, OptionalId, OptionalText, aliases
 from airy_ray.serve.api.paging import page
 from airy_ray.serve.api.platform import Caller, Platform
@@ -179,15 +180,33 @@ ENDPOINTS = [
         list_messages,
         ListMessages,
         "List a conversation's messages, newest first",
+        shapes.Page[shapes.Message],
+        failures=(404,),
     ),
-    Endpoint("/messages.send", send, SendMessage, "Send a message"),
-    Endpoint("/messages.resend", resend, OneMessage, "Send a failed message once more"),
+    Endpoint(
+        "/messages.send",
+        send,
+        SendMessage,
+        "Send a message",
+        shapes.Message,
+        also_answers={202: "It waits for its conversation to appear."},
+        failures=(403,),
+    ),
+    Endpoint(
+        "/messages.resend",
+        resend,
+        OneMessage,
+        "Send a failed message once more",
+        failures=(404, 409),
+    ),
     *aliases(
         Endpoint(
             "/messages.suggest-replies",
             suggest_replies,
             SuggestReplies,
             "Propose answers to a message",
+            shapes.Message,
+            failures=(404,),
         ),
         "/messages.suggestReplies",
     ),

@@ -6,6 +6,7 @@ from airy_ray.errors import RequestError
 from airy_ray.model import tag
 from airy_ray.model.commands import CreateTag, DeleteTag, UpdateTag
 from airy_ray.model.ids import format_id
+from airy_ray.serve.api import shapes
 from airy_ray.serve.api.endpoint import Body, Endpoint, Id, Nothing, OptionalText
 from airy_ray.serve.api.paging import items
 from airy_ray.serve.api.platform import Caller, Platform
@@ -70,8 +71,10 @@ def _check_color(color: str) -> None:
 
 
 ENDPOINTS = [
-    Endpoint("/tags.create", create, NewTag, "Make a tag", status=201),
-    Endpoint("/tags.list", list_tags, Nothing, "List tags", may_be_empty=True),
-    Endpoint("/tags.update", update, ChangedTag, "Change a tag", status=204),
-    Endpoint("/tags.delete", delete, OneTag, "Delete a tag", status=204),
+    Endpoint("/tags.create", create, NewTag, "Make a tag", shapes.Tag, 201),
+    Endpoint(
+        "/tags.list", list_tags, Nothing, "List tags", shapes.Items[shapes.Tag], may_be_empty=True
+    ),
+    Endpoint("/tags.update", update, ChangedTag, "Change a tag", status=204, failures=(404,)),
+    Endpoint("/tags.delete", delete, OneTag, "Delete a tag", status=204, failures=(404,)),
 ]

@@ -6,6 +6,7 @@ from airy_ray.errors import RequestError
 from airy_ray.model import template
 from airy_ray.model.commands import CreateTemplate, DeleteTemplate, UpdateTemplate
 from airy_ray.model.ids import format_id
+from airy_ray.serve.api import shapes
 from airy_ray.serve.api.endpoint import Body, Endpoint, Id, OptionalText
 from airy_ray.serve.api.paging import items
 from airy_ray.serve.api.platform import Caller, Platform
@@ -93,9 +94,26 @@ async def delete(platform: Platform, caller: Caller, asked: OneTemplate) -> Resp
 
 
 ENDPOINTS = [
-    Endpoint("/templates.create", create, NewTemplate, "Make a template", status=201),
-    Endpoint("/templates.list", list_templates, ListTemplates, "List templates of a source"),
-    Endpoint("/templates.info", info, OneTemplate, "Get a template"),
-    Endpoint("/templates.update", update, ChangedTemplate, "Change a template"),
-    Endpoint("/templates.delete", delete, OneTemplate, "Delete a template", status=204),
+    Endpoint("/templates.create", create, NewTemplate, "Make a template", shapes.Template, 201),
+    Endpoint(
+        "/templates.list",
+        list_templates,
+        ListTemplates,
+        "List templates of a source",
+        shapes.Items[shapes.Template],
+    ),
+    Endpoint(
+        "/templates.info", info, OneTemplate, "Get a template", shapes.Template, failures=(404,)
+    ),
+    Endpoint(
+        "/templates.update",
+        update,
+        ChangedTemplate,
+        "Change a template",
+        shapes.Template,
+        failures=(404,),
+    ),
+    Endpoint(
+        "/templates.delete", delete, OneTemplate, "Delete a template", status=204, failures=(404,)
+    ),
 ]
