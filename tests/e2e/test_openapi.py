@@ -4,49 +4,44 @@
 """
 
 import os
-from typing import Any
+import subprocess
+import sys
+from pathlib import Path
 
-import schemathesis
-from hypothesis import HealthCheck, settings
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
+import pytest
 
-from airy_ray.serve.api.app import ENDPOINTS
-from airy_ray.serve.api.openapi import description
 from tests.e2e.program import Running
 
-EXAMPLES = int(os.environ.get("AIRY_SCHEMATHESIS_EXAMPLES", "5"))
-CHECKS = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_schema_conformance,
-]
-DESCRIBED = schemathesis.openapi.from_dict(description(ENDPOINTS.values()))
-made_up = settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    derandomize=False,
+EXAMPLES = os.environ.get("AIRY_SCHEMATHESIS_EXAMPLES", "3")
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_schema_conformance",
 )
+"""Not among them: that what breaks the schema is refused. Numbers are taken for texts (§1)."""
 
 
-@DESCRIBED.parametrize()
-@made_up
-def test_an_operation_does_what_it_says(case: Any, platform: Running) -> None:
-    case.call_and_validate(base_url=platform.url, checks=CHECKS)
+@pytest.mark.parametrize("phase", ["coverage", "fuzzing", "stateful"])
+def test_the_api_does_what_it_says(platform: Running, tmp_path: Path, phase: str) -> None:
+    asked = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from schemathesis.cli import schemathesis; schemathesis()",
+            "run",
+            f"{platform.url}/openapi.json",
+            f"--phases={phase}",
+            f"--checks={','.join(CHECKS)}",
+            f"--max-examples={EXAMPLES}",
+            "--generation-database=none",
+            "--no-color",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    print(asked.stdout[-2_000:])
 
-
-def test_operations_in_a_row_do_what_they_say(platform: Running) -> None:
-    class Machine(DESCRIBED.as_state_machine()):
-        def get_call_kwargs(self, case: Any) -> dict[str, Any]:
-            return {"base_url": platform.url}
-
-        def validate_response(self, response: Any, case: Any, **_: Any) -> None:
-            case.validate_response(response, checks=CHECKS)
-
-    Machine.run(settings=settings(made_up, stateful_step_count=6, max_examples=EXAMPLES * 4))
+    assert asked.returncode == 0, asked.stdout + asked.stderr

@@ -13,7 +13,7 @@ from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.http import Response
 from airy_ray.state.queries import Reading
 
-_COLORS = Field(description=f"One of {', '.join(tag.COLORS)}.")
+_COLORS = Field(json_schema_extra={"enum": list(tag.COLORS)})
 
 
 class NewTag(Body):
@@ -28,7 +28,7 @@ class ChangedTag(Body):
 
     id: Id
     name: OptionalText = None
-    color: OptionalText = Field(None, description=_COLORS.description)
+    color: OptionalText = Field(None, json_schema_extra={"enum": [*tag.COLORS, None]})
 
 
 class OneTag(Body):
