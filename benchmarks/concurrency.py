@@ -1,6 +1,7 @@
 """200 clients read and write the same conversations at once: one order for all, exact counts."""
 
 import asyncio
+import json
 import random
 import time
 from collections import Counter, defaultdict
@@ -8,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-import httpx
+import aiohttp
 
 from benchmarks.measuring import BenchmarkError, Options, Report, main, temporary_directory
 from benchmarks.system import Platform, platform
@@ -38,7 +39,7 @@ class Seen:
 class Crowd:
     """Clients of one platform, and the conversations that they share."""
 
-    def __init__(self, http: httpx.AsyncClient, seen: Seen) -> None:
+    def __init__(self, http: aiohttp.ClientSession, seen: Seen) -> None:
         self.http = http
         self.seen = seen
         self.visitors: dict[str, str] = {}
@@ -47,15 +48,16 @@ class Crowd:
         """Call an endpoint, and note how long that took or that it failed."""
         began = time.perf_counter()
         try:
-            answer = await self.http.post(path, json=asked, headers=headers)
-        except httpx.HTTPError as error:
+            async with self.http.post(path, json=asked, headers=headers) as answer:
+                body = await answer.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
             self.seen.wrong[f"{path}: {type(error).__name__}"] += 1
             return None
         self.seen.took_s[path].append(time.perf_counter() - began)
-        if not answer.is_success:
-            self.seen.wrong[f"{path}: {answer.status_code}"] += 1
+        if not answer.ok:
+            self.seen.wrong[f"{path}: {answer.status}"] += 1
             return None
-        return answer.json() if answer.content else {}
+        return json.loads(body) if body else {}
 
     async def begin(self, website: str) -> None:
         """Let a visitor in, who says hello."""
@@ -130,7 +132,7 @@ class Crowd:
         if sent is None:
             return
         self.seen.acknowledged[conversation].add(sent["id"])
-        asked = {"conversation_id": conversation, "page_size": 50}
+        asked = {"conversation_id": conversation, "page_size": 500}
         page = await self.call("/messages.list", asked)
         if page is not None and sent["id"] not in {each["id"] for each in page["data"]}:
             self.seen.wrong["its writer cannot read a message"] += 1
@@ -140,8 +142,8 @@ async def crowded(started: Platform, seconds: float) -> Seen:
     """Let the clients loose on a platform, and look at what is left."""
     seen = Seen()
     website = started.post("/channels.chatplugin.connect", {"name": "Shop"})["id"]
-    bounds = httpx.Limits(max_connections=CLIENTS)
-    async with httpx.AsyncClient(base_url=started.url, limits=bounds, timeout=30) as http:
+    connections = aiohttp.TCPConnector(limit=CLIENTS)
+    async with aiohttp.ClientSession(started.url, connector=connections) as http:
         crowd = Crowd(http, seen)
         for _ in range(CONVERSATIONS):
             await crowd.begin(website)
