@@ -71,6 +71,11 @@ def identity(contact: ContactId, conversation: ConversationId) -> bytes:
     return contact + conversation
 
 
+def merge(contact: ContactId, position: int, index: int) -> bytes:
+    """Sort those whom a contact took over, oldest first; some came along with others."""
+    return contact + offset(position) + index.to_bytes(4, "big")
+
+
 def alias(source: str, kind: str, key: str) -> bytes:
     """Find an alias; as a digest its first 16 bits are also the slot that keeps it."""
     named = "\0".join((source, kind, key)).encode("utf-8", "surrogatepass")
