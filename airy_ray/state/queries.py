@@ -27,6 +27,9 @@ from airy_ray.projections.view import Answer, Change, Outgoing
 from airy_ray.state.tables import Fault, LedgerEntry, decoded, unsealed
 from airy_ray.storage.environments import Environment
 
+_NEWEST = 4_096
+"""How far back in the ledger a record is looked for that was folded a moment ago."""
+
 
 @contextmanager
 def reading(environment: Environment) -> Iterator[Reading]:
@@ -118,6 +121,20 @@ class Reading:
         """Return a template of the registry."""
         template: Template | None = self._get("templates", identifier)
         return template
+
+    def offset_of(self, request: CommandId) -> int | None:
+        """Return where the record is that was answered under an id, if it is one of the newest."""
+        cursor = self._transaction.cursor(self._handles["ledger"])
+        is_placed = cursor.last()
+        for _ in range(_NEWEST):
+            if not is_placed:
+                break
+            key, value = cursor.item()
+            entry: LedgerEntry = decoded("ledger", key, value)
+            if entry.request == request:
+                return int.from_bytes(key, "big")
+            is_placed = cursor.prev()
+        return None
 
     def contact(self, identifier: ContactId) -> Contact | None:
         """Return a contact, or the redirect that it became."""
