@@ -238,7 +238,7 @@ acts: st.SearchStrategy[Act] = st.one_of(
     st.builds(deliver, partitions, again=st.booleans()),
     st.builds(deliver, partitions, again=st.just(False)),
 )
-stories = st.lists(acts, max_size=40)
+stories = st.lists(acts, min_size=10, max_size=60)
 
 
 def lived(story: list[Act]) -> Cluster:
