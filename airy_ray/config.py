@@ -124,6 +124,8 @@ class Limits(_Section):
     """How long a command waits to be applied before it gets 503 and its id."""
     page_size: int = Field(10_000, ge=1)
     """The largest page of messages or conversations; a larger one asked for is cut to it."""
+    import_contacts: int = Field(1_000, ge=1)
+    """How many contacts one request may bring in."""
     ledger_days: float = Field(30, gt=0)
 
 

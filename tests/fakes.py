@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from airy_ray.clock import Micros, Millis
 from airy_ray.model.channel import Channel
-from airy_ray.model.contact import Contact, Identity
+from airy_ray.model.contact import Contact, Identity, Merge
 from airy_ray.model.conversation import Conversation
 from airy_ray.model.events import Event, Place
 from airy_ray.model.ids import CommandId, PartitionIndex
@@ -78,6 +78,7 @@ class MemoryView:
     contact_of: Rows[bytes]
     contacts_by_name: Rows[bytes]
     identities: Rows[Identity]
+    merges: Rows[Merge]
     sends: Rows[Place]
     held: Rows[Held]
     timers: Rows[Timer]

@@ -2,6 +2,7 @@
 
 import typer
 
+from airy_ray.cli.import_contacts import import_contacts
 from airy_ray.cli.ledger import ledger
 from airy_ray.cli.quarantine import quarantine
 from airy_ray.cli.simulate import simulate
@@ -23,6 +24,7 @@ app.command()(ledger)
 app.add_typer(quarantine)
 app.command()(verify)
 app.command()(simulate)
+app.command()(import_contacts)
 
 
 @app.callback()

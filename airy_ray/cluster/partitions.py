@@ -4,6 +4,7 @@ The cost of a list does not grow with the number of conversations: each partitio
 page, and the best of those are read.
 """
 
+import asyncio
 import heapq
 from collections.abc import Mapping
 from itertools import islice
@@ -13,23 +14,30 @@ from airy_ray.cluster.access import P, PartitionAccess, Query, T
 from airy_ray.errors import PartitionUnavailableError, RequestError
 from airy_ray.model import commands
 from airy_ray.model.commands import AnyCommand
+from airy_ray.model.contact import Snapshot
 from airy_ray.model.conversation import Conversation
 from airy_ray.model.ids import (
     REGISTRY,
     CommandId,
+    ContactId,
     ConversationId,
     MessageId,
     PartitionIndex,
     owner_of,
     parse_id,
+    partition_of,
 )
 from airy_ray.model.message import Message
+from airy_ray.projections import keys
 from airy_ray.projections.view import Answer
-from airy_ray.rawlog.record import Record, payload_id
+from airy_ray.rawlog.record import Offset, Record, payload_id
 from airy_ray.state.queries import Reading
 
 ListedConversation = tuple[bytes, Conversation]
 """A conversation and the key that it is listed under."""
+
+_ECHOES_MAX = 3
+"""How often what others tell in turn is waited for: a merge is told, passed on, and told back."""
 
 
 class Partitions:
@@ -66,7 +74,7 @@ class Partitions:
             await access.ask(Reading.newest_conversation_keys, limit)
             for access in self._conversation_accesses()
         ]
-        rows = await self._merged([keys for keys, _ in begun], 0, limit)
+        rows = await self._merged([listed for listed, _ in begun], 0, limit)
         return rows, [head for _, head in begun]
 
     async def walk_on(self, since: list[int], after: bytes, limit: int) -> list[ListedConversation]:
@@ -121,6 +129,56 @@ class Partitions:
         """Return a message."""
         return await self._owner(identifier).ask(Reading.message, identifier)
 
+    async def contact(self, identifier: ContactId) -> Snapshot | None:
+        """Return a contact whole, or the one that it was merged into."""
+        passed: set[ContactId] = set()
+        while identifier not in passed:  # a loop of redirects lasts for a moment only
+            passed.add(identifier)
+            found = await self._owner(identifier).ask(Reading.whole_contact, identifier)
+            if found is None or found.contact.merged_into is None:
+                return found
+            identifier = found.contact.merged_into
+        return None
+
+    async def contact_of(self, conversation: ConversationId) -> Snapshot | None:
+        """Return the contact whose conversation it is, whole."""
+        owner = self._owner(conversation)
+        holder = await owner.ask(Reading.contact_of, conversation)
+        return None if holder is None else await self.contact(holder)
+
+    async def contacts(self, start: bytes, limit: int) -> tuple[list[Snapshot], bytes | None]:
+        """Return listed contacts by name from the key `start` on, and the key that follows them."""
+        found = [
+            await access.ask(Reading.contact_names, start, limit + 1)
+            for access in self._conversation_accesses()
+        ]
+        page = list(islice(heapq.merge(*found), limit + 1))
+        rows: dict[bytes, Snapshot | None] = {}
+        for access, owned in zip(self._conversation_accesses(), found, strict=True):
+            wanted = set(owned)
+            asked = [key for key in page[:limit] if key in wanted]
+            if asked:
+                identifiers = [keys.named_contact(key) for key in asked]
+                contacts = await access.ask(Reading.whole_contacts, identifiers)
+                rows |= zip(asked, contacts, strict=True)
+        shown = [whole for key in page[:limit] if (whole := rows[key]) is not None]
+        return shown, page[limit] if len(page) > limit else None
+
+    async def contact_page_before(self, end: bytes, limit: int) -> bytes | None:
+        """Return the key from which a page of `limit` contacts leads up to `end`, if so many do."""
+        found = [
+            await access.ask(Reading.contact_names_before, end, limit)
+            for access in self._conversation_accesses()
+        ]
+        page = list(islice(heapq.merge(*found, reverse=True), limit))
+        return page[-1] if len(page) == limit else None
+
+    async def contact_count(self) -> int:
+        """Return how many contacts are listed."""
+        return sum(
+            [await access.ask(Reading.contact_count) for access in self._conversation_accesses()]
+        )
+
     async def ask_registry(self, query: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return the registry's answer to a question."""
         return await self._accesses[REGISTRY].ask(query, *args, **kwargs)
@@ -136,11 +194,52 @@ class Partitions:
         """
         return await self._carried_out(self._owner(parse_id(command.id)), command)
 
+    async def carry_out_everywhere(self, command: AnyCommand) -> Answer:
+        """Do as `carry_out`, and wait until other partitions have heard of it, and answered.
+
+        A partition that cannot be reached now is not waited for longer than a command is; it will
+        hear of it.
+        """
+        owner = owner_of(parse_id(command.id), self._count)
+        answer, offset = await self._applied(self._owner(parse_id(command.id)), command)
+        deadline = asyncio.get_running_loop().time() + self._command_wait_s
+        await self._told(owner, offset, deadline, _ECHOES_MAX)
+        return answer
+
     async def register(self, command: AnyCommand) -> Answer:
         """Have the registry carry a command out; return its answer, as `carry_out` does."""
         return await self._carried_out(self._accesses[REGISTRY], command)
 
     async def _carried_out(self, owner: PartitionAccess, command: AnyCommand) -> Answer:
+        answer, _ = await self._applied(owner, command)
+        return answer
+
+    async def _told(
+        self, teller: PartitionIndex, offset: int, deadline: float, echoes: int
+    ) -> None:
+        """Wait until all have heard what a record has for them, and what comes back of that."""
+        for sequence, outgoing in await self._accesses[teller].ask(Reading.outgoing, offset):
+            assert outgoing.slot is not None  # what is for all partitions comes from the registry
+            target = partition_of(outgoing.slot, self._count)
+            key = CommandId(keys.forwarded(teller, sequence, payload_id(outgoing.body)))
+            heard = await self._heard(target, key, deadline)
+            if heard is not None and echoes > 0:
+                await self._told(target, heard, deadline, echoes - 1)
+
+    async def _heard(self, target: PartitionIndex, key: CommandId, deadline: float) -> int | None:
+        """Wait until a partition has folded what it is told; return the place of that record."""
+        access = self._accesses.get(target)
+        if access is None:
+            return None
+        while (left := deadline - asyncio.get_running_loop().time()) > 0:
+            applied = await access.ask(Reading.applied)
+            if await access.ask(Reading.answer, key) is not None:
+                return await access.ask(Reading.offset_of, key)
+            await access.wait(Offset(applied), left)
+        return None
+
+    async def _applied(self, owner: PartitionAccess, command: AnyCommand) -> tuple[Answer, Offset]:
+        """Have a command carried out; return its answer and the place of its record."""
         body = commands.encode(command)
         identifier = CommandId(parse_id(command.id))
         record = Record(now_micros(), "command", "api", body, payload_id(body))
@@ -154,7 +253,7 @@ class Partitions:
             raise RequestError(409, "this idempotency key was used for another request")
         if answer.status >= 500:
             raise RequestError(answer.status, "the request could not be carried out")
-        return answer
+        return answer, offset
 
     def _owner(self, identifier: bytes) -> PartitionAccess:
         access = self._accesses.get(owner_of(identifier, self._count))

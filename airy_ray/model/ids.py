@@ -54,9 +54,9 @@ def message_id(conversation: ConversationId, source_message_id: str) -> MessageI
     return MessageId(_uuid8(conversation[:2] + digest.digest()))
 
 
-def contact_id(conversation: ConversationId) -> ContactId:
-    """Return the id of the contact whom `conversation` showed first."""
-    rest = blake2b(conversation, digest_size=14, person=b"contact").digest()
+def contact_id(conversation: ConversationId, again: bytes = b"") -> ContactId:
+    """Return the id of the contact whom `conversation` showed first, or, told apart, again."""
+    rest = blake2b(conversation + again, digest_size=14, person=b"contact").digest()
     return ContactId(_uuid8(conversation[:2] + rest))
 
 

@@ -14,7 +14,7 @@ READ_AT_ONCE_MAX = 5_000
 """How many messages one record marks as read, so that no record holds up those behind it."""
 
 
-def add(view: View, place: Place, message: Message, shown: bytes) -> bool:
+def add(view: View, place: Place, message: Message, shown: bytes, at: Millis) -> bool:
     """Show a new message in its conversation, which its first message brings into being.
 
     `shown` is the message's JSON up to its sender. Return whether it is the first.
@@ -23,6 +23,9 @@ def add(view: View, place: Place, message: Message, shown: bytes) -> bool:
     present = view.conversations.get(place.conversation_id)
     if present is None:
         present = _begin(view, place, message, shown)
+    elif present.is_contactless:
+        present = msgspec.structs.replace(present, is_contactless=False)
+        contacts.introduce_again(view, present, at)
     held = present.message_count + 1
     count, last_inbound_at = present.unread_count, present.last_inbound_at
     if is_unread:

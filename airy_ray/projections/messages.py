@@ -205,7 +205,7 @@ def _insert(view: View, place: Place, message: Message, at: Millis) -> None:
     view.message_keys.put(message.id, key)
     head = messages.head(message)
     changes.message_stored(view, message, head)
-    if conversations.add(view, place, message, head + message.metadata):
+    if conversations.add(view, place, message, head + message.metadata, at):
         _release(view, place, at)
     if not message.from_contact:
         receipts.expect(view, message)

@@ -6,7 +6,7 @@ import msgspec
 
 from airy_ray.clock import Millis
 from airy_ray.model.channel import Channel
-from airy_ray.model.contact import Contact, Identity
+from airy_ray.model.contact import Contact, Identity, Merge
 from airy_ray.model.conversation import Conversation
 from airy_ray.model.events import Place
 from airy_ray.model.ids import CommandId, ConversationId, MessageId, Slot
@@ -131,6 +131,8 @@ class View(Protocol):
     contact_of: Rows[bytes]
     contacts_by_name: Rows[bytes]
     identities: Rows[Identity]
+    merges: Rows[Merge]
+    """Whom contacts took over, by contact, oldest first."""
     sends: Rows[Place]
     held: Rows[Held]
     """Messages that wait for their conversation, by its id."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
 from airy_ray.model.channel import Channel
-from airy_ray.model.contact import Contact, Identity
+from airy_ray.model.contact import Contact, Identity, Merge
 from airy_ray.model.conversation import Conversation
 from airy_ray.model.events import Place
 from airy_ray.model.ids import CommandId
@@ -115,6 +115,7 @@ class Batch:
     contact_of: Rows[bytes]
     contacts_by_name: Rows[bytes]
     identities: Rows[Identity]
+    merges: Rows[Merge]
     sends: Rows[Place]
     held: Rows[Held]
     timers: Rows[Timer]

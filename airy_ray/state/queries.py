@@ -16,18 +16,23 @@ import lmdb
 
 from airy_ray.errors import RowCorruptError
 from airy_ray.model.channel import Channel
+from airy_ray.model.contact import Contact, Identity, Merge, Snapshot
 from airy_ray.model.conversation import Conversation
-from airy_ray.model.ids import ChannelId, CommandId, ConversationId, MessageId
+from airy_ray.model.ids import ChannelId, CommandId, ContactId, ConversationId, MessageId
 from airy_ray.model.message import Message
 from airy_ray.model.tag import Tag
 from airy_ray.model.template import Template
 from airy_ray.projections import keys
-from airy_ray.projections.view import Answer, Change
+from airy_ray.projections.contacts import ID_BYTES
+from airy_ray.projections.view import Answer, Change, Outgoing
 from airy_ray.state.tables import Fault, LedgerEntry, decoded, unsealed
 from airy_ray.storage.environments import Environment
 
 WALKED_CHANGES_MAX = 10_000
 """How many changes since the walk of a list began are looked at for each of its pages."""
+
+_NEWEST = 4_096
+"""How far back in the ledger a record is looked for that was folded a moment ago."""
 
 
 @contextmanager
@@ -150,6 +155,70 @@ class Reading:
         """Return a template of the registry."""
         template: Template | None = self._get("templates", identifier)
         return template
+
+    def offset_of(self, request: CommandId) -> int | None:
+        """Return where the record is that was answered under an id, if it is one of the newest."""
+        cursor = self._transaction.cursor(self._handles["ledger"])
+        is_placed = cursor.last()
+        for _ in range(_NEWEST):
+            if not is_placed:
+                break
+            key, value = cursor.item()
+            entry: LedgerEntry = decoded("ledger", key, value)
+            if entry.request == request:
+                return int.from_bytes(key, "big")
+            is_placed = cursor.prev()
+        return None
+
+    def contact(self, identifier: ContactId) -> Contact | None:
+        """Return a contact, or the redirect that it became."""
+        contact: Contact | None = self._get("contacts", identifier)
+        return contact
+
+    def contact_of(self, conversation: ConversationId) -> ContactId | None:
+        """Return whose a conversation is."""
+        holder: bytes | None = self._get("contact_of", conversation)
+        return None if holder is None else ContactId(holder[:ID_BYTES])
+
+    def whole_contact(self, identifier: ContactId) -> Snapshot | None:
+        """Return a contact, or redirect, with its identities and those whom it took over."""
+        contact = self.contact(identifier)
+        if contact is None:
+            return None
+        identities: list[tuple[ConversationId, Identity]] = [
+            (ConversationId(key[ID_BYTES:]), identity)
+            for key, identity in self._under("identities", identifier, None)
+        ]
+        merges: list[Merge] = [merge for _, merge in self._under("merges", identifier, None)]
+        return Snapshot(contact, tuple(identities), tuple(merges))
+
+    def whole_contacts(self, identifiers: list[ContactId]) -> list[Snapshot | None]:
+        """Return contacts as `whole_contact` does."""
+        return [self.whole_contact(each) for each in identifiers]
+
+    def contact_names(self, start: bytes, limit: int) -> list[bytes]:
+        """Return keys of listed contacts, by name, from `start` on; each ends with its id."""
+        return [key for key, _ in islice(self._under("contacts_by_name", b"", start), limit)]
+
+    def contact_names_before(self, end: bytes, limit: int) -> list[bytes]:
+        """Return keys of listed contacts that are less than `end`, the last of them first."""
+        cursor = self._transaction.cursor(self._handles["contacts_by_name"])
+        is_placed = cursor.prev() if cursor.set_range(end) else cursor.last()
+        found: list[bytes] = []
+        while is_placed and len(found) < limit:
+            found.append(cursor.key())
+            is_placed = cursor.prev()
+        return found
+
+    def contact_count(self) -> int:
+        """Return how many contacts are listed."""
+        return self._count("contacts_by_name")
+
+    def outgoing(self, offset: int) -> list[tuple[int, Outgoing]]:
+        """Return what the record at `offset` has for other partitions, with its sequences."""
+        first = keys.sequence(offset).to_bytes(8, "big")
+        rows = self._under("outbox", first[:6], None)
+        return [(int.from_bytes(key, "big"), outgoing) for key, outgoing in rows]
 
     def changes(self, after: int, limit: int) -> list[tuple[int, Change]]:
         """Return entries of the change feed with greater sequences than `after`, oldest first."""

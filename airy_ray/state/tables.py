@@ -13,7 +13,7 @@ from xxhash import xxh3_64_digest
 from airy_ray.clock import Micros
 from airy_ray.errors import RowCorruptError
 from airy_ray.model.channel import Channel
-from airy_ray.model.contact import Contact, Identity
+from airy_ray.model.contact import Contact, Identity, Merge
 from airy_ray.model.conversation import Conversation
 from airy_ray.model.events import Place
 from airy_ray.model.message import Message
@@ -83,6 +83,7 @@ ROW_TYPES: dict[str, type[Any] | None] = {
     "contact_of": None,
     "contacts_by_name": None,
     "identities": Identity,
+    "merges": Merge,
     "sends": Place,
     "held": Held,
     "timers": Timer,

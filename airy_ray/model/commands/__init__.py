@@ -12,6 +12,15 @@ from airy_ray.model.commands.channels import (
     DisconnectChannel,
     UpdateChannel,
 )
+from airy_ray.model.commands.contacts import (
+    ContactCommand,
+    ContactFields,
+    CreateContact,
+    DeleteContact,
+    MergeContacts,
+    UnmergeContacts,
+    UpdateContact,
+)
 from airy_ray.model.commands.conversations import (
     ConversationCommand,
     DescribeConversation,
@@ -36,7 +45,14 @@ from airy_ray.model.commands.registry import (
     UpdateTemplate,
 )
 
-AnyCommand = ChannelCommand | ConversationCommand | MessageCommand | TagCommand | TemplateCommand
+AnyCommand = (
+    ChannelCommand
+    | ContactCommand
+    | ConversationCommand
+    | MessageCommand
+    | TagCommand
+    | TemplateCommand
+)
 
 encode = msgspec.json.Encoder().encode
 """Return a command as the body of its record."""
@@ -50,21 +66,28 @@ __all__ = [
     "ChannelCommand",
     "Command",
     "ConnectChannel",
+    "ContactCommand",
+    "ContactFields",
     "ConversationCommand",
+    "CreateContact",
     "CreateTag",
     "CreateTemplate",
+    "DeleteContact",
     "DeleteTag",
     "DeleteTemplate",
     "DescribeConversation",
     "DisconnectChannel",
     "MarkRead",
+    "MergeContacts",
     "MessageCommand",
     "ResendMessage",
     "SendMessage",
     "SuggestReplies",
     "TagCommand",
     "TemplateCommand",
+    "UnmergeContacts",
     "UpdateChannel",
+    "UpdateContact",
     "UpdateTag",
     "UpdateTemplate",
     "UpsertMetadata",

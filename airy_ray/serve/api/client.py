@@ -11,6 +11,7 @@ from airy_ray.serve.http import Response
 _COMPONENTS = {
     "api-admin": ("api-admin",),
     "api-communication": ("api-communication",),
+    "api-contacts": ("api-contacts",),
     "sources-chatplugin": ("sources-chatplugin",),
     "sources-facebook": ("sources-facebook-connector", "sources-facebook-events-router"),
     "sources-google": ("sources-google-connector", "sources-google-events-router"),

@@ -75,7 +75,7 @@ class Endpoint:
 
     path: str
     handler: Handler
-    takes: type[Body]
+    takes: type[BaseModel]
     summary: str
     answers: Any = None
     status: int = 200
@@ -96,7 +96,7 @@ def aliases(endpoint: Endpoint, *paths: str) -> list[Endpoint]:
     return [endpoint, *(replace(endpoint, path=path) for path in paths)]
 
 
-def parsed(endpoint: Endpoint, body: bytes) -> Body:
+def parsed(endpoint: Endpoint, body: bytes) -> BaseModel:
     """Return what a body says.
 
     Raises:
@@ -117,7 +117,7 @@ def parsed(endpoint: Endpoint, body: bytes) -> Body:
     return _validated(endpoint, shielded)
 
 
-def _validated(endpoint: Endpoint, body: bytes) -> Body:
+def _validated(endpoint: Endpoint, body: bytes) -> BaseModel:
     try:
         value = from_json(body, allow_inf_nan=False)  # pydantic's models would take NaN for JSON
         return endpoint.takes.model_validate(value)

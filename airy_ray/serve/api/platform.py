@@ -35,6 +35,10 @@ class Platform:
         """Have the partition of a command's slot carry it out; return its answer."""
         return _response(await self.partitions.carry_out(command))
 
+    async def carry_out_everywhere(self, command: AnyCommand) -> Response:
+        """Do the same, and wait until other partitions know what they are told of it."""
+        return _response(await self.partitions.carry_out_everywhere(command))
+
     async def register(self, command: AnyCommand) -> Response:
         """Have the registry carry a command out; return its answer."""
         return _response(await self.partitions.register(command))
@@ -54,21 +58,27 @@ class Caller:
     headers: Mapping[str, str]
     body: bytes
 
-    def command_id(self, slot: Slot) -> CommandId:
+    def command_id(self, slot: Slot, part: str = "") -> CommandId:
         """Return the id of the caller's command: the same for the same `Idempotency-Key`."""
-        key = self.headers.get("idempotency-key")
-        if key is None:
-            return command_id(slot, os.urandom(16))
-        return command_id(slot, f"{self.principal}\0{key}".encode())
+        seed = self.seed(part)
+        return command_id(slot, os.urandom(16) if seed is None else seed)
 
-    def signed(self, near: bytes | None = None) -> dict[str, str]:
+    def seed(self, part: str = "") -> bytes | None:
+        """Return what is the same for the same `Idempotency-Key`; None if there is none.
+
+        `part` tells the commands of one request apart.
+        """
+        key = self.headers.get("idempotency-key")
+        return None if key is None else f"{self.principal}\0{key}{part and chr(0) + part}".encode()
+
+    def signed(self, near: bytes | None = None, part: str = "") -> dict[str, str]:
         """Return what a command says of its caller: its id, and whose it is.
 
         `near` is the id of what it is about, whose partition carries it out; the registry needs
-        none.
+        none. `part` tells the commands of one request apart.
         """
         slot = Slot(0) if near is None else slot_of(near)
-        return {"id": format_id(self.command_id(slot)), "principal": self.principal}
+        return {"id": format_id(self.command_id(slot, part)), "principal": self.principal}
 
 
 def _response(answer: Answer) -> Response:
