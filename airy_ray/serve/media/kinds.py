@@ -15,7 +15,7 @@ _SURE = 0.3
 """How sure the bytes have to be to overrule the name: three of them, where a kind has a mark."""
 _BY_NAME = mimetypes.MimeTypes()
 """The same on all machines: the files of this one are not asked."""
-_EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,16}$")
+_EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,16}\Z")
 
 
 def kind_of(head: bytes, name: str) -> str:

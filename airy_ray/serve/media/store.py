@@ -8,6 +8,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -33,6 +34,8 @@ _PARTS_AT_ONCE = 2
 _KINDS_KEPT = 10_000
 _REACHED_S = 1.0
 _REACH_WAIT_S = 2.0
+_CALL_WAIT = timedelta(seconds=30)
+"""How long one part of a file may take to or from an object store."""
 _NOBODY = format_id(bytes(16))
 _FOR_EVER = "public, max-age=31536000, immutable"
 
@@ -164,7 +167,13 @@ def open_store(settings: Settings) -> MediaStore:
     if media.url.startswith("memory:"):
         return MediaStore(MemoryStore(), public_url=media.public_url)
     options = {key: value.get_secret_value() for key, value in media.options.items()}
-    store = from_url(media.url, config=options)  # type: ignore[call-overload]  # by its scheme
+    is_plain = any(value.startswith("http://") for value in options.values())
+    store: ObjectStore = from_url(  # type: ignore[call-overload]  # its options are its scheme's
+        media.url,
+        config=options,
+        client_options={"allow_http": is_plain, "timeout": _CALL_WAIT},
+        retry_config={"max_retries": 3, "retry_timeout": _CALL_WAIT},
+    )
     return MediaStore(store, public_url=media.public_url or _amazon_url(media.url))
 
 
