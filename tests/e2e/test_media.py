@@ -14,7 +14,7 @@ from tests.e2e.program import Running, until
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40
 LARGE_BYTES = 100 << 20
-GROWTH_BYTES_MAX = 48 << 20
+GROWTH_BYTES_MAX = 50 << 20
 ORIGIN = "https://inbox.example.org"
 
 

@@ -50,6 +50,9 @@ class GraphError(DeliveryError):
         self.args = (reason, code)  # they rebuild the error
         self.code = code
 
+    def __str__(self) -> str:
+        return self.reason
+
 
 async def connect_page(platform: Platform, page_id: str, page_token: str) -> Page:
     """Exchange a token for one that lasts, read the page, subscribe to its events.

@@ -29,8 +29,9 @@ NAME = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:\.[A-Za-z0-9]{
 """What a stored file is called; nothing else is looked for in the store."""
 
 _PIECE_BYTES = 1 << 18
-_PART_BYTES = 8 << 20
-_PARTS_AT_ONCE = 2
+_PART_BYTES = 5 << 20
+"""S3 takes no smaller ones."""
+_PARTS_AT_ONCE = 1
 _KINDS_KEPT = 10_000
 _REACHED_S = 1.0
 _REACH_WAIT_S = 2.0

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import pickle
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, TypeVar
 
@@ -11,8 +12,10 @@ from pydantic import SecretStr
 
 from airy_ray.config import Facebook, Settings, Sources, Telegram, Viber, Whatsapp
 from airy_ray.errors import AiryError, DeliveryError, RequestError
-from airy_ray.serve.api import graph, telegram, viber
+from airy_ray.serve import problems
+from airy_ray.serve.api import graph, provider, telegram, viber
 from airy_ray.serve.api.platform import Platform
+from airy_ray.serve.http import Response
 from airy_ray.serve.ports import free_port
 from airy_ray.simulator import telegram_api, viber_api
 from airy_ray.simulator.graph_api import SYSTEM_USER_TOKEN, USER_TOKEN, GraphApi, GraphServer
@@ -210,6 +213,26 @@ def test_a_number_that_meta_refuses_is_told_why(
 
     assert isinstance(error, DeliveryError)
     assert error.reason == reason
+
+
+def test_a_refusal_is_told_in_metas_words_alone(played: Played) -> None:
+    error = refused(
+        settings(played.url), lambda each: graph.whatsapp_token(each, NUMBER, "nobody's")
+    )
+
+    assert problems.answer(error) == Response(500, b'{"message":"Invalid OAuth access token."}')
+    assert repr(pickle.loads(pickle.dumps(error))) == repr(error)
+
+
+@pytest.mark.parametrize(
+    ("secret", "reason", "shown"),
+    [
+        ("EAAx", "Malformed access token EAAx", "Malformed access token …"),
+        ("", "Malformed access token", "Malformed access token"),
+    ],
+)
+def test_a_token_that_a_platform_quotes_is_not_told(secret: str, reason: str, shown: str) -> None:
+    assert provider.without(secret, reason) == shown
 
 
 def test_all_pages_of_somebody_are_listed(played: Played) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airy_ray.errors import RequestError
+from airy_ray.errors import RequestError, StorageError
 from airy_ray.serve.http import (
     TEXT,
     Request,
@@ -204,3 +204,17 @@ def test_a_stream_whose_length_is_not_said_goes_without() -> None:
     start, *_ = streamed(length=None)
 
     assert start["headers"] == [(b"a", b"b"), (b"c", b"d")]
+
+
+def test_a_stream_that_breaks_is_never_ended_as_if_it_were_whole() -> None:
+    async def main() -> list[Message]:
+        async def broken() -> AsyncIterator[bytes]:
+            yield b"ab"
+            raise StorageError("gone")
+
+        server = Server()
+        with pytest.raises(StorageError):
+            await respond(server.send, Streamed(200, [], 3, broken()))
+        return server.heard
+
+    assert [each.get("more_body") for each in asyncio.run(main())] == [None, True]
