@@ -376,6 +376,22 @@ def test_viber_is_told_that_its_bot_is_left_on_whatever_path(
     assert client.post("/channels.info", one).status_code == 404
 
 
+def test_a_bot_that_viber_does_not_let_go_stays_connected(
+    client: Client, played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = client.call("/channels.viber.connect")
+    one = {"channel_id": channel["id"]}
+    with monkeypatch.context() as refusing:
+        refusing.setattr(played.viber, "answer", lambda *_: {"status": 12, "status_message": "no"})
+        left = client.post("/channels.viber.disconnect", one)
+        again = client.post("/channels.viber.connect")
+
+    text = "Failed to {} the viber webhook. Error: no"
+    assert (left.status_code, left.json()) == (500, {"message": text.format("disconnect")})
+    assert (again.status_code, again.json()) == (500, {"message": text.format("connect")})
+    assert client.call("/channels.info", one) == channel
+
+
 def test_a_telegram_bot_is_connected_by_its_token(client: Client, played: Played) -> None:
     channel = client.call("/channels.telegram.connect", {"bot_token": played.bot_token})
     webhook = dict(played.telegram.webhooks["7012345678"])

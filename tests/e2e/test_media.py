@@ -223,6 +223,7 @@ def test_who_has_a_file_already_need_not_fetch_it_again(picture: str) -> None:
     again = httpx.get(picture, headers={"if-none-match": first.headers["etag"]})
 
     assert "immutable" in first.headers["cache-control"]
+    assert first.headers["vary"] == "origin"
     assert (again.status_code, again.content) == (304, b"")
 
 

@@ -8,6 +8,8 @@ from airy_ray.serve.api.endpoint import Endpoint, Nothing
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.http import Response
 
+_VERSION = version("airy-ray")
+
 _COLORS = {
     "tag-green": ("0E764F", "F5FFFB", 3),
     "tag-blue": ("1578D4", "F5FFFB", 1),
@@ -32,7 +34,7 @@ async def config(platform: Platform, _: Caller, __: Nothing) -> Response:
         "services": await components.services(platform),
         "user_profile": None,
         "tag_config": {"colors": colors},
-        "cluster_version": version("airy-ray"),
+        "cluster_version": _VERSION,
     }
     return Response(body=json_text.encode(told))
 

@@ -74,6 +74,7 @@ async def download(platform: Platform, request: Request) -> Streamed:
     headers = [
         (b"etag", tag.encode()),
         (b"cache-control", b"public, max-age=31536000, immutable"),
+        (b"vary", b"origin"),  # a copy without what lets pages read it is none for pages
         (b"accept-ranges", b"bytes"),
         (b"x-content-type-options", b"nosniff"),
         (b"content-security-policy", b"sandbox; default-src 'none'; style-src 'unsafe-inline'"),

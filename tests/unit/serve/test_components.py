@@ -1,12 +1,21 @@
 """What the platform consists of, and what of its settings may be shown."""
 
+import asyncio
+import dataclasses
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from airy_ray.config import Facebook, Settings, Sources
-from airy_ray.serve.api.components import COMPONENTS, masked
+from airy_ray.errors import RebuildingError
+from airy_ray.serve.api.components import COMPONENTS, masked, services
+from airy_ray.serve.api.platform import Platform
+from airy_ray.serve.media.store import open_store
 
 
 @pytest.mark.parametrize(
@@ -55,3 +64,36 @@ def test_no_service_is_part_of_two_components() -> None:
     services = [service for each in COMPONENTS for service in each.services or (each.name,)]
 
     assert len(services) == len(set(services))
+
+
+class Unreadable:
+    """A partition whose state is being rebuilt."""
+
+    spec = SimpleNamespace(name="00")
+
+    @property
+    def reader(self) -> Any:
+        raise RebuildingError(1, 2)
+
+
+@pytest.mark.parametrize(
+    ("partitions", "is_healthy"),
+    [
+        pytest.param({}, True, id="all can be read"),
+        pytest.param({0: Unreadable()}, False, id="one cannot"),
+    ],
+)
+def test_services_are_well_while_all_partitions_can_be_read(
+    partitions: dict[int, Any], is_healthy: bool, tmp_path: Path
+) -> None:
+    settings = Settings(data=tmp_path)
+    fields: dict[str, Any] = dict.fromkeys(field.name for field in dataclasses.fields(Platform))
+    fields |= {
+        "settings": settings,
+        "machine": SimpleNamespace(partitions=partitions),
+        "media": open_store(settings),
+    }
+    told = asyncio.run(services(Platform(**fields)))
+
+    assert told["api-communication"]["healthy"] is is_healthy
+    assert told["media-resolver"]["healthy"] is True
