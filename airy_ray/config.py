@@ -20,6 +20,7 @@ from airy_ray.errors import ConfigError
 DEFAULT_FILE = Path("airy.yaml")
 _PREFIX = "AIRY_"
 _BASE64 = re.compile(r"[A-Za-z0-9+/]")
+_MEDIA_STORES = ("file", "s3", "gs", "az", "memory")
 
 
 class _Section(BaseModel):
@@ -54,18 +55,27 @@ class Security(_Section):
         return secret
 
 
-class Facebook(_Section):
-    """Messenger and Instagram."""
+class MetaApp(_Section):
+    """An app at Meta, as all of its products have it."""
 
     app_id: str | None = None
     app_secret: SecretStr | None = None
     """Signs webhooks; without it they are refused."""
     webhook_secret: SecretStr | None = None
     """The verify token of the handshake."""
-    allow_legacy_sha1: bool = False
-    """Take webhooks that only carry the obsolete SHA-1 signature."""
     graph_version: str = "v25.0"
     api_url: str = "https://graph.facebook.com"
+
+
+class Facebook(MetaApp):
+    """Messenger and Instagram."""
+
+    allow_legacy_sha1: bool = False
+    """Take webhooks that only carry the obsolete SHA-1 signature."""
+
+
+class Whatsapp(MetaApp):
+    """WhatsApp, through Meta's Cloud API."""
 
 
 class Google(_Section):
@@ -75,11 +85,62 @@ class Google(_Section):
     """Signs webhooks; without it they are refused."""
 
 
+class Twilio(_Section):
+    """SMS and WhatsApp through Twilio."""
+
+    account_sid: str | None = None
+    auth_token: SecretStr | None = None
+    """Signs webhooks, and lets us call Twilio."""
+    api_url: str = "https://api.twilio.com"
+
+
+class Viber(_Section):
+    """A Viber bot."""
+
+    auth_token: SecretStr | None = None
+    """Signs webhooks, and lets us call Viber."""
+    api_url: str = "https://chatapi.viber.com"
+
+
+class Telegram(_Section):
+    """Telegram bots; each brings its token when it is connected."""
+
+    api_url: str = "https://api.telegram.org"
+
+
 class Sources(_Section):
     """The messaging platforms, by hook."""
 
     facebook: Facebook = Facebook()
     google: Google = Google()
+    whatsapp: Whatsapp = Whatsapp()
+    twilio: Twilio = Twilio()
+    viber: Viber = Viber()
+    telegram: Telegram = Telegram()
+
+
+class Media(_Section):
+    """Files that users and visitors upload."""
+
+    url: str | None = None
+    """A directory or an object store (`s3://bucket/path`, `gs://…`, `az://…`, `file:///…`); without
+    it, `media` in the data directory."""
+    options: dict[str, SecretStr] = {}
+    """What the object store needs to know, such as `aws_access_key_id`, `aws_region` or
+    `aws_endpoint`; what is not said comes from the environment."""
+    public_url: str | None = None
+    """Where the store serves its objects; without it Amazon's address for S3, and for other stores
+    the platform itself."""
+    max_bytes: int = Field(512 << 20, ge=1)
+    """The largest file taken; larger ones get 413."""
+
+    @field_validator("url")
+    @classmethod
+    def _is_a_store(cls, url: str | None) -> str | None:
+        scheme, mark, _ = (url or "").partition("://")
+        if mark and scheme not in _MEDIA_STORES:
+            raise ValueError(f"expected a directory or one of {', '.join(_MEDIA_STORES)}")
+        return url
 
 
 class Archive(_Section):
@@ -147,6 +208,7 @@ class Settings(_Section):
     http: Http = Http()
     security: Security = Security()
     sources: Sources = Sources()
+    media: Media = Media()
     archive: Archive = Archive()
     state: State = State()
     changes: Changes = Changes()

@@ -83,6 +83,11 @@ def random_id(random: bytes) -> bytes:
     return _uuid8(random)
 
 
+def media_id(digest: bytes) -> bytes:
+    """Return the id of a file out of 16 bytes that digest what is in it."""
+    return _uuid8(digest)
+
+
 def slot_of(identifier: bytes) -> Slot:
     """Return the slot that an id carries."""
     return Slot(int.from_bytes(identifier[:2], "big"))

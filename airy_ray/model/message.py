@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from airy_ray.clock import Millis
-from airy_ray.model import json_text
+from airy_ray.model import json_text, persistent_copies
 from airy_ray.model.ids import ChannelId, ConversationId, MessageId, format_id
 from airy_ray.model.metadata import EMPTY_DOCUMENT
 
@@ -55,7 +55,7 @@ def head(message: Message) -> bytes:
             b'{"id":"',
             format_id(message.id).encode(),
             b'","content":',
-            message.content,
+            persistent_copies.shown(message.content, message.metadata),
             b',"sent_at":"',
             json_text.instant(message.sent_at).encode(),
             _middle(message.delivery_state, message.from_contact, message.source),

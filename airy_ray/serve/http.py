@@ -3,7 +3,7 @@
 A framework's routing and validation would cost more than the work that most of our requests do.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -22,11 +22,12 @@ TEXT = b"text/plain; charset=utf-8"
 
 
 class Request(msgspec.Struct):
-    """A request whose body has been read.
+    """A request.
 
     Attributes:
         path: as it was called, without the prefix of its application.
         headers: names in lower case; of repeated ones the last.
+        body: empty while it has not been read.
     """
 
     method: str
@@ -49,14 +50,35 @@ class Response(msgspec.Struct, gc=False):
     content_type: bytes = JSON
 
 
+class Streamed(msgspec.Struct):
+    """An answer whose body is sent piece by piece, never whole in memory.
+
+    Attributes:
+        length: how many bytes a GET gets; None where that is not to be said.
+        headers: those beside the length, the content type among them.
+    """
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    length: int | None = None
+    pieces: AsyncIterator[bytes] | None = None
+
+
+def read_head(scope: Scope) -> Request:
+    """Return a request whose body is still to be read."""
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    path: str = scope["path"]
+    return Request(scope["method"], path, scope["query_string"], headers, b"")
+
+
 async def read_request(scope: Scope, receive: Receive, *, body_bytes_max: int) -> Request:
     """Return a request with its body.
 
     Raises:
         RequestError: 413, the body is too large; 400, the client went away in the middle of it.
     """
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    announced = headers.get("content-length", "")
+    request = read_head(scope)
+    announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > body_bytes_max:
         raise RequestError(413, f"the body is larger than {body_bytes_max} bytes")
     message = await receive()
@@ -67,18 +89,36 @@ async def read_request(scope: Scope, receive: Receive, *, body_bytes_max: int) -
         raise RequestError(400, "the body is incomplete")
     if len(body) > body_bytes_max:
         raise RequestError(413, f"the body is larger than {body_bytes_max} bytes")
-    path: str = scope["path"]
-    return Request(scope["method"], path, scope["query_string"], headers, body)
+    request.body = body
+    return request
 
 
-async def respond(send: Send, response: Response, headers: Headers = ()) -> None:
-    """Send a response."""
+async def respond(send: Send, response: Response | Streamed, headers: Headers = ()) -> None:
+    """Send a response.
+
+    A stream that breaks is raised, and the server closes the connection: what was announced cannot
+    be kept.
+    """
+    if isinstance(response, Streamed):
+        await _stream(send, response, headers)
+        return
     body = response.body
     sent = [(b"content-length", str(len(body)).encode()), *headers]
     if body:
         sent.append((b"content-type", response.content_type))
     await send({"type": "http.response.start", "status": response.status, "headers": sent})
     await send({"type": "http.response.body", "body": body})
+
+
+async def _stream(send: Send, response: Streamed, headers: Headers) -> None:
+    sent = [*response.headers, *headers]
+    if response.length is not None:
+        sent.append((b"content-length", str(response.length).encode()))
+    await send({"type": "http.response.start", "status": response.status, "headers": sent})
+    if response.pieces is not None:
+        async for piece in response.pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def run_lifespan(

@@ -164,3 +164,13 @@ def test_the_archive_is_in_the_data_directory_unless_it_is_put_elsewhere() -> No
 def test_settings_do_not_change_once_they_are_read() -> None:
     with pytest.raises(ValueError, match="frozen"):
         settings().http.port = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("url", ["files", "/srv/files", "file:///srv/files", "s3://b/p", "gs://b"])
+def test_files_are_kept_in_a_directory_or_an_object_store(url: str) -> None:
+    assert settings({"media.url": url}).media.url == url
+
+
+def test_files_cannot_be_kept_elsewhere() -> None:
+    with pytest.raises(ConfigError, match=r"^media\.url: expected a directory or one of file, s3"):
+        settings({"media.url": "ftp://example.org"})

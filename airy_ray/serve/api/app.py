@@ -16,15 +16,19 @@ from airy_ray.serve.api import (
     channels,
     chatplugin,
     client,
+    components,
+    connecting,
     contacts,
     conversations,
+    elsewhere,
+    media,
     messages,
     metadata,
     tags,
     templates,
 )
 from airy_ray.serve.api.documentation import Documentation
-from airy_ray.serve.api.endpoint import Endpoint, parsed
+from airy_ray.serve.api.endpoint import Endpoint, FileEndpoint, parsed
 from airy_ray.serve.api.operations import health, prometheus
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.api.tokens import Callers, Tokens
@@ -34,10 +38,14 @@ from airy_ray.serve.http import (
     Response,
     Scope,
     Send,
+    Streamed,
+    read_head,
     read_request,
     respond,
     run_lifespan,
 )
+from airy_ray.serve.media.store import PATH as MEDIA_PATH
+from airy_ray.serve.media.store import open_store
 from airy_ray.serve.webhooks import HOOKS, Hooks
 
 logger = logging.getLogger(__name__)
@@ -48,6 +56,8 @@ ENDPOINTS: dict[str, Endpoint] = {
         channels,
         chatplugin,
         client,
+        components,
+        connecting,
         contacts,
         conversations,
         messages,
@@ -57,7 +67,12 @@ ENDPOINTS: dict[str, Endpoint] = {
     )
     for endpoint in module.ENDPOINTS
 }
-"""Every path of the API."""
+"""Every path of the API that takes JSON."""
+
+FILE_ENDPOINTS: dict[str, FileEndpoint] = {
+    endpoint.path: endpoint for endpoint in media.FILE_ENDPOINTS
+}
+"""Every path of the API that takes a file."""
 
 _PLATFORM_WAIT_S = 10.0
 _JSON = "application/json"
@@ -74,7 +89,9 @@ class Api:
             for pattern in settings.security.allowed_origins.split(",")
             if pattern.strip()
         ]
-        self._documentation = Documentation(ENDPOINTS.values())
+        self._documentation = Documentation(
+            ENDPOINTS.values(), FILE_ENDPOINTS.values(), media.download
+        )
         self._platform: Platform | None = None
         self._hooks: Hooks | None = None
 
@@ -88,11 +105,9 @@ class Api:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         origin = next((value for name, value in scope["headers"] if name == b"origin"), None)
         shared = self._shared_headers(origin)
+        response: Response | Streamed
         try:
-            request = await read_request(
-                scope, receive, body_bytes_max=self._settings.limits.body_bytes
-            )
-            response = await self._answer(request, is_allowed=bool(shared))
+            response = await self._answer(scope, receive, is_allowed=bool(shared))
         except AiryError as error:
             response = problems.answer(error)
         except Exception:  # one request must not take others down; its fault is in the log
@@ -102,8 +117,16 @@ class Api:
             shared += _asked_headers(scope)
         await respond(send, response, shared)
 
-    async def _answer(self, request: Request, *, is_allowed: bool) -> Response:
+    async def _answer(
+        self, scope: Scope, receive: Receive, *, is_allowed: bool
+    ) -> Response | Streamed:
         assert self._platform is not None  # requests come after the start
+        takes_file = FILE_ENDPOINTS.get(scope["path"])
+        if takes_file is not None and scope["method"] == "POST":
+            return await takes_file.handler(self._platform, read_head(scope), receive)
+        request = await read_request(
+            scope, receive, body_bytes_max=self._settings.limits.body_bytes
+        )
         if request.method == "OPTIONS" and "access-control-request-method" in request.headers:
             return Response(200 if is_allowed else 403)
         endpoint = ENDPOINTS.get(request.path)
@@ -121,8 +144,8 @@ class Api:
         caller = Caller(principal, request.headers, request.body)
         return await endpoint.handler(self._platform, caller, parsed(endpoint, request.body))
 
-    async def _other(self, request: Request, platform: Platform) -> Response:
-        """Answer what is no endpoint: webhooks, health, metrics, documentation; open to all."""
+    async def _other(self, request: Request, platform: Platform) -> Response | Streamed:
+        """Answer what is no endpoint: webhooks, files, health, metrics, documentation."""
         hook = request.path.strip("/")
         if hook in HOOKS:
             assert self._hooks is not None
@@ -134,8 +157,12 @@ class Api:
         page = self._documentation.page(request.path)
         if page is not None:
             return page
+        if request.path.startswith(MEDIA_PATH):
+            return await media.download(platform, request)
+        if request.path in FILE_ENDPOINTS:
+            raise RequestError(405, "every endpoint is called with POST")
         platform.callers.principal(request.headers.get("authorization"))
-        raise RequestError(404, "no such endpoint")
+        raise RequestError(404, elsewhere.reason(request.path) or "no such endpoint")
 
     def _shared_headers(self, origin: bytes | None) -> list[tuple[bytes, bytes]]:
         """Return the headers with which pages of an origin may read answers; none if not."""
@@ -166,6 +193,7 @@ class Api:
             tokens=tokens,
             callers=Callers(None if token is None else token.get_secret_value(), tokens),
             http=httpx.AsyncClient(timeout=_PLATFORM_WAIT_S),
+            media=open_store(self._settings),
         )
         self._hooks = Hooks(self._settings, machine)
 

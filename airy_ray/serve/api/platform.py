@@ -14,6 +14,7 @@ from airy_ray.model.ids import CommandId, Slot, command_id, format_id, slot_of
 from airy_ray.projections.view import Answer
 from airy_ray.serve.api.tokens import Callers, Tokens
 from airy_ray.serve.http import Response
+from airy_ray.serve.media.store import MediaStore
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Platform:
 
     Attributes:
         http: for calls to messaging platforms.
+        media: where files are.
     """
 
     settings: Settings
@@ -30,6 +32,7 @@ class Platform:
     tokens: Tokens
     callers: Callers
     http: httpx.AsyncClient
+    media: MediaStore
 
     async def carry_out(self, command: AnyCommand) -> Response:
         """Have the partition of a command's slot carry it out; return its answer."""

@@ -92,6 +92,12 @@ class Template(Shape):
     content: Content
 
 
+class Uploaded(Shape):
+    """A file that is kept."""
+
+    media_url: str = Field(description="Where it can be fetched, by anybody.")
+
+
 Item = TypeVar("Item")
 
 
