@@ -4,6 +4,7 @@ The cost of a list does not grow with the number of conversations: each partitio
 page, and the best of those are read.
 """
 
+import asyncio
 import heapq
 from collections.abc import Mapping
 from itertools import islice
@@ -28,6 +29,8 @@ from airy_ray.projections.view import Answer
 from airy_ray.rawlog.record import Record, payload_id
 from airy_ray.state.queries import Reading
 
+_STEP = 500
+
 
 class Partitions:
     """The conversations of the whole platform, and its registry."""
@@ -42,6 +45,7 @@ class Partitions:
         self._accesses = accesses
         self._count = count
         self._command_wait_s = command_wait_s
+        self._walking = asyncio.Lock()
 
     async def conversation(self, identifier: ConversationId) -> Conversation | None:
         """Return a conversation."""
@@ -64,6 +68,22 @@ class Partitions:
                 found = await access.ask(Reading.listed_conversations, asked)
                 rows |= zip(asked, found, strict=True)
         return [rows[key] for key in page]
+
+    async def conversations_on(
+        self, channels: frozenset[bytes], offset: int, limit: int
+    ) -> tuple[list[Conversation], int]:
+        """Return a page of the conversations on some channels, and how many there are.
+
+        Looks at every conversation, a few at a time, and for one caller after the other.
+        """
+        async with self._walking:
+            walks = [
+                await _walked(access, channels, offset + limit)
+                for access in self._conversation_accesses()
+            ]
+        page = islice(heapq.merge(*(keys for keys, _ in walks)), offset, offset + limit)
+        rows = [await self.conversation(ConversationId(key[8:])) for key in page]
+        return [row for row in rows if row is not None], sum(count for _, count in walks)
 
     async def conversation_count(self) -> int:
         """Return how many conversations there are."""
@@ -118,7 +138,7 @@ class Partitions:
         answer = await owner.ask(Reading.answer, identifier)
         if answer is None:
             raise RequestError(503, f"applied, but its answer is gone; its id was {command.id}")
-        if answer.digest != record.payload_id:
+        if answer.digest != commands.asked(command, record.payload_id):
             raise RequestError(409, "this idempotency key was used for another request")
         if answer.status >= 500:
             raise RequestError(answer.status, "the request could not be carried out")
@@ -132,3 +152,22 @@ class Partitions:
 
     def _conversation_accesses(self) -> list[PartitionAccess]:
         return [self._accesses[PartitionIndex(index)] for index in range(self._count)]
+
+
+async def _walked(
+    access: PartitionAccess, channels: frozenset[bytes], limit: int
+) -> tuple[list[bytes], int]:
+    """Return the keys of the newest conversations of a partition on some channels, and the count.
+
+    Gives way to other requests after each step.
+    """
+    found: list[bytes] = []
+    count = 0
+    after: bytes | None = None
+    while True:
+        keys, after = await access.ask(Reading.conversation_keys_on, channels, after, _STEP)
+        count += len(keys)
+        found += keys[: max(0, limit - len(found))]
+        if after is None:
+            return found, count
+        await asyncio.sleep(0)

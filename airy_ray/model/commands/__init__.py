@@ -5,7 +5,14 @@ As a record's body a command is JSON, so that an exported log can be read by peo
 
 import msgspec
 
-from airy_ray.model.commands.base import ANONYMOUS, Command
+from airy_ray.model.commands.access import (
+    AccessCommand,
+    ClaimKey,
+    CreateToken,
+    RevokeToken,
+    SeeUser,
+)
+from airy_ray.model.commands.base import ANONYMOUS, Command, asked
 from airy_ray.model.commands.channels import (
     ChannelCommand,
     ConnectChannel,
@@ -36,7 +43,14 @@ from airy_ray.model.commands.registry import (
     UpdateTemplate,
 )
 
-AnyCommand = ChannelCommand | ConversationCommand | MessageCommand | TagCommand | TemplateCommand
+AnyCommand = (
+    AccessCommand
+    | ChannelCommand
+    | ConversationCommand
+    | MessageCommand
+    | TagCommand
+    | TemplateCommand
+)
 
 encode = msgspec.json.Encoder().encode
 """Return a command as the body of its record."""
@@ -46,13 +60,16 @@ decode = msgspec.json.Decoder(AnyCommand).decode
 
 __all__ = [
     "ANONYMOUS",
+    "AccessCommand",
     "AnyCommand",
     "ChannelCommand",
+    "ClaimKey",
     "Command",
     "ConnectChannel",
     "ConversationCommand",
     "CreateTag",
     "CreateTemplate",
+    "CreateToken",
     "DeleteTag",
     "DeleteTemplate",
     "DescribeConversation",
@@ -60,6 +77,8 @@ __all__ = [
     "MarkRead",
     "MessageCommand",
     "ResendMessage",
+    "RevokeToken",
+    "SeeUser",
     "SendMessage",
     "SuggestReplies",
     "TagCommand",
@@ -69,6 +88,7 @@ __all__ = [
     "UpdateTemplate",
     "UpsertMetadata",
     "VisitorSend",
+    "asked",
     "decode",
     "encode",
 ]

@@ -2,6 +2,8 @@
 
 from importlib.metadata import version
 
+import msgspec
+
 from airy_ray.model import json_text
 from airy_ray.serve.api.endpoint import Endpoint, Nothing
 from airy_ray.serve.api.platform import Caller, Platform
@@ -25,7 +27,7 @@ _COLORS = {
 }
 
 
-async def config(platform: Platform, _: Caller, __: Nothing) -> Response:
+async def config(platform: Platform, caller: Caller, _: Nothing) -> Response:
     """Return what runs here, how tags look, and the version."""
     services = {
         service: {"enabled": True, "healthy": True, "component": component}
@@ -42,9 +44,10 @@ async def config(platform: Platform, _: Caller, __: Nothing) -> Response:
         }
         for name, (color, background, position) in _COLORS.items()
     }
+    profile = caller.grant.profile
     told = {
         "services": services,
-        "user_profile": None,
+        "user_profile": None if profile is None else msgspec.structs.asdict(profile),
         "tag_config": {"colors": colors},
         "cluster_version": version("airy-ray"),
     }

@@ -53,7 +53,9 @@ class Documentation:
             tags=[endpoint.path.strip("/").partition(".")[0]],
             responses={
                 400: {"description": "The body is missing, malformed or not what is asked for"},
-                403: {"description": "Authentication is on, and the caller is nobody"},
+                403: {"description": "Authentication is on, and the caller may not do this"},
+                409: {"description": "The idempotency key stands for another request"},
+                429: {"description": "Too many requests; Retry-After says when to go on"},
                 503: {"description": "Not available now; nothing was done, or it will be"},
             },
         )

@@ -17,7 +17,7 @@ from airy_ray.state.expiry import Cutoffs, expire
 from tests import builders
 from tests.log_builders import NOW, append, kept_rows, owned, rows, settle, spec, webhooks
 
-NEVER = Cutoffs(*[Millis(0)] * 5)
+NEVER = Cutoffs(*[Millis(0)] * 6)
 COUNT = 1_200
 """More than one step of deleting takes."""
 
@@ -89,7 +89,7 @@ def test_answers_go_in_several_rounds(partition: Partition) -> None:
 def test_the_rest_is_the_same_as_if_nothing_had_gone(partition: Partition) -> None:
     before = kept_rows(partition.state)
     late = Millis(NOW + 10 * COUNT)
-    expire(partition.state, Cutoffs(late, late, late, late, late), forwarded=1 << 40)
+    expire(partition.state, Cutoffs(late, late, late, late, late, late), forwarded=1 << 40)
 
     after = kept_rows(partition.state)
     assert {n: r for n, r in after.items() if n != "meta"} == {
