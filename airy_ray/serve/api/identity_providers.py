@@ -122,8 +122,8 @@ def profile_of(at: Provider, claims: Mapping[str, Any], emails: list[str]) -> Pr
         who = emails[0] if emails else None
     else:
         identifier = claims.get(at.id_attribute)
-        who = None if identifier in (None, "", False) else str(identifier)
-    if who is None:
+        who = str(identifier) if isinstance(identifier, str | int) else None
+    if not who:
         return None
     name = _text(claims, "name", "login", "preferred_username")
     return Profile(f"{at.name}:{who}", name, _picture(claims))

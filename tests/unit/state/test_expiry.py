@@ -53,6 +53,7 @@ def test_nothing_goes_before_its_time(partition: Partition) -> None:
     [
         pytest.param("ledger", NOW + 500, 2 * COUNT + 2 - 500, id="ledger"),
         pytest.param("requests", NOW + COUNT + 700, COUNT - 700, id="requests"),
+        pytest.param("audit", NOW + COUNT + 700, COUNT - 700, id="audit"),
         pytest.param("orphans", NOW + COUNT, 1, id="an orphan in its time"),
         pytest.param("orphans", NOW + COUNT + 1, 0, id="orphans"),
         pytest.param("receipts", NOW + COUNT + 1, 0, id="receipts"),
