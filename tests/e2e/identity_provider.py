@@ -40,7 +40,7 @@ class Person:
 
 
 class IdentityProvider(ThreadingHTTPServer):
-    """A provider without discovery: `/authorize`, `/token`, `/keys`, `/userinfo`."""
+    """A provider without discovery: `/authorize`, `/token`, `/keys`, `/userinfo` and its emails."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -100,7 +100,11 @@ class _Handler(BaseHTTPRequestHandler):
                 public = jwt.algorithms.RSAAlgorithm.to_jwk(self.server.key.public_key(), True)
                 self._answer(200, {"keys": [public | {"kid": KEY_ID, "use": "sig"}]})
             case "/userinfo":
-                self._tell()
+                person = self.server.person
+                told = {"sub": person.email, "name": person.name, "picture": person.picture}
+                self._tell(told | person.profile)
+            case "/userinfo/emails":
+                self._tell([{"email": self.server.person.email, "verified": True}])
             case _:
                 self._answer(404, {})
 
@@ -133,13 +137,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("content-length", "0")
         self.end_headers()
 
-    def _tell(self) -> None:
+    def _tell(self, told: Any) -> None:
         if self.headers.get("authorization", "").removeprefix("Bearer ") not in self.server.granted:
             self._answer(401, {})
             return
-        person = self.server.person
-        told = {"sub": person.email, "name": person.name, "picture": person.picture}
-        self._answer(200, told | person.profile)
+        self._answer(200, told)
 
     def _is_client(self) -> bool:
         given = self.headers.get("authorization", "").removeprefix("Basic ")

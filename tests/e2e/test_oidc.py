@@ -305,3 +305,29 @@ def test_who_is_limited_is_told_what_is_left(user: Client) -> None:
     assert headers["ratelimit-limit"] == "10000"
     assert 0 < int(headers["ratelimit-remaining"]) < 10_000
     assert 1 <= int(headers["ratelimit-reset"]) <= 60
+
+
+def test_a_user_of_github_is_their_number(provider: IdentityProvider) -> None:
+    """GitHub gives no ID token, and the addresses only to who asks for them."""
+    uris = ("authorization_uri", "token_uri", "user_info_uri", "client_id", "client_secret")
+    settings = {key: provider.settings[key] for key in uris} | {
+        "provider": "github",
+        "allowed_email_patterns": "*@example.org",
+    }
+    provider.person = Person(
+        profile={"id": 4403838, "login": "ada", "avatar_url": "https://a.test"}
+    )
+    place = home({"security": {"oidc": settings}, "partitions": 1})
+    with place as at, started(at) as running, Client(running.url, {"origin": running.url}) as user:
+        by = user.http
+        without = user.post("/client.config").status_code
+        first = by.get("/login")
+        asked = by.get(first.headers["location"])
+        back = httpx.get(asked.headers["location"]).headers["location"]
+        ended = by.get(back)
+        profile = user.call("/client.config")["user_profile"]
+
+    assert (without, ended.status_code) == (403, 302)
+    assert "oauth2/authorization/github" in first.headers["location"]
+    assert "nonce" not in asked.headers["location"]
+    assert (profile["id"], profile["name"]) == ("github:4403838", "Ada")

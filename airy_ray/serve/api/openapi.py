@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from airy_ray.serve.api.endpoint import Endpoint
+from airy_ray.serve.api.scopes import scope_of
 from airy_ray.serve.http import Receive, Scope, Send
 
 _DESCRIPTION = """
@@ -48,7 +49,7 @@ class Documentation:
             described,
             methods=["POST"],
             summary=endpoint.summary,
-            description=endpoint.handler.__doc__,
+            description=_description(endpoint),
             status_code=endpoint.status,
             tags=[endpoint.path.strip("/").partition(".")[0]],
             responses={
@@ -59,3 +60,9 @@ class Documentation:
                 503: {"description": "Not available now; nothing was done, or it will be"},
             },
         )
+
+
+def _description(endpoint: Endpoint) -> str:
+    """Return what an endpoint does, and which scope an API token needs for it."""
+    needs = "" if endpoint.is_open else f"\n\nScope: `{scope_of(endpoint.path)}`."
+    return f"{endpoint.handler.__doc__}{needs}"

@@ -3,6 +3,8 @@
 An area that is not in the table needs `manage`: nothing is open because somebody forgot it.
 """
 
+from functools import cache
+
 from airy_ray.errors import RequestError
 from airy_ray.model.api_token import Scope, includes
 from airy_ray.serve.api.callers import Grant
@@ -36,8 +38,9 @@ _OURS = {"audit", "erasure", "tokens"}
 """What the token of a custom source is not good for: it is handed to others."""
 
 
+@cache
 def scope_of(path: str) -> Scope:
-    """Return what the endpoint at a path needs."""
+    """Return what the endpoint at a path needs; ask for paths of endpoints only."""
     area, reads = _parts(path)
     reading, all_else = AREAS.get(area, ("manage", "manage"))
     return reading if reads else all_else
