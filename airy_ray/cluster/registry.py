@@ -70,6 +70,8 @@ class Registry:
 
         Most senders are contacts, which their ids give away: no user's provider begins them.
         """
+        if ":" not in identifier:
+            return None
         self._renew()
         if self._providers is None:
             with self._reader.read() as view:

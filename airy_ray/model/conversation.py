@@ -81,7 +81,11 @@ _decode_direction = msgspec.json.Decoder(_Direction).decode
 
 def is_last_from_contact(conversation: Conversation) -> bool:
     """Whether the contact wrote the last message. Takes parsing it; ask only when it matters."""
-    return _decode_direction(json_text.shield(conversation.last_message) + b"}").from_contact
+    text = conversation.last_message + b"}"
+    try:
+        return _decode_direction(text).from_contact
+    except msgspec.DecodeError:
+        return _decode_direction(json_text.shield(text)).from_contact
 
 
 def served_metadata(conversation: Conversation) -> bytes:
