@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -37,15 +37,68 @@ class Http(_Section):
     """What platforms call and sign, such as `https://chat.example.org`."""
 
 
+class Oidc(_Section):
+    """Where people log in: with OpenID Connect, or OAuth 2.0 where a provider has only that.
+
+    `google`, `github`, `facebook` and, with its `issuer_uri`, `okta` are known; of any other
+    provider the URIs have to be given.
+    """
+
+    provider: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")
+    """Names it in paths, and begins the ids of its users."""
+    client_id: str
+    client_secret: SecretStr = SecretStr("")
+    allowed_email_patterns: str
+    """Who may log in: a comma list of addresses, in which `*` stands for anything."""
+    login_success_url: str = "/"
+    logout_success_url: str = "/"
+    scope: str | None = None
+    """A comma list. With `openid` in it the provider has to give an ID token."""
+    authorization_uri: str | None = None
+    token_uri: str | None = None
+    user_info_uri: str | None = None
+    jwk_set_uri: str | None = None
+    """Where the keys are that sign ID tokens."""
+    issuer_uri: str | None = None
+    """Who has to have issued them."""
+    user_name_attribute_name: str | None = None
+    """What in the profile identifies a user of a provider without ID tokens; `id` as a rule."""
+    client_authentication_method: (
+        Literal["client_secret_basic", "client_secret_post", "none"] | None
+    ) = None
+    authorization_grant_type: Literal["authorization_code"] = "authorization_code"
+    user_info_authentication_method: Literal["header", "form", "query"] = "header"
+
+    @field_validator("provider")
+    @classmethod
+    def _is_no_name_of_ours(cls, provider: str) -> str:
+        if provider in ("token", "source-app"):
+            raise ValueError("this name is ours")
+        return provider
+
+    @field_validator("allowed_email_patterns")
+    @classmethod
+    def _lets_somebody_in(cls, patterns: str) -> str:
+        if not patterns.replace(",", "").strip():
+            raise ValueError("expected a pattern, such as *@example.org")
+        return patterns
+
+
 class Security(_Section):
     """Who may call the API."""
 
     system_token: SecretStr | None = None
-    """With it set, the API asks for it, or for a JWT."""
+    """With it set, the API asks for it, for an API token or for a JWT."""
+    oidc: Oidc | None = None
+    """With it set, people log in, and the API asks for that or for a token."""
     jwt_secret: SecretStr | None = None
     """Base64 key for JWTs; without it one is made and kept in the data directory."""
     allowed_origins: str = "*"
-    """Origins whose pages may call the API: a comma list of patterns."""
+    """Origins whose pages may call the API: a comma list of patterns; empty for none.
+
+    Who has logged in is only believed on pages of the platform itself and of origins that are named
+    here: `*` alone names nobody.
+    """
 
     @field_validator("jwt_secret")
     @classmethod
@@ -188,6 +241,12 @@ class Limits(_Section):
     import_contacts: int = Field(1_000, ge=1)
     """How many contacts one request may bring in."""
     ledger_days: float = Field(30, gt=0)
+    audit_days: float = Field(365, gt=0)
+    """How long it is kept who had what done."""
+    requests_per_minute: int | None = Field(None, ge=1)
+    """What one caller may ask of each API process; more gets 429. Without it there is no limit, nor
+    is there one for the system token or without authentication. A token can have its own.
+    """
 
 
 class Serve(_Section):
@@ -311,7 +370,7 @@ def _told(error: ValidationError) -> str:
 def _check_exposure(settings: Settings) -> None:
     if is_loopback(settings.http.host) or settings.insecure:
         return
-    if settings.security.system_token is None:
+    if settings.security.system_token is None and settings.security.oidc is None:
         raise ConfigError(
             f"http.host: {settings.http.host} can be reached from other machines, which needs "
             "security.system_token (or --insecure)"

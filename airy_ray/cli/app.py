@@ -7,6 +7,7 @@ from airy_ray.cli.ledger import ledger
 from airy_ray.cli.quarantine import quarantine
 from airy_ray.cli.simulate import simulate
 from airy_ray.cli.status import status
+from airy_ray.cli.token import token
 from airy_ray.cli.up import up
 from airy_ray.cli.verify import verify
 
@@ -22,6 +23,7 @@ app.command()(up)
 app.command()(status)
 app.command()(ledger)
 app.add_typer(quarantine)
+app.add_typer(token)
 app.command()(verify)
 app.command()(simulate)
 app.command()(import_contacts)

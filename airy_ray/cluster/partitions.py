@@ -39,6 +39,8 @@ ListedConversation = tuple[bytes, Conversation]
 _ECHOES_MAX = 3
 """How often what others tell in turn is waited for: a merge is told, passed on, and told back."""
 
+_STEP = 500
+
 
 class Partitions:
     """The conversations of the whole platform, and its registry."""
@@ -53,6 +55,7 @@ class Partitions:
         self._accesses = accesses
         self._count = count
         self._command_wait_s = command_wait_s
+        self._walking = asyncio.Lock()
 
     async def conversation(self, identifier: ConversationId) -> Conversation | None:
         """Return a conversation."""
@@ -104,6 +107,22 @@ class Partitions:
                 found = await access.ask(Reading.listed_conversations, asked)
                 rows |= zip(asked, found, strict=True)
         return [(key, rows[key]) for key in page]
+
+    async def conversations_on(
+        self, channels: frozenset[bytes], offset: int, limit: int
+    ) -> tuple[list[Conversation], int]:
+        """Return a page of the conversations on some channels, and how many there are.
+
+        Looks at every conversation, a few at a time, and for one caller after the other.
+        """
+        async with self._walking:
+            walks = [
+                await _walked(access, channels, offset + limit)
+                for access in self._conversation_accesses()
+            ]
+        page = islice(heapq.merge(*(keys for keys, _ in walks)), offset, offset + limit)
+        rows = [await self.conversation(ConversationId(key[8:])) for key in page]
+        return [row for row in rows if row is not None], sum(count for _, count in walks)
 
     async def conversation_count(self) -> int:
         """Return how many conversations there are."""
@@ -249,7 +268,7 @@ class Partitions:
         answer = await owner.ask(Reading.answer, identifier)
         if answer is None:
             raise RequestError(503, f"applied, but its answer is gone; its id was {command.id}")
-        if answer.digest != record.payload_id:
+        if answer.digest != commands.asked(command, record.payload_id):
             raise RequestError(409, "this idempotency key was used for another request")
         if answer.status >= 500:
             raise RequestError(answer.status, "the request could not be carried out")
@@ -263,3 +282,22 @@ class Partitions:
 
     def _conversation_accesses(self) -> list[PartitionAccess]:
         return [self._accesses[PartitionIndex(index)] for index in range(self._count)]
+
+
+async def _walked(
+    access: PartitionAccess, channels: frozenset[bytes], limit: int
+) -> tuple[list[bytes], int]:
+    """Return the keys of the newest conversations of a partition on some channels, and the count.
+
+    Gives way to other requests after each step.
+    """
+    found: list[bytes] = []
+    count = 0
+    after: bytes | None = None
+    while True:
+        keys, after = await access.ask(Reading.conversation_keys_on, channels, after, _STEP)
+        count += len(keys)
+        found += keys[: max(0, limit - len(found))]
+        if after is None:
+            return found, count
+        await asyncio.sleep(0)

@@ -43,11 +43,16 @@ class Request(msgspec.Struct):
 
 
 class Response(msgspec.Struct, gc=False):
-    """What a route answers."""
+    """What a route answers.
+
+    Attributes:
+        headers: beside those that say what the body is.
+    """
 
     status: int = 200
     body: bytes = b""
     content_type: bytes = JSON
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 class Streamed(msgspec.Struct):
@@ -103,7 +108,7 @@ async def respond(send: Send, response: Response | Streamed, headers: Headers = 
         await _stream(send, response, headers)
         return
     body = response.body
-    sent = [(b"content-length", str(len(body)).encode()), *headers]
+    sent = [(b"content-length", str(len(body)).encode()), *response.headers, *headers]
     if body:
         sent.append((b"content-type", response.content_type))
     await send({"type": "http.response.start", "status": response.status, "headers": sent})

@@ -15,6 +15,7 @@ from typing import Any
 import lmdb
 
 from airy_ray.errors import RowCorruptError
+from airy_ray.model.api_token import ApiToken
 from airy_ray.model.channel import Channel
 from airy_ray.model.contact import Contact, Identity, Merge, Snapshot
 from airy_ray.model.conversation import Conversation
@@ -22,9 +23,10 @@ from airy_ray.model.ids import ChannelId, CommandId, ContactId, ConversationId, 
 from airy_ray.model.message import Message
 from airy_ray.model.tag import Tag
 from airy_ray.model.template import Template
+from airy_ray.model.user import User, provider_of
 from airy_ray.projections import keys
 from airy_ray.projections.contacts import ID_BYTES
-from airy_ray.projections.view import Answer, Change, Outgoing
+from airy_ray.projections.view import Answer, AuditEntry, Change, Outgoing
 from airy_ray.state.tables import Fault, LedgerEntry, decoded, unsealed
 from airy_ray.storage.environments import Environment
 
@@ -97,6 +99,26 @@ class Reading:
                 if key[8:] not in arrived:
                     stayed.append(key)
         return list(islice(merge(moved, stayed), count))
+
+    def conversation_keys_on(
+        self, channels: frozenset[bytes], after: bytes | None, count: int
+    ) -> tuple[list[bytes], bytes | None]:
+        """Return which of the next `count` conversations after key `after` are on some channels.
+
+        Keys as `conversation_keys` has them, and the key to go on after, None at the end.
+        """
+        cursor = self._transaction.cursor(self._handles["conversations_by_time"])
+        found: list[bytes] = []
+        if not (cursor.first() if after is None else cursor.set_range(after + b"\0")):
+            return found, None
+        key = b""
+        seen = 0
+        for key, value in islice(cursor, count):
+            unsealed("conversations_by_time", key, value)
+            seen += 1
+            if self._listed_conversation(key).channel_id in channels:
+                found.append(key)
+        return found, key if seen == count else None
 
     def listed_conversations(self, found: list[bytes]) -> list[Conversation]:
         """Return the conversations that keys of `conversation_keys` stand for."""
@@ -219,6 +241,55 @@ class Reading:
         first = keys.sequence(offset).to_bytes(8, "big")
         rows = self._under("outbox", first[:6], None)
         return [(int.from_bytes(key, "big"), outgoing) for key, outgoing in rows]
+
+    def api_token(self, identifier: bytes) -> ApiToken | None:
+        """Return an API token of the registry."""
+        token: ApiToken | None = self._get("api_tokens", identifier)
+        return token
+
+    def api_tokens(self) -> list[ApiToken]:
+        """Return all API tokens of the registry, by id."""
+        return [token for _, token in self._under("api_tokens", b"", None)]
+
+    def user(self, identifier: str) -> User | None:
+        """Return a user of the registry."""
+        user: User | None = self._get("users", keys.bounded(identifier))
+        return user
+
+    def users(self, start: str | None, limit: int) -> list[User]:
+        """Return users by id, from one with the id `start` on, or where that would be."""
+        key = None if start is None else keys.bounded(start)
+        return [user for _, user in islice(self._under("users", b"", key), limit)]
+
+    def user_before(self, identifier: str, distance: int) -> User | None:
+        """Return the user who comes `distance` places before one, if there are so many."""
+        cursor = self._transaction.cursor(self._handles["users"])
+        if not cursor.set_key(keys.bounded(identifier)):
+            return None
+        for _ in range(distance):
+            if not cursor.prev():
+                return None
+        user: User = decoded("users", *cursor.item())
+        return user
+
+    def user_count(self) -> int:
+        """Return how many users there are."""
+        return self._count("users")
+
+    def user_providers(self) -> set[str]:
+        """Return who vouches for users: one step for each provider, however many users it has."""
+        cursor = self._transaction.cursor(self._handles["users"])
+        found = set()
+        is_placed = cursor.first()
+        while is_placed:
+            provider = provider_of(decoded("users", *cursor.item()).id)
+            found.add(provider)
+            is_placed = cursor.set_range(keys.bounded(provider) + b";")  # what follows a colon
+        return found
+
+    def audit(self, before: int | None, limit: int) -> list[tuple[int, AuditEntry]]:
+        """Return who had what done, newest first, of offsets less than `before`."""
+        return self._newest("audit", before, limit)
 
     def changes(self, after: int, limit: int) -> list[tuple[int, Change]]:
         """Return entries of the change feed with greater sequences than `after`, oldest first."""

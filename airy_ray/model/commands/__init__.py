@@ -5,7 +5,14 @@ As a record's body a command is JSON, so that an exported log can be read by peo
 
 import msgspec
 
-from airy_ray.model.commands.base import ANONYMOUS, Command
+from airy_ray.model.commands.access import (
+    AccessCommand,
+    ClaimKey,
+    CreateToken,
+    RevokeToken,
+    SeeUser,
+)
+from airy_ray.model.commands.base import ANONYMOUS, Command, asked
 from airy_ray.model.commands.channels import (
     ChannelCommand,
     ConnectChannel,
@@ -46,7 +53,8 @@ from airy_ray.model.commands.registry import (
 )
 
 AnyCommand = (
-    ChannelCommand
+    AccessCommand
+    | ChannelCommand
     | ContactCommand
     | ConversationCommand
     | MessageCommand
@@ -62,8 +70,10 @@ decode = msgspec.json.Decoder(AnyCommand).decode
 
 __all__ = [
     "ANONYMOUS",
+    "AccessCommand",
     "AnyCommand",
     "ChannelCommand",
+    "ClaimKey",
     "Command",
     "ConnectChannel",
     "ContactCommand",
@@ -72,6 +82,7 @@ __all__ = [
     "CreateContact",
     "CreateTag",
     "CreateTemplate",
+    "CreateToken",
     "DeleteContact",
     "DeleteTag",
     "DeleteTemplate",
@@ -81,6 +92,8 @@ __all__ = [
     "MergeContacts",
     "MessageCommand",
     "ResendMessage",
+    "RevokeToken",
+    "SeeUser",
     "SendMessage",
     "SuggestReplies",
     "TagCommand",
@@ -92,6 +105,7 @@ __all__ = [
     "UpdateTemplate",
     "UpsertMetadata",
     "VisitorSend",
+    "asked",
     "decode",
     "encode",
 ]

@@ -36,13 +36,16 @@ class UpdatedChannel(Body):
     image_url: OptionalText = ImageUrl
 
 
-async def list_channels(platform: Platform, _: Caller, asked: ListChannels) -> Response:
+async def list_channels(platform: Platform, caller: Caller, asked: ListChannels) -> Response:
     """Return the connected channels, by id."""
+    reach = caller.grant.reach
     return items(
         [
             channel.rendered(each)
             for each in platform.machine.registry.channels()
-            if each.connected and asked.source in (None, each.source)
+            if each.connected
+            and asked.source in (None, each.source)
+            and (reach is None or reach.covers(each))
         ]
     )
 

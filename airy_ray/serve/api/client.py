@@ -2,6 +2,8 @@
 
 from importlib.metadata import version
 
+import msgspec
+
 from airy_ray.model import json_text
 from airy_ray.serve.api import components, shapes
 from airy_ray.serve.api.endpoint import Endpoint, Nothing
@@ -18,7 +20,7 @@ _COLORS = {
 }
 
 
-async def config(platform: Platform, _: Caller, __: Nothing) -> Response:
+async def config(platform: Platform, caller: Caller, _: Nothing) -> Response:
     """Return what runs here, how tags look, and the version."""
     colors = {
         name: {
@@ -30,9 +32,10 @@ async def config(platform: Platform, _: Caller, __: Nothing) -> Response:
         }
         for name, (color, background, position) in _COLORS.items()
     }
+    profile = caller.grant.profile
     told = {
         "services": await components.services(platform),
-        "user_profile": None,
+        "user_profile": None if profile is None else msgspec.structs.asdict(profile),
         "tag_config": {"colors": colors},
         "cluster_version": _VERSION,
     }

@@ -12,6 +12,7 @@ from pydantic import BaseModel, SecretStr
 
 from airy_ray.config import Settings
 from airy_ray.model import json_text
+from airy_ray.serve.api import shapes
 from airy_ray.serve.api.endpoint import Endpoint, Nothing
 from airy_ray.serve.api.operations import unreadable
 from airy_ray.serve.api.platform import Caller, Platform
@@ -60,6 +61,7 @@ _META = {"appId": "app_id", "appSecret": "app_secret", "webhookSecret": "webhook
 _ALL = (
     Component("api-admin", "Admin API", "Channels, tags, templates and metadata."),
     Component("api-communication", "Communication API", "Conversations and messages."),
+    Component("api-contacts", "Contacts", "People, whatever source they write from."),
     Component("unread-counter", "Unread counter", "Counts what nobody has read."),
     Component(
         "media-resolver",
@@ -213,8 +215,20 @@ def _shown(component: Component) -> dict[str, str | None]:
 
 
 ENDPOINTS = [
-    Endpoint("/components.list", list_components, Nothing, "List components", may_be_empty=True),
     Endpoint(
-        "/components.get", get_components, Nothing, "Get components' settings", may_be_empty=True
+        "/components.list",
+        list_components,
+        Nothing,
+        "List components",
+        shapes.Components,
+        may_be_empty=True,
+    ),
+    Endpoint(
+        "/components.get",
+        get_components,
+        Nothing,
+        "Get components' settings",
+        shapes.ComponentSettings,
+        may_be_empty=True,
     ),
 ]

@@ -11,7 +11,7 @@ from airy_ray.errors import RequestError
 from airy_ray.model import json_text
 from airy_ray.model.commands import ConnectChannel
 from airy_ray.model.ids import channel_id, format_id
-from airy_ray.serve.api import graph, telegram, viber
+from airy_ray.serve.api import graph, shapes, telegram, viber
 from airy_ray.serve.api.channels import ImageUrl, given
 from airy_ray.serve.api.endpoint import Body, Endpoint, OptionalText, aliases
 from airy_ray.serve.api.paging import items
@@ -258,10 +258,19 @@ async def _store(
 
 ENDPOINTS = [
     Endpoint(
-        "/channels.chatplugin.connect", connect_chatplugin, ChatpluginChannel, "Connect a website"
+        "/channels.chatplugin.connect",
+        connect_chatplugin,
+        ChatpluginChannel,
+        "Connect a website",
+        shapes.Channel,
     ),
     Endpoint(
-        "/channels.facebook.connect", connect_facebook, FacebookChannel, "Connect a Facebook page"
+        "/channels.facebook.connect",
+        connect_facebook,
+        FacebookChannel,
+        "Connect a Facebook page",
+        shapes.Channel,
+        failures=(500,),
     ),
     *aliases(
         Endpoint(
@@ -269,6 +278,8 @@ ENDPOINTS = [
             explore_facebook,
             ExploreFacebook,
             "List somebody's Facebook pages",
+            shapes.Items[shapes.FacebookPage],
+            failures=(500,),
         ),
         "/facebook.channels.explore",
     ),
@@ -277,34 +288,53 @@ ENDPOINTS = [
         connect_instagram,
         InstagramChannel,
         "Connect an Instagram account",
+        shapes.Channel,
+        failures=(500,),
     ),
-    Endpoint("/channels.google.connect", connect_google, GoogleChannel, "Connect a Google agent"),
+    Endpoint(
+        "/channels.google.connect",
+        connect_google,
+        GoogleChannel,
+        "Connect a Google agent",
+        shapes.Channel,
+    ),
     Endpoint(
         "/channels.whatsapp.connect",
         connect_whatsapp,
         WhatsappChannel,
         "Connect a WhatsApp phone number",
+        shapes.Channel,
+        failures=(500,),
     ),
     Endpoint(
         "/channels.twilio.sms.connect",
         connect_twilio_sms,
         TwilioChannel,
         "Connect a phone number at Twilio for SMS",
+        shapes.Channel,
     ),
     Endpoint(
         "/channels.twilio.whatsapp.connect",
         connect_twilio_whatsapp,
         TwilioChannel,
         "Connect a phone number at Twilio for WhatsApp",
+        shapes.Channel,
     ),
     Endpoint(
         "/channels.viber.connect",
         connect_viber,
         ViberChannel,
         "Connect the Viber bot",
+        shapes.Channel,
+        failures=(500,),
         may_be_empty=True,
     ),
     Endpoint(
-        "/channels.telegram.connect", connect_telegram, TelegramChannel, "Connect a Telegram bot"
+        "/channels.telegram.connect",
+        connect_telegram,
+        TelegramChannel,
+        "Connect a Telegram bot",
+        shapes.Channel,
+        failures=(500,),
     ),
 ]

@@ -19,6 +19,7 @@ from airy_ray.model.commands import ContactFields
 from airy_ray.model.contact import Snapshot
 from airy_ray.model.ids import ContactId, ConversationId, format_id, parse_id
 from airy_ray.projections import keys
+from airy_ray.serve.api import shapes
 from airy_ray.serve.api.endpoint import Body, Endpoint, Id, OptionalId, OptionalText
 from airy_ray.serve.api.messages import PAGE_SIZE, message_page
 from airy_ray.serve.api.paging import items, page
@@ -268,9 +269,8 @@ async def _create(
     platform: Platform, caller: Caller, asked: NewContact, given: _Given, part: str
 ) -> Response:
     fields = _fields(asked, given)
-    seed = caller.seed(part)
-    if seed is not None:
-        near = blake2b(seed, digest_size=2).digest()
+    if caller.key is not None:
+        near = blake2b(caller.seed(part), digest_size=2).digest()
     else:  # what it claims is then done at once, without other partitions
         near = next(map(parse_id, fields.conversations), os.urandom(2))
     command = commands.CreateContact(**caller.signed(near, part), fields=fields)
@@ -329,18 +329,69 @@ def _shown_with_history(whole: Snapshot) -> bytes:
 
 
 ENDPOINTS = [
-    Endpoint("/contacts.create", create, NewContact, "Make a contact", status=201),
-    Endpoint("/contacts.import", import_contacts, NewContacts, "Make many contacts", status=201),
-    Endpoint("/contacts.list", list_contacts, ListContacts, "List contacts", may_be_empty=True),
-    Endpoint("/contacts.info", info, WhichContact, "Get a contact"),
-    Endpoint("/contacts.update", update, ChangedContact, "Change a contact", status=202),
-    Endpoint("/contacts.delete", delete, OneContact, "Delete a contact", status=202),
-    Endpoint("/contacts.merge", merge, TwoContacts, "Merge a contact into another"),
-    Endpoint("/contacts.unmerge", unmerge, TwoContacts, "Part contacts that were merged"),
+    Endpoint("/contacts.create", create, NewContact, "Make a contact", shapes.Contact, 201),
+    Endpoint(
+        "/contacts.import",
+        import_contacts,
+        NewContacts,
+        "Make many contacts",
+        shapes.Items[shapes.Contact],
+        201,
+    ),
+    Endpoint(
+        "/contacts.list",
+        list_contacts,
+        ListContacts,
+        "List contacts",
+        shapes.Page[shapes.Contact],
+        may_be_empty=True,
+    ),
+    Endpoint(
+        "/contacts.info",
+        info,
+        WhichContact,
+        "Get a contact",
+        shapes.Contact,
+        failures=(404,),
+    ),
+    Endpoint(
+        "/contacts.update",
+        update,
+        ChangedContact,
+        "Change a contact",
+        status=202,
+        failures=(404,),
+    ),
+    Endpoint(
+        "/contacts.delete",
+        delete,
+        OneContact,
+        "Delete a contact",
+        status=202,
+        failures=(404,),
+    ),
+    Endpoint(
+        "/contacts.merge",
+        merge,
+        TwoContacts,
+        "Merge a contact into another",
+        shapes.MergedContact,
+        failures=(404,),
+    ),
+    Endpoint(
+        "/contacts.unmerge",
+        unmerge,
+        TwoContacts,
+        "Part contacts that were merged",
+        shapes.Contact,
+        failures=(404,),
+    ),
     Endpoint(
         "/contacts.recent-messages",
         recent_messages,
         RecentMessages,
         "List messages of a contact's conversations",
+        shapes.RecentMessages,
+        failures=(404,),
     ),
 ]

@@ -11,7 +11,9 @@ from airy_ray.model import conversation
 from airy_ray.model.commands import DescribeConversation, MarkRead
 from airy_ray.model.conversation import Conversation
 from airy_ray.model.ids import ConversationId, format_id
+from airy_ray.serve.api import reach as reaches
 from airy_ray.serve.api import shapes
+from airy_ray.serve.api.callers import Reach
 from airy_ray.serve.api.endpoint import Body, Endpoint, Id, OptionalText, aliases
 from airy_ray.serve.api.paging import cursor, page, placed
 from airy_ray.serve.api.platform import Caller, Platform
@@ -55,11 +57,15 @@ class NamedContact(OneConversation):
     display_name: str = Field(min_length=1)
 
 
-async def list_conversations(platform: Platform, _: Caller, asked: ListConversations) -> Response:
+async def list_conversations(
+    platform: Platform, caller: Caller, asked: ListConversations
+) -> Response:
     """Return a page of conversations, by their last message, newest first."""
     if asked.filters is not None:
         raise RequestError(400, "filters: not supported yet")
     size = max(0, min(asked.page_size or 0, platform.settings.limits.page_size))
+    if caller.grant.reach is not None:
+        return await _list_within(platform, caller.grant.reach, _offset(asked.cursor), size)
     total = await platform.partitions.conversation_count()
     if asked.cursor is not None and _INTEGER.fullmatch(asked.cursor):
         return await _page_at(platform, int(asked.cursor), size, total)
@@ -93,6 +99,25 @@ async def _page_of_walk(platform: Platform, asked: str | None, size: int, total:
     if shown and len(rows) > size:
         following = cursor(_WalkedTo(since, rows[size - 1][0]))
     return page(shown, previous=asked or "0", following=following, total=total)
+
+
+async def _list_within(platform: Platform, reach: Reach, offset: int, size: int) -> Response:
+    """Return a page of the conversations within reach; takes looking at all there are."""
+    channels = reaches.channels_within(platform, reach)
+    rows, total = await platform.partitions.conversations_on(channels, max(offset, 0), size)
+    if offset < 0:
+        rows = []
+    following = str(offset + size) if rows and offset + size < total else None
+    shown = [rendered(platform, row) for row in rows]
+    return page(shown, previous=str(offset), following=following, total=total)
+
+
+def _offset(cursor: str | None) -> int:
+    if cursor is None:
+        return 0
+    if _INTEGER.fullmatch(cursor) is None:
+        raise RequestError(400, "cursor: not a cursor")
+    return int(cursor)
 
 
 async def conversation_info(platform: Platform, _: Caller, asked: OneConversation) -> Response:
@@ -165,8 +190,12 @@ async def _describe(
 
 
 def rendered(platform: Platform, row: Conversation) -> bytes:
-    """Return a conversation's JSON, with its channel as the registry has it now."""
-    return conversation.rendered(row, platform.machine.registry.rendered(row.channel_id))
+    """Return a conversation's JSON, with its channel and users as the registry has them now."""
+    registry = platform.machine.registry
+    sender = registry.sender(row.last_sender_id)
+    if sender is not None and conversation.is_last_from_contact(row):
+        sender = None  # some sources let contacts choose their ids
+    return conversation.rendered(row, registry.rendered(row.channel_id), sender)
 
 
 ENDPOINTS = [

@@ -55,7 +55,17 @@ OptionalText = Annotated[
 Handler = Callable[[Platform, Caller, Any], Awaitable[Response]]
 
 
-_QUESTIONS = {"list", "info", "search", "config", "authenticate", "resumeToken"}
+_QUESTIONS = {
+    "authenticate",
+    "config",
+    "explore",
+    "get",
+    "info",
+    "list",
+    "recent-messages",
+    "resumeToken",
+    "search",
+}
 """The verbs of endpoints that change nothing."""
 
 

@@ -28,7 +28,6 @@ async def upload(platform: Platform, request: Request, receive: Receive) -> Resp
     The same bytes with the same extension get the same address. With authentication on, a visitor's
     token is enough: the chat plugin sends files too. One that sends none gets 403, as the contract.
     """
-    _let_in(platform, request)
     content_type = request.headers.get("content-type", "")
     if not content_type.lower().startswith(_FORM):
         raise RequestError(415, f"the body has to be {_FORM}")
@@ -108,23 +107,19 @@ def _failed(reason: str) -> RequestError:
     return RequestError(400, f"Media Upload failed with error: {reason}")
 
 
-def _let_in(platform: Platform, request: Request) -> None:
-    """Let in whom the API lets in, and visitors with their token.
+def let_visitor_in(platform: Platform, request: Request) -> None:
+    """Let a visitor of a website in, who may upload files too.
 
     Raises:
-        RequestError: 403 without a body, it is neither.
+        RequestError: 403 without a body, this is none.
     """
-    authorization = request.headers.get("authorization")
+    token = bearer(request.headers.get("authorization"))
+    if token is None:
+        raise RequestError(403)
     try:
-        platform.callers.principal(authorization)
+        platform.tokens.read_visit(token)
     except RequestError:
-        token = bearer(authorization)
-        if token is None:
-            raise
-        try:
-            platform.tokens.read_visit(token)
-        except RequestError:
-            raise RequestError(403) from None
+        raise RequestError(403) from None
 
 
 def _range(request: Request, tag: str) -> str | None:

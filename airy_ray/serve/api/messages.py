@@ -86,7 +86,10 @@ async def message_page(
     cursor = asked_cursor.strip() if asked_cursor and total > size else ""
     start = await _start(platform, conversation.id, cursor) if cursor else None
     rows = await platform.partitions.messages(conversation.id, start, size + 1)
-    shown = [message.rendered(row, with_metadata=with_metadata) for row in rows[:size]]
+    shown = [
+        message.rendered(row, with_metadata=with_metadata, known_sender=_sender(platform, row))
+        for row in rows[:size]
+    ]
     following = format_id(rows[size].id) if len(rows) > size else None
     return page(shown, previous=cursor or None, following=following, total=total)
 
@@ -168,6 +171,10 @@ async def _check_connected(platform: Platform, identifier: ConversationId) -> No
     channel = platform.machine.registry.channel(known.channel_id)
     if channel is None or not channel.connected:
         raise RequestError(403)
+
+
+def _sender(platform: Platform, row: Message) -> bytes | None:
+    return None if row.from_contact else platform.machine.registry.sender(row.sender_id)
 
 
 async def all_messages(platform: Platform, identifier: ConversationId) -> list[Message]:

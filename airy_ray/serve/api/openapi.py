@@ -13,6 +13,7 @@ from fastapi import Response as Plain
 
 from airy_ray.model.json_text import NESTING_MAX
 from airy_ray.serve.api.endpoint import Endpoint, FileEndpoint
+from airy_ray.serve.api.scopes import scope_of
 from airy_ray.serve.api.shapes import Problem, Uploaded
 
 _DESCRIPTION = f"""
@@ -51,7 +52,7 @@ _NAMED_IDS = {
     "Message": "message_id",
 }
 """Under which names ids are taken outside of their own area."""
-_ALWAYS = (400, 403, 413, 415, 503)
+_ALWAYS = (400, 403, 413, 415, 429, 503)
 _WITHOUT_BODY = (403, 404)
 """Failures that mostly have no body, as the contract has it."""
 
@@ -103,7 +104,7 @@ def _describe(app: FastAPI, endpoint: Endpoint) -> None:
         methods=["POST"],
         operation_id=_name(endpoint),
         summary=endpoint.summary,
-        description=cleandoc(endpoint.handler.__doc__ or ""),
+        description=_told(endpoint),
         status_code=endpoint.status,
         response_model=endpoint.answers,
         response_description="Done." if endpoint.answers is None else "What was asked for.",
@@ -111,6 +112,12 @@ def _describe(app: FastAPI, endpoint: Endpoint) -> None:
         responses=responses,
         openapi_extra={"parameters": [_IDEMPOTENCY_KEY]} if endpoint.is_command else None,
     )
+
+
+def _told(endpoint: Endpoint) -> str:
+    """Return what an endpoint does, and which scope an API token needs for it."""
+    needs = "" if endpoint.is_open else f"\n\nScope: `{scope_of(endpoint.path)}`."
+    return cleandoc(endpoint.handler.__doc__ or "") + needs
 
 
 def _describe_upload(app: FastAPI, endpoint: FileEndpoint) -> None:

@@ -6,7 +6,7 @@ Answers are put together from stored bytes, not from these models; tests hold th
 from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 Instant = Annotated[
     str,
@@ -92,6 +92,139 @@ class Template(Shape):
     content: Content
 
 
+class Address(Shape):
+    """Where a contact lives or works."""
+
+    organization_name: str | None
+    address_line1: str | None
+    address_line2: str | None
+    postal_code: str | None
+    city: str | None
+    state: str | None
+    country: str | None
+
+
+class Contact(Shape):
+    """A person, known by one identity for each conversation."""
+
+    id: UUID
+    display_name: str | None
+    avatar_url: str | None
+    title: str | None
+    gender: str | None
+    timezone: int | None = Field(description="Hours from Greenwich.")
+    locale: str | None
+    organization_name: str | None
+    via: dict[str, str] | None = Field(description="Ways to reach them: `phone`, `email`, any.")
+    address: Address | None
+    conversations: dict[UUID, str] | None = Field(description="Id of each, and its source.")
+    metadata: Any
+    created_at: int = Field(description="Milliseconds since 1970.")
+    updated_at: int | None
+
+
+class MergedContact(Contact):
+    """A contact, with those whom it took over, as they were."""
+
+    merge_history: list[Contact]
+
+
+class FacebookPage(Shape):
+    """A page that somebody may connect."""
+
+    page_id: str
+    name: str | None = None
+    image_url: str | None = None
+    connected: bool
+
+
+class Component(Shape):
+    """A part of the platform, as the control center shows it; keys as the reference has them."""
+
+    name: str
+    displayName: str
+    description: str
+    descriptionDE: str
+    descriptionFR: str
+    descriptionES: str
+    category: str
+    price: str
+    availableFor: str | None
+    docs: str | None
+    source: str | None
+    repository: str
+    isChannel: str | None
+    isApp: str | None
+    internalUI: str | None
+    configurationValues: str
+    installationStatus: str
+
+
+class Components(Shape):
+    """All components, by name."""
+
+    components: dict[str, Component]
+
+
+class ComponentSettings(Shape):
+    """How components are set up, by name; secrets are masked."""
+
+    components: dict[str, dict[str, str]]
+
+
+class User(Shape):
+    """Somebody who has logged in."""
+
+    id: str
+    name: str | None
+    avatar_url: str | None
+    first_seen_at: Instant
+    last_seen_at: Instant
+
+
+class ApiToken(Shape):
+    """What a program calls the API with, without its secret."""
+
+    id: UUID
+    name: str
+    scope: Literal["read", "write", "manage"]
+    sources: list[str]
+    channel_ids: list[UUID]
+    requests_per_minute: int | None
+    created_at: Instant
+    created_by: str
+    expires_at: Instant | None
+
+
+class NewApiToken(ApiToken):
+    """A token, with its secret, which is told only now."""
+
+    token: str
+
+
+class AuditEntry(Shape):
+    """Who had what done, when, and what became of it."""
+
+    at: Instant
+    principal: str
+    action: str
+    subject: str | None
+    status: int
+
+
+class AuditPagination(Shape):
+    """Where to read on."""
+
+    next_cursor: str | None
+
+
+class AuditPage(Shape):
+    """A page of the audit log."""
+
+    data: list[AuditEntry]
+    pagination_data: AuditPagination
+
+
 class Uploaded(Shape):
     """A file that is kept."""
 
@@ -174,3 +307,7 @@ class ClientConfig(Shape):
     user_profile: UserProfile | None
     tag_config: TagConfig
     cluster_version: str
+
+
+RecentMessages = RootModel[dict[UUID, Page[Message] | None]]
+"""Pages of messages, newest first, by conversation; null for one without messages."""

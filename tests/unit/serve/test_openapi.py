@@ -39,7 +39,7 @@ def test_an_endpoint_says_what_it_is_for(endpoint: Endpoint) -> None:
 def test_an_endpoint_tells_its_statuses(endpoint: Endpoint) -> None:
     told = operation(endpoint)["responses"]
     repeated = (409,) if endpoint.is_command else ()
-    always = (400, 403, 413, 415, 503)
+    always = (400, 403, 413, 415, 429, 503)
     failures = {str(status) for status in (*endpoint.failures, *always, *repeated)}
 
     assert set(told) == {str(endpoint.status), *map(str, endpoint.also_answers)} | failures
