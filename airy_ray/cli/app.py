@@ -3,6 +3,7 @@
 import typer
 
 from airy_ray.cli.ledger import ledger
+from airy_ray.cli.openapi import openapi
 from airy_ray.cli.quarantine import quarantine
 from airy_ray.cli.simulate import simulate
 from airy_ray.cli.status import status
@@ -23,6 +24,7 @@ app.command()(ledger)
 app.add_typer(quarantine)
 app.command()(verify)
 app.command()(simulate)
+app.command()(openapi)
 
 
 @app.callback()

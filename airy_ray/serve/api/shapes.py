@@ -100,6 +100,11 @@ class Items(Shape, Generic[Item]):
 
     data: list[Item]
 
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """Return what the description calls a list of some items."""
+        return f"{params[0].__name__}List"
+
 
 class PaginationData(Shape):
     """Where a page lies in its list."""
@@ -114,6 +119,11 @@ class Page(Shape, Generic[Item]):
 
     data: list[Item]
     pagination_data: PaginationData
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """Return what the description calls a page of some items."""
+        return f"{params[0].__name__}Page"
 
 
 class VisitorEntered(Shape):
