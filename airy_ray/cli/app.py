@@ -4,6 +4,7 @@ import typer
 
 from airy_ray.cli.import_contacts import import_contacts
 from airy_ray.cli.ledger import ledger
+from airy_ray.cli.openapi import openapi
 from airy_ray.cli.quarantine import quarantine
 from airy_ray.cli.simulate import simulate
 from airy_ray.cli.status import status
@@ -27,6 +28,7 @@ app.add_typer(token)
 app.command()(verify)
 app.command()(simulate)
 app.command()(import_contacts)
+app.command()(openapi)
 
 
 @app.callback()

@@ -1,6 +1,7 @@
 """The API application: finds the endpoint, lets the caller in, answers (contract: §1, §2)."""
 
 import logging
+from typing import Any
 
 import httpx
 from pydantic import BaseModel
@@ -26,6 +27,7 @@ from airy_ray.serve.api import (
     media,
     messages,
     metadata,
+    openapi,
     reach,
     scopes,
     tags,
@@ -91,6 +93,11 @@ _PLATFORM_WAIT_S = 10.0
 _JSON = "application/json"
 
 
+def description() -> dict[str, Any]:
+    """Return the whole API as OpenAPI."""
+    return openapi.description(ENDPOINTS.values(), FILE_ENDPOINTS.values(), media.download)
+
+
 class Api:
     """Serves the API and, at the reference's bare paths, webhooks."""
 
@@ -101,9 +108,7 @@ class Api:
         self._sightings = Sightings()
         self._limits = RateLimits(settings.limits.requests_per_minute)
         self._login: Login | None = None
-        self._documentation = Documentation(
-            ENDPOINTS.values(), FILE_ENDPOINTS.values(), media.download
-        )
+        self._documentation = Documentation(description)
         self._platform: Platform | None = None
         self._hooks: Hooks | None = None
 

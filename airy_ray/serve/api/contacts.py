@@ -391,7 +391,7 @@ ENDPOINTS = [
         recent_messages,
         RecentMessages,
         "List messages of a contact's conversations",
-        shapes.RecentMessages,
+        shapes.MessagesByConversation,
         failures=(404,),
     ),
 ]

@@ -1,12 +1,10 @@
 """`/openapi.json`, and `/docs` to read: one page without scripts or anything from elsewhere."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
 
 from airy_ray.model import json_text
-from airy_ray.serve.api.endpoint import Endpoint, FileEndpoint
-from airy_ray.serve.api.openapi import description
 from airy_ray.serve.http import Response
 
 _HTML = b"text/html; charset=utf-8"
@@ -26,17 +24,10 @@ code,pre{background:#262626}td,th,h2{border-color:#333}}
 
 
 class Documentation:
-    """Serves the description of endpoints, which is put together when it is first asked for."""
+    """Serves the description of the API, which is put together when it is first asked for."""
 
-    def __init__(
-        self,
-        endpoints: Iterable[Endpoint],
-        file_endpoints: Iterable[FileEndpoint] = (),
-        download: Callable[..., object] | None = None,
-    ) -> None:
-        self._endpoints = tuple(endpoints)
-        self._file_endpoints = tuple(file_endpoints)
-        self._download = download
+    def __init__(self, description: Callable[[], dict[str, Any]]) -> None:
+        self._description = description
         self._pages: dict[str, Response] = {}
 
     def page(self, path: str) -> Response | None:
@@ -44,7 +35,7 @@ class Documentation:
         if path not in ("/openapi.json", "/docs"):
             return None
         if not self._pages:
-            described = description(self._endpoints, self._file_endpoints, self._download)
+            described = self._description()
             page = Response(200, _page(described).encode(), _HTML)
             self._pages = {
                 "/openapi.json": Response(body=json_text.encode(described)),

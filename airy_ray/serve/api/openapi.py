@@ -3,6 +3,7 @@
 FastAPI describes the endpoints; it does not serve them.
 """
 
+import json
 from collections.abc import Callable, Collection
 from importlib.metadata import version
 from inspect import cleandoc
@@ -78,6 +79,7 @@ def description(
         _describe_download(app, download)
     described = app.openapi()
     _correct(described, endpoints)
+    described = _with_titles_for_names(described)
     _describe_security(described, endpoints)
     _link(described, endpoints)
     return described
@@ -186,6 +188,17 @@ def _correct(described: dict[str, Any], endpoints: Collection[Endpoint]) -> None
     schemas = described["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
+
+
+def _with_titles_for_names(described: dict[str, Any]) -> dict[str, Any]:
+    """Call the schemas of lists and pages as they are titled, not by pydantic's names for them."""
+    schemas = described["components"]["schemas"]
+    generic = {name: schema["title"] for name, schema in schemas.items() if name.endswith("_")}
+    text = json.dumps(described)
+    for name, title in generic.items():
+        text = text.replace(f'"{name}"', f'"{title}"').replace(f'/{name}"', f'/{title}"')
+    renamed: dict[str, Any] = json.loads(text)
+    return renamed
 
 
 def _describe_security(described: dict[str, Any], endpoints: Collection[Endpoint]) -> None:

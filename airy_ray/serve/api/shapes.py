@@ -92,7 +92,7 @@ class Template(Shape):
     content: Content
 
 
-class Address(Shape):
+class PostalAddress(Shape):
     """Where a contact lives or works."""
 
     organization_name: str | None
@@ -116,7 +116,7 @@ class Contact(Shape):
     locale: str | None
     organization_name: str | None
     via: dict[str, str] | None = Field(description="Ways to reach them: `phone`, `email`, any.")
-    address: Address | None
+    address: PostalAddress | None
     conversations: dict[UUID, str] | None = Field(description="Id of each, and its source.")
     metadata: Any
     created_at: int = Field(description="Milliseconds since 1970.")
@@ -239,6 +239,11 @@ class Items(Shape, Generic[Item]):
 
     data: list[Item]
 
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """Return what the description calls a list of some items."""
+        return f"{params[0].__name__}List"
+
 
 class PaginationData(Shape):
     """Where a page lies in its list."""
@@ -253,6 +258,11 @@ class Page(Shape, Generic[Item]):
 
     data: list[Item]
     pagination_data: PaginationData
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """Return what the description calls a page of some items."""
+        return f"{params[0].__name__}Page"
 
 
 class VisitorEntered(Shape):
@@ -309,5 +319,5 @@ class ClientConfig(Shape):
     cluster_version: str
 
 
-RecentMessages = RootModel[dict[UUID, Page[Message] | None]]
-"""Pages of messages, newest first, by conversation; null for one without messages."""
+class MessagesByConversation(RootModel[dict[UUID, Page[Message] | None]]):
+    """Pages of messages, newest first, by conversation; null for one without messages."""

@@ -5,12 +5,11 @@ from typing import Any
 import pytest
 
 from airy_ray.serve.api import shapes
-from airy_ray.serve.api.app import ENDPOINTS
+from airy_ray.serve.api.app import ENDPOINTS, description
 from airy_ray.serve.api.documentation import Documentation
 from airy_ray.serve.api.endpoint import Endpoint
-from airy_ray.serve.api.openapi import description
 
-DESCRIBED = description(ENDPOINTS.values())
+DESCRIBED = description()
 
 
 @pytest.fixture(params=ENDPOINTS.values(), ids=lambda endpoint: endpoint.path)
@@ -66,7 +65,7 @@ def test_operations_have_names_of_their_own() -> None:
 
 
 def test_the_page_shows_every_endpoint_and_needs_nothing_from_elsewhere() -> None:
-    page = Documentation(ENDPOINTS.values()).page("/docs")
+    page = Documentation(description).page("/docs")
     assert page is not None
     text = page.body.decode()
 
@@ -76,7 +75,7 @@ def test_the_page_shows_every_endpoint_and_needs_nothing_from_elsewhere() -> Non
 
 
 def test_other_pages_are_no_documentation() -> None:
-    assert Documentation(ENDPOINTS.values()).page("/docs/") is None
+    assert Documentation(description).page("/docs/") is None
 
 
 def test_a_shape_has_nothing_but_what_it_declares() -> None:
