@@ -7,11 +7,12 @@ page, and the best of those are read.
 import asyncio
 import heapq
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import islice
 
 from airy_ray.clock import now_micros
 from airy_ray.cluster.access import P, PartitionAccess, Query, T
-from airy_ray.errors import PartitionUnavailableError, RequestError
+from airy_ray.errors import AiryError, PartitionUnavailableError, RequestError
 from airy_ray.model import commands
 from airy_ray.model.commands import AnyCommand
 from airy_ray.model.contact import Snapshot
@@ -222,7 +223,8 @@ class Partitions:
         owner = owner_of(parse_id(command.id), self._count)
         answer, offset = await self._applied(self._owner(parse_id(command.id)), command)
         deadline = asyncio.get_running_loop().time() + self._command_wait_s
-        await self._told(owner, offset, deadline, _ECHOES_MAX)
+        with suppress(AiryError):  # the command is carried out, whoever cannot be asked about it
+            await self._told(owner, offset, deadline, _ECHOES_MAX)
         return answer
 
     async def register(self, command: AnyCommand) -> Answer:
@@ -237,10 +239,13 @@ class Partitions:
         self, teller: PartitionIndex, offset: int, deadline: float, echoes: int
     ) -> None:
         """Wait until all have heard what a record has for them, and what comes back of that."""
+        last: dict[PartitionIndex, CommandId] = {}
         for sequence, outgoing in await self._accesses[teller].ask(Reading.outgoing, offset):
             assert outgoing.slot is not None  # what is for all partitions comes from the registry
             target = partition_of(outgoing.slot, self._count)
-            key = CommandId(keys.forwarded(teller, sequence, payload_id(outgoing.body)))
+            forwarded = keys.forwarded(teller, sequence, payload_id(outgoing.body))
+            last[target] = CommandId(forwarded)  # whoever has heard this has heard all before it
+        for target, key in last.items():
             heard = await self._heard(target, key, deadline)
             if heard is not None and echoes > 0:
                 await self._told(target, heard, deadline, echoes - 1)

@@ -19,6 +19,11 @@ ADDRESS_FIELDS = (
     "country",
 )
 
+CONVERSATIONS_MAX = 10_000
+"""How many conversations a contact may have: each may be a record for another partition."""
+MERGES_MAX = 1_000
+"""How many contacts one may have taken over: they go along when it is taken over itself."""
+
 
 class Details(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What only people tell of a contact; most contacts have none, and their rows stay small.

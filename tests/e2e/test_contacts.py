@@ -1,13 +1,15 @@
 """`contacts.*` (contract: platform API §7.8 and appendix A.6)."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from tests.e2e.client import Agent, Client
-from tests.e2e.program import until
+from tests.e2e.program import PROGRAM, Running, until
 
 NOBODY = "6f2f0e5c-9f4e-4b74-9b33-1f7f4e2a9999"
 FIELDS = {
@@ -352,6 +354,23 @@ def test_an_import_that_is_repeated_makes_nobody_twice(client: Client) -> None:
 
 def test_too_many_contacts_at_once_are_refused(client: Client) -> None:
     assert client.post("/contacts.import", [{}] * 1_001).status_code == 400
+
+
+def test_a_file_of_contacts_is_imported_once_however_often_it_is_tried(
+    platform: Running, client: Client, tmp_path: Path
+) -> None:
+    kind, count = name(), 450
+    file = tmp_path / "contacts.csv"
+    rows = [f"{kind} {index},{index}@x.org,{index % 12}" for index in range(count)]
+    file.write_text("\n".join(["display_name,via.email,timezone", *rows]))
+    command = [str(PROGRAM), "import-contacts", str(file), "--url", platform.url, "--json"]
+    runs = [platform.home.run(*command) for _ in range(2)]
+    made = [each for each in listed(client) if str(each["display_name"]).startswith(kind)]
+
+    assert [each.code for each in runs] == [0, 0]
+    assert json.loads(runs[0].output)["contacts"] == count
+    assert len(made) == count
+    assert {each["via"]["email"] for each in made} == {f"{index}@x.org" for index in range(count)}
 
 
 def test_a_merge_keeps_the_destination_and_fills_its_gaps(client: Client) -> None:

@@ -17,7 +17,7 @@ from airy_ray.model.commands import (
     UpdateContact,
 )
 from airy_ray.model.contact import Contact, Snapshot
-from airy_ray.model.ids import CommandId, ContactId, ConversationId, derived_id, parse_id
+from airy_ray.model.ids import CommandId, ContactId, ConversationId, derived_id, format_id, parse_id
 from airy_ray.projections import contacts, merges
 from airy_ray.projections.commands.outcome import APPLIED, Handler, Outcome
 from airy_ray.projections.messages import Effect
@@ -27,6 +27,9 @@ _NOT_FOUND = Outcome(Effect("not found"), 404, json_text.encode({"message": "Con
 _ONE_AND_THE_SAME = Outcome(
     Effect("one contact"), 400, json_text.encode({"message": "these are one contact"})
 )
+_TOO_MANY = Outcome(
+    Effect("too many"), 400, json_text.encode({"message": "too many conversations or merges"})
+)
 _ACCEPTED = Outcome(APPLIED, 202)
 _PLAIN = ("avatar_url", "title", "gender", "timezone", "locale", "organization_name")
 
@@ -34,6 +37,8 @@ _PLAIN = ("avatar_url", "title", "gender", "timezone", "locale", "organization_n
 def create(view: View, command: CreateContact, identifier: CommandId, at: Millis) -> Outcome:
     """Make a contact; one that the same command made before, however long ago, stays."""
     contact = ContactId(derived_id(identifier, "contact"))
+    if len(command.fields.conversations) > model.CONVERSATIONS_MAX:
+        return _TOO_MANY
     created = view.contacts.get(contact)
     if created is None:
         created = _told(Contact(contact, None, at), command.fields)
@@ -48,6 +53,8 @@ def update(view: View, command: UpdateContact, _: CommandId, at: Millis) -> Outc
     present = _present(view, command.contact_id)
     if present is None:
         return _NOT_FOUND
+    if _count(view, present.id, command.fields.conversations) > model.CONVERSATIONS_MAX:
+        return _TOO_MANY
     updated = msgspec.structs.replace(_told(present, command.fields), updated_at=at)
     contacts.store(view, updated, present)
     _change_conversations(view, present.id, command.fields.conversations, at)
@@ -74,8 +81,10 @@ def merge(view: View, command: MergeContacts, _: CommandId, at: Millis) -> Outco
         return _NOT_FOUND
     if present.id == command.source.contact.id:
         return _ONE_AND_THE_SAME
+    if _is_too_much(merges.snapshot(view, present), command.source):
+        return _TOO_MANY
     merged = merges.merge(view, present, command.source, at)
-    return Outcome(APPLIED, 200, shown_with_history(merges.snapshot(view, merged)))
+    return Outcome(APPLIED, 200, _shown_with_history(merges.snapshot(view, merged)))
 
 
 def unmerge(view: View, command: UnmergeContacts, _: CommandId, at: Millis) -> Outcome:
@@ -90,7 +99,7 @@ def unmerge(view: View, command: UnmergeContacts, _: CommandId, at: Millis) -> O
     return Outcome(APPLIED, 200, model.rendered(restored.contact, restored.identities))
 
 
-def shown_with_history(whole: Snapshot) -> bytes:
+def _shown_with_history(whole: Snapshot) -> bytes:
     """Return the JSON of a contact with those whom it took over."""
     return model.rendered(whole.contact, whole.identities, whole.history)
 
@@ -124,6 +133,18 @@ def _told(contact: Contact, fields: ContactFields) -> Contact:
 
 def _merged(known: Mapping[str, str], said: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in (dict(known) | dict(said)).items() if value}
+
+
+def _count(view: View, contact: ContactId, said: Mapping[str, str]) -> int:
+    """Return how many conversations a contact would have, and be told to leave."""
+    held = {format_id(conversation) for conversation, _ in contacts.identities_of(view, contact)}
+    return len(held | set(said)) if said else 0
+
+
+def _is_too_much(one: Snapshot, other: Snapshot) -> bool:
+    conversations = len(one.identities) + len(other.identities)
+    history = len(one.history) + len(other.history) + 1
+    return conversations > model.CONVERSATIONS_MAX or history > model.MERGES_MAX
 
 
 def _change_conversations(

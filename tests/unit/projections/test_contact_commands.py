@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from airy_ray.clock import Millis
+from airy_ray.model import contact as model
 from airy_ray.model import ids
 from airy_ray.model.commands import (
     AnyCommand,
@@ -460,3 +461,22 @@ def test_merges_in_a_circle_end_with_one_contact(story: Story) -> None:
     story.hears()
 
     assert story.listed() == {min(contacts)}
+
+
+def test_nobody_gets_more_conversations_or_merges_than_can_be_told_of(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model, "CONVERSATIONS_MAX", 2)
+    monkeypatch.setattr(model, "MERGES_MAX", 1)
+    three = {format_id(builders.conversation_id(each)): "shop" for each in "abc"}
+    two = dict(list(three.items())[:2])
+    contact, other = story.creates(conversations=two), story.creates()
+    one_more = story.creates(conversations=dict(list(three.items())[2:]))
+    command = CreateContact(id=story.id(), fields=ContactFields(conversations=three))
+
+    assert story.does(command).status == 400
+    assert story.updates(contact, conversations=three).status == 400
+    assert story.updates(contact, conversations=two).status == 202
+    assert story.merges(one_more, contact).status == 400
+    assert story.merges(other, contact).status == 200
+    assert story.merges(story.creates(), contact).status == 400
