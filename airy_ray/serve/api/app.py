@@ -19,6 +19,7 @@ from airy_ray.serve.api import (
     conversations,
     messages,
     metadata,
+    search,
     tags,
     templates,
 )
@@ -50,6 +51,7 @@ ENDPOINTS: dict[str, Endpoint] = {
         conversations,
         messages,
         metadata,
+        search,
         tags,
         templates,
     )

@@ -6,6 +6,8 @@ from typing import Any
 from pydantic import Field
 
 from airy_ray.errors import ConversationNotFoundError, RequestError
+from airy_ray.filters.query import Query
+from airy_ray.filters.syntax import parse
 from airy_ray.model import conversation
 from airy_ray.model.commands import DescribeConversation, MarkRead
 from airy_ray.model.conversation import Conversation
@@ -21,7 +23,9 @@ _INTEGER = re.compile(r"-?[0-9]{1,100}")
 class ListConversations(Body):
     """Which page of which conversations."""
 
-    filters: str | None = Field(None, description="Not supported yet: null.")
+    filters: str | None = Field(
+        None, description="Which ones, in the syntax of Lucene: `unread_count:[1 TO *]`."
+    )
     cursor: str | None = Field(None, description="Offset of the page; `next_cursor` of the last.")
     page_size: int | None = 20
 
@@ -51,15 +55,23 @@ class NamedContact(OneConversation):
 
 
 async def list_conversations(platform: Platform, _: Caller, asked: ListConversations) -> Response:
-    """Return a page of conversations, by their last message, newest first."""
-    if asked.filters is not None:
-        raise RequestError(400, "filters: not supported yet")
+    """Return a page of conversations, all or filtered, by their last message, newest first."""
     offset = _offset(asked.cursor)
     size = min(asked.page_size or 0, platform.settings.limits.page_size)
+    if asked.filters is not None:
+        return await _filtered(platform, parse(asked.filters), offset, size)
     total = await platform.partitions.conversation_count()
     is_within = 0 <= offset < total
     rows = await platform.partitions.conversations(offset, size) if is_within else []
     following = str(offset + size) if rows and offset + size < total else None
+    shown = [rendered(platform, row) for row in rows]
+    return page(shown, previous=str(offset), following=following, total=total)
+
+
+async def _filtered(platform: Platform, query: Query, offset: int, size: int) -> Response:
+    start, wanted = (offset, max(size, 0)) if offset >= 0 else (0, 0)
+    total, rows = await platform.partitions.filtered_conversations(query, start, wanted)
+    following = str(offset + size) if wanted and offset + size < total else None
     shown = [rendered(platform, row) for row in rows]
     return page(shown, previous=str(offset), following=following, total=total)
 
