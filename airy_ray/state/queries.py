@@ -28,10 +28,11 @@ from airy_ray.storage.environments import Environment
 
 
 class Touched(NamedTuple):
-    """What entries of the change feed are about, and the sequence of the last; None if none."""
+    """What so many entries of the change feed are about, and the sequence of the last, if any."""
 
     conversations: set[ConversationId]
     messages: set[MessageId]
+    entries: int
     last: int | None
 
 
@@ -144,16 +145,18 @@ class Reading:
 
     def touched(self, start: int, limit: int) -> Touched:
         """Return what up to `limit` entries of the change feed from `start` on are about."""
-        touched = Touched(set(), set(), None)
+        conversations: set[ConversationId] = set()
+        messages: set[MessageId] = set()
+        count, last = 0, None
         for key, change in islice(self._under("changes", b"", start.to_bytes(8, "big")), limit):
-            touched = touched._replace(last=int.from_bytes(key, "big"))
-            if change.conversation_id is not None and (
-                change.message_id is None or change.kind.startswith("message.")
-            ):
-                touched.conversations.add(change.conversation_id)
-            if change.message_id is not None and change.kind.startswith("message."):
-                touched.messages.add(change.message_id)
-        return touched
+            count, last = count + 1, key
+            is_of_message = change.kind.startswith("message.")
+            if change.conversation_id is not None and (is_of_message or change.message_id is None):
+                conversations.add(change.conversation_id)
+            if change.message_id is not None and is_of_message:
+                messages.add(change.message_id)
+        sequence = None if last is None else int.from_bytes(last, "big")
+        return Touched(conversations, messages, count, sequence)
 
     def conversations_after(self, key: bytes, limit: int) -> list[tuple[bytes, Conversation]]:
         """Return conversations by key, those after `key`, with their keys."""

@@ -28,8 +28,9 @@ _CHANGES = 1_000
 """How many entries of the feed one step takes."""
 _ROWS = 500
 """How many rows one step takes while all of them are written."""
-_COMMIT_EVERY = 100
-"""After how many of these steps what was built is committed, which frees memory."""
+_BUILT_STEPS = 100
+_FOLLOWED_STEPS = 10
+"""How many steps a commit takes at most; less if there is nothing more to write."""
 
 
 class Indexer:
@@ -41,6 +42,7 @@ class Indexer:
         self._writer = IndexWriter(self.directory)
         self._sequence: int | None = None
         self._building: _Building | None = None
+        self._uncommitted = 0
 
     def step(self) -> bool:
         """Do the next piece of work; return whether there is more.
@@ -66,23 +68,23 @@ class Indexer:
     def give_up(self) -> None:
         """Forget what was not committed; the next step begins where the last commit was."""
         self._writer.close()
-        self._sequence, self._building = None, None
+        self._sequence, self._building, self._uncommitted = None, None, 0
 
     def rest(self) -> None:
         """Give back what takes memory, until there is more to do; say how far the index is."""
+        if self._uncommitted:
+            self.give_up()
+            return
         self._writer.close()
-        if self._sequence is not None and read_position(self.directory) not in (
-            None,
-            self._sequence,
-        ):
+        written = read_position(self.directory)
+        if self._sequence is not None and written not in (None, self._sequence):
             write_position(self.directory, self._sequence)
 
     def rebuild(self) -> None:
         """Begin again with nothing."""
-        self._writer.close()
+        self.give_up()
         position_file(self.directory).unlink(missing_ok=True)
         shutil.rmtree(self.directory, ignore_errors=True)
-        self._sequence, self._building = None, None
 
     def _begin(self) -> None:
         """Go on where the index was left, or begin one."""
@@ -123,19 +125,18 @@ class Indexer:
         building.steps += 1
         if last is not None:
             building.last = last
-            if building.steps % _COMMIT_EVERY == 0:
+            if building.steps % _BUILT_STEPS == 0:
                 self._writer.commit()
             return True
         if building.table == CONVERSATIONS:
             building.table, building.last = MESSAGES, b""
             return True
-        self._writer.commit()
-        write_position(self.directory, building.sequence)
+        self._commit(building.sequence)
         self._sequence, self._building = building.sequence, None
         return True
 
     def _follow(self) -> bool:
-        """Write what changed next, and commit it."""
+        """Write what changed next; commit it if that is all, or much."""
         assert self._sequence is not None  # there is an index by now
         with reading(self.state.environment) as view:
             touched = view.touched(self._sequence, _CHANGES)
@@ -150,12 +151,21 @@ class Indexer:
             self._writer.put_message(message_document(message))
         self._writer.delete(CONVERSATIONS, _gone(conversations))
         self._writer.delete(MESSAGES, _gone(messages))
-        has_more = touched.last is not None
-        self._sequence = touched.last + 1 if touched.last is not None else max(end, self._sequence)
+        has_more = touched.entries == _CHANGES
+        if has_more and touched.last is not None:
+            self._sequence = touched.last + 1
+        else:
+            self._sequence = max(end, self._sequence)
         if conversations or messages:
-            self._writer.commit()
-            write_position(self.directory, self._sequence)
+            self._uncommitted += 1
+        if self._uncommitted and (self._uncommitted == _FOLLOWED_STEPS or not has_more):
+            self._commit(self._sequence)
         return has_more
+
+    def _commit(self, sequence: int) -> None:
+        self._writer.commit()
+        write_position(self.directory, sequence)
+        self._uncommitted = 0
 
 
 class _Building:
