@@ -1,6 +1,7 @@
 """Queries of ours as tantivy's."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import assert_never
 
 from tantivy import FieldType, Occur
@@ -29,6 +30,7 @@ _CONVERSATIONS, _MESSAGES = SCHEMAS[CONVERSATIONS], SCHEMAS[MESSAGES]
 _ALWAYS_PRESENT = frozenset({"id", "channel_id", "source", "display_name"})
 
 
+@lru_cache(maxsize=16)  # of one request each partition asks for it, and the next page again
 def conversations_query(query: Query) -> IndexQuery:
     """Return what finds the conversations that a filter asks for.
 
