@@ -827,12 +827,12 @@ class Conversations:
     def list(
         self, *, filters: str | None = None, cursor: str | None = None, page_size: int | None = None
     ) -> models.ConversationPage:
-        """Return a page of conversations, by their last message, newest first.
+        """Return a page of conversations, all or filtered, by their last message, newest first.
 
         Scope: `read`.
 
         Args:
-            filters: Not supported yet: null.
+            filters: Which ones, in the syntax of Lucene: `unread_count:[1 TO *]`.
             cursor: `next_cursor` of the page before; or an offset, which does not hold still.
         """
         return self._calls.ask(
@@ -1100,6 +1100,43 @@ class Messages:
             {"message_id": message_id, "suggestions": suggestions},
             models.Message.model_validate_json,
             idempotency_key,
+        )
+
+    def search(
+        self,
+        *,
+        query: str,
+        conversation_id: UUID | str | None = None,
+        cursor: str | None = None,
+        page_size: int | None = None,
+    ) -> models.FoundMessagePage:
+        """Return a page of the messages that hold some words, newest first, with where they do.
+
+        Scope: `read`.
+
+        Args:
+            query: Words, all of which must occur; of the last the beginning.
+            conversation_id: The only conversation to look in.
+        """
+        return self._calls.ask(
+            "/messages.search",
+            {
+                "query": query,
+                "conversation_id": conversation_id,
+                "cursor": cursor,
+                "page_size": page_size,
+            },
+            models.FoundMessagePage.model_validate_json,
+        )
+
+    def each_search(
+        self, *, query: str, conversation_id: UUID | str | None = None, page_size: int | None = None
+    ) -> Iterator[models.FoundMessage]:
+        """Go through all that `search` lists, page by page."""
+        return each(
+            lambda cursor: self.search(
+                query=query, conversation_id=conversation_id, page_size=page_size, cursor=cursor
+            )
         )
 
 

@@ -194,6 +194,22 @@ class FacebookPageList(Model):
     data: list[FacebookPage]
 
 
+class FoundMessage(Model):
+    """A message that holds what was looked for."""
+
+    message: Message
+    conversation_id: UUID
+    snippet: str
+    """Where it does, as HTML: what was looked for is `<em>`."""
+
+
+class FoundMessagePage(Model):
+    """What the description calls FoundMessagePage."""
+
+    data: list[FoundMessage]
+    pagination_data: PaginationData
+
+
 class MergedContact(Model):
     """A contact, with those whom it took over, as they were."""
 

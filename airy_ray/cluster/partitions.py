@@ -6,13 +6,16 @@ page, and the best of those are read.
 
 import asyncio
 import heapq
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
+from typing import Any
 
 from airy_ray.clock import now_micros
-from airy_ray.cluster.access import P, PartitionAccess, Query, T
+from airy_ray.cluster.access import P, PartitionAccess, Question, T
 from airy_ray.errors import AiryError, PartitionUnavailableError, RequestError
+from airy_ray.filters.fulltext import FullText
+from airy_ray.filters.query import Query
 from airy_ray.model import commands
 from airy_ray.model.commands import AnyCommand
 from airy_ray.model.contact import Snapshot
@@ -33,6 +36,13 @@ from airy_ray.projections import keys
 from airy_ray.projections.view import Answer
 from airy_ray.rawlog.record import Offset, Record, payload_id
 from airy_ray.state.queries import Reading
+from airy_ray.state.search.searching import Found, Hit
+
+Ranked = list[tuple[int, T]]
+"""Rows with their ranks in a list that was searched for, greatest first."""
+
+_AT_ONCE = 1_000
+"""How much is asked for before it is known how much there is: the index reserves room for it."""
 
 ListedConversation = tuple[bytes, Conversation]
 """A conversation and the key that it is listed under."""
@@ -134,6 +144,34 @@ class Partitions:
             ]
         )
 
+    async def filtered_conversations(
+        self, query: Query, offset: int, limit: int
+    ) -> tuple[int, Ranked[Conversation]]:
+        """Return how many conversations a filter finds, and a page of them, newest first.
+
+        Each comes with its rank: when its last message was.
+
+        Raises:
+            FilterError: it asks for too much.
+            IndexingError: the search index is being built.
+        """
+        found = await self._search(query, offset + limit)
+        total = sum(each.total for each in found)
+        is_within = limit > 0 and offset < total
+        hits = list(islice(_ranked(found), offset, offset + limit)) if is_within else []
+        return total, await self._rows(hits, Reading.found_conversations)
+
+    async def found_messages(self, wanted: FullText, limit: int) -> tuple[int, Ranked[Message]]:
+        """Return how many messages are wanted, and the newest, each with its rank in the list.
+
+        Raises:
+            IndexingError: the search index is being built.
+        """
+        found = await self._search(wanted, limit)
+        hits = list(islice(_ranked(found), limit))
+        rows = await self._rows(hits, Reading.found_messages)
+        return sum(each.total for each in found), rows
+
     async def messages(
         self, conversation: ConversationId, start: bytes | None, limit: int
     ) -> list[Message]:
@@ -199,7 +237,7 @@ class Partitions:
             [await access.ask(Reading.contact_count) for access in self._conversation_accesses()]
         )
 
-    async def ask_registry(self, query: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def ask_registry(self, query: Question[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return the registry's answer to a question."""
         return await self._accesses[REGISTRY].ask(query, *args, **kwargs)
 
@@ -279,6 +317,32 @@ class Partitions:
             raise RequestError(answer.status, "the request could not be carried out")
         return answer, offset
 
+    async def _search(self, wanted: Query | FullText, limit: int) -> list[Found]:
+        """Return what each partition finds, at most `limit`, which nothing is reserved for."""
+        accesses = self._conversation_accesses()
+        if limit <= _AT_ONCE:
+            return await asyncio.gather(*(each.search(wanted, limit) for each in accesses))
+        counted = await asyncio.gather(*(each.search(wanted, 0) for each in accesses))
+        return await asyncio.gather(
+            *(
+                access.search(wanted, min(limit, found.total))
+                for access, found in zip(accesses, counted, strict=True)
+            )
+        )
+
+    async def _rows(
+        self, hits: list[Hit], query: Callable[[Reading, list[Any]], list[T | None]]
+    ) -> Ranked[T]:
+        """Return the rows of what was found, in order, without what is gone since."""
+        owned: dict[PartitionIndex, list[bytes]] = {}
+        for hit in hits:
+            owned.setdefault(owner_of(hit.id, self._count), []).append(hit.id)
+        rows: dict[bytes, T | None] = {}
+        for index, identifiers in owned.items():
+            found = await self._accesses[index].ask(query, identifiers)
+            rows |= zip(identifiers, found, strict=True)
+        return [(hit.rank, row) for hit in hits if (row := rows[hit.id]) is not None]
+
     def _owner(self, identifier: bytes) -> PartitionAccess:
         access = self._accesses.get(owner_of(identifier, self._count))
         if access is None:
@@ -306,3 +370,7 @@ async def _walked(
         if after is None:
             return found, count
         await asyncio.sleep(0)
+
+
+def _ranked(found: list[Found]) -> Iterator[Hit]:
+    return heapq.merge(*(each.hits for each in found), key=lambda hit: -hit.rank)

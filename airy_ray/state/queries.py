@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from heapq import merge
 from itertools import islice
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import lmdb
 
@@ -37,6 +38,15 @@ _NEWEST = 4_096
 """How far back in the ledger a record is looked for that was folded a moment ago."""
 
 
+class Touched(NamedTuple):
+    """What so many entries of the change feed are about, and the sequence of the last, if any."""
+
+    conversations: set[ConversationId]
+    messages: set[MessageId]
+    entries: int
+    last: int | None
+
+
 @contextmanager
 def reading(environment: Environment) -> Iterator[Reading]:
     """Open a consistent view of a state, for a moment."""
@@ -50,6 +60,11 @@ class Reading:
     def __init__(self, environment: Environment, transaction: lmdb.Transaction[bytes]) -> None:
         self._handles = environment.tables
         self._transaction = transaction
+        self._path = environment.path
+
+    def path(self) -> Path:
+        """Return the directory of the generation that is read."""
+        return self._path
 
     def applied(self) -> int:
         """Return how many records are folded in; 0 while a new state has not said so."""
@@ -294,8 +309,44 @@ class Reading:
     def changes(self, after: int, limit: int) -> list[tuple[int, Change]]:
         """Return entries of the change feed with greater sequences than `after`, oldest first."""
         start = (after + 1).to_bytes(8, "big")
-        rows = islice(self._under("changes", b"", start), limit)
-        return [(int.from_bytes(key, "big"), change) for key, change in rows]
+        told = (each for each in self._under("changes", b"", start) if each[1].event)
+        return [(int.from_bytes(key, "big"), change) for key, change in islice(told, limit)]
+
+    def first_change(self) -> int | None:
+        """Return the sequence of the oldest entry of the change feed that is still there."""
+        key = next((key for key, _ in self._under("changes", b"", None)), None)
+        return None if key is None else int.from_bytes(key, "big")
+
+    def touched(self, start: int, limit: int) -> Touched:
+        """Return what up to `limit` entries of the change feed from `start` on are about."""
+        conversations: set[ConversationId] = set()
+        messages: set[MessageId] = set()
+        count, last = 0, None
+        for key, change in islice(self._under("changes", b"", start.to_bytes(8, "big")), limit):
+            count, last = count + 1, key
+            is_of_message = change.kind.startswith("message.")
+            if change.conversation_id is not None and (is_of_message or change.message_id is None):
+                conversations.add(change.conversation_id)
+            if change.message_id is not None and is_of_message:
+                messages.add(change.message_id)
+        sequence = None if last is None else int.from_bytes(last, "big")
+        return Touched(conversations, messages, count, sequence)
+
+    def conversations_after(self, key: bytes, limit: int) -> list[tuple[bytes, Conversation]]:
+        """Return conversations by key, those after `key`, with their keys."""
+        return list(islice(self._under("conversations", b"", key + b"\0"), limit))
+
+    def messages_after(self, key: bytes, limit: int) -> list[tuple[bytes, Message]]:
+        """Return messages by key, those after `key`, with their keys."""
+        return list(islice(self._under("messages", b"", key + b"\0"), limit))
+
+    def found_conversations(self, found: list[ConversationId]) -> list[Conversation | None]:
+        """Return conversations; None for those that are gone."""
+        return [self.conversation(identifier) for identifier in found]
+
+    def found_messages(self, found: list[MessageId]) -> list[Message | None]:
+        """Return messages; None for those that are gone."""
+        return [self.message(identifier) for identifier in found]
 
     def ledger(self, before: int | None, limit: int) -> list[tuple[int, LedgerEntry]]:
         """Return what became of records, newest first, of offsets less than `before`."""

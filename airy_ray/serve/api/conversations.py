@@ -6,7 +6,10 @@ from typing import Any
 import msgspec
 from pydantic import Field
 
+from airy_ray.cluster.partitions import Ranked
 from airy_ray.errors import ConversationNotFoundError, RequestError
+from airy_ray.filters.query import Combined, Numbers, Query, Word
+from airy_ray.filters.syntax import parse
 from airy_ray.model import conversation
 from airy_ray.model.commands import DescribeConversation, MarkRead
 from airy_ray.model.conversation import Conversation
@@ -15,7 +18,7 @@ from airy_ray.serve.api import reach as reaches
 from airy_ray.serve.api import shapes
 from airy_ray.serve.api.callers import Reach
 from airy_ray.serve.api.endpoint import Body, Endpoint, Id, OptionalText, aliases
-from airy_ray.serve.api.paging import cursor, page, placed
+from airy_ray.serve.api.paging import cursor, page, placed, ranked_page
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.http import Response
 
@@ -25,7 +28,9 @@ _INTEGER = re.compile(r"-?[0-9]{1,100}")
 class ListConversations(Body):
     """Which page of which conversations."""
 
-    filters: str | None = Field(None, description="Not supported yet: null.")
+    filters: str | None = Field(
+        None, description="Which ones, in the syntax of Lucene: `unread_count:[1 TO *]`."
+    )
     cursor: OptionalText = Field(
         None,
         description="`next_cursor` of the page before; or an offset, which does not hold still.",
@@ -60,12 +65,16 @@ class NamedContact(OneConversation):
 async def list_conversations(
     platform: Platform, caller: Caller, asked: ListConversations
 ) -> Response:
-    """Return a page of conversations, by their last message, newest first."""
-    if asked.filters is not None:
-        raise RequestError(400, "filters: not supported yet")
+    """Return a page of conversations, all or filtered, by their last message, newest first."""
     size = max(0, min(asked.page_size or 0, platform.settings.limits.page_size))
-    if caller.grant.reach is not None:
-        return await _list_within(platform, caller.grant.reach, _offset(asked.cursor), size)
+    reach = caller.grant.reach
+    if asked.filters is not None:
+        query = parse(asked.filters)
+        if reach is not None:
+            query = Combined(must=(query, _within(platform, reach)))
+        return await _filtered(platform, query, asked.cursor, size)
+    if reach is not None:
+        return await _list_within(platform, reach, _offset(asked.cursor), size)
     total = await platform.partitions.conversation_count()
     if asked.cursor is not None and _INTEGER.fullmatch(asked.cursor):
         return await _page_at(platform, int(asked.cursor), size, total)
@@ -110,6 +119,29 @@ async def _list_within(platform: Platform, reach: Reach, offset: int, size: int)
     following = str(offset + size) if rows and offset + size < total else None
     shown = [rendered(platform, row) for row in rows]
     return page(shown, previous=str(offset), following=following, total=total)
+
+
+def _within(platform: Platform, reach: Reach) -> Query:
+    """Return a filter for what is within reach of a limited token."""
+    channels = reaches.channels_within(platform, reach)
+    return Combined(should=tuple(Word("channel_id", format_id(each)) for each in sorted(channels)))
+
+
+async def _filtered(platform: Platform, query: Query, asked: str | None, size: int) -> Response:
+    if asked is not None and _INTEGER.fullmatch(asked):
+        offset = int(asked)
+        start, wanted = (offset, size) if offset >= 0 else (0, 0)
+        total, rows = await platform.partitions.filtered_conversations(query, start, wanted)
+        following = str(offset + size) if wanted and offset + size < total else None
+        shown = [rendered(platform, row) for _, row in rows]
+        return page(shown, previous=asked, following=following, total=total)
+
+    async def find(until: int | None, limit: int) -> tuple[int, Ranked[Conversation]]:
+        older = Numbers("last_message_at", None, until)
+        wanted = query if until is None else Combined(must=(query, older))
+        return await platform.partitions.filtered_conversations(wanted, 0, limit)
+
+    return await ranked_page(find, asked, size, lambda row: rendered(platform, row), first="0")
 
 
 def _offset(cursor: str | None) -> int:

@@ -250,7 +250,7 @@ def _id_in(answers: Any) -> tuple[str, str] | None:
         return answers.__name__, "/id"
     if "data" in fields:
         (item,) = fields["data"].annotation.__args__
-        return item.__name__, "/data/0/id"
+        return (item.__name__, "/data/0/id") if "id" in item.model_fields else None
     return None
 
 

@@ -75,6 +75,14 @@ class Conversation(Shape):
     last_message: Message
 
 
+class FoundMessage(Shape):
+    """A message that holds what was looked for."""
+
+    message: Message
+    conversation_id: UUID
+    snippet: str = Field(description="Where it does, as HTML: what was looked for is `<em>`.")
+
+
 class Tag(Shape):
     """A tag."""
 
