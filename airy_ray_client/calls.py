@@ -4,6 +4,7 @@ Every call may be repeated: those that change nothing as they are, commands beca
 `Idempotency-Key`, with which the platform takes all tries for one command.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypedDict, TypeVar
@@ -145,9 +146,17 @@ def _answer(response: httpx.Response, reads: Reads[Answer]) -> Answer:
         retry_after_s = _seconds(response.headers.get("retry-after"))
         raise AiryError(response.status_code, _reason(response), retry_after_s)
     try:
-        return reads(response.content)
-    except ValidationError as error:
+        try:
+            return reads(response.content)
+        except ValidationError:
+            return reads(_without_halves(response.content))
+    except ValueError as error:
         raise AiryError(response.status_code, "the answer is not what is described") from error
+
+
+def _without_halves(body: bytes) -> bytes:
+    """Return a body without halves of surrogate pairs, which people write and pydantic refuses."""
+    return json.dumps(json.loads(body), ensure_ascii=False).encode("utf-8", "replace")
 
 
 def _reason(response: httpx.Response) -> str:

@@ -108,7 +108,7 @@ def test_filtered_conversations_are_shown_as_all_are(conversations: Conversation
 
 
 def test_filtered_conversations_are_paged(conversations: Conversations) -> None:
-    first = conversations.page("id:*", page_size=2)
+    first = conversations.page("id:*", page_size=2, cursor=0)
     second = conversations.page("id:*", page_size=2, cursor=2)
     past = conversations.page("id:*", cursor="6")
     one = conversations.page("display_name:grace", page_size=1)
@@ -122,6 +122,23 @@ def test_filtered_conversations_are_paged(conversations: Conversations) -> None:
     assert past["pagination_data"] == {"previous_cursor": "6", "next_cursor": None, "total": 3}
     assert one == all_at_once
     assert one["pagination_data"]["total"] == 1
+
+
+def test_filtered_conversations_are_walked_while_messages_arrive(
+    conversations: Conversations,
+) -> None:
+    whole = conversations.page("id:*")["data"]
+    first = conversations.page("id:*", page_size=2)
+    following = first["pagination_data"]["next_cursor"]
+    rest = conversations.page("id:*", page_size=2, cursor=following)
+
+    assert [each["id"] for each in first["data"] + rest["data"]] == [each["id"] for each in whole]
+    assert first["pagination_data"]["previous_cursor"] == "0"
+    assert rest["pagination_data"] == {
+        "previous_cursor": following,
+        "next_cursor": None,
+        "total": 3,
+    }
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 /** The API over HTTP, under the names of Airy Core's client. */
 
 import createClient, { type Client } from 'openapi-fetch';
+import type { PathsWithMethod } from 'openapi-typescript-helpers';
 import { camelCased, snakeCased } from './casing.js';
 import type { paths } from './description.js';
 import { type ConnectedSource, METHODS, type Methods } from './methods.js';
@@ -64,7 +65,7 @@ class Calls {
     const body = snakeCased(asked ?? {}) as Record<string, unknown>;
     const isForm = Object.values(body).some((value) => value instanceof Blob);
     const options = { body: isForm ? form(body) : body };
-    const { data, error, response } = await this.api.POST(path as keyof paths, options as never);
+    const { data, error, response } = await this.api.POST(path as PathsWithMethod<paths, 'post'>, options as never);
     if (!response.ok) {
       if (response.status === 403) this.onUnauthorized?.(error, this.loginUrl);
       throw new ApiError(response.status, error);
