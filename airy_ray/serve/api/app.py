@@ -27,7 +27,6 @@ from airy_ray.serve.api import (
     media,
     messages,
     metadata,
-    openapi,
     reach,
     scopes,
     search,
@@ -97,6 +96,8 @@ _JSON = "application/json"
 
 def description() -> dict[str, Any]:
     """Return the whole API as OpenAPI."""
+    from airy_ray.serve.api import openapi  # loads FastAPI, which nothing else here needs
+
     return openapi.description(ENDPOINTS.values(), FILE_ENDPOINTS.values(), media.download)
 
 
