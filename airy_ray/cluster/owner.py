@@ -1,7 +1,7 @@
 """The life of a partition's owner: wait, fold, tell who waits, forward, take care.
 
-Three threads: one folds and forwards, one does the upkeep that may block for long, one feeds the
-search index. None is the event loop of the actor around them, which only answers questions.
+Two threads: one folds and forwards, one does the upkeep that may block for long. Neither is the
+event loop of the actor around them, which only answers questions.
 """
 
 import logging
@@ -25,9 +25,7 @@ from airy_ray.cluster.doorbell import (
     owner_bell,
     wait_for,
 )
-from airy_ray.cluster.indexing import SearchFeeder
 from airy_ray.errors import DamagedError, DiskFullError, PartitionUnavailableError, RowCorruptError
-from airy_ray.model.ids import REGISTRY
 from airy_ray.partition import forwarding, ownership
 from airy_ray.partition.forwarding import Forward
 from airy_ray.partition.partition import Partition, open_partition
@@ -86,9 +84,6 @@ class Owner:
         self._forwarded: tuple[State, int] | None = None
         self._stop = threading.Event()
         self._is_damaged = threading.Event()
-        self._feeder = SearchFeeder(
-            spec.name, lambda: self.partition, distrust=self._is_damaged.set
-        )
         self._worker = threading.Thread(target=self._work, name=f"owner-{spec.name}", daemon=True)
         self._carer = threading.Thread(target=self._care, name=f"upkeep-{spec.name}", daemon=True)
 
@@ -96,16 +91,12 @@ class Owner:
         """Begin."""
         self._worker.start()
         self._carer.start()
-        if self.spec.index != REGISTRY:  # which holds no conversations
-            self._feeder.start()
 
     def stop(self) -> None:
         """Finish what is begun, sync, and give the partition up in order."""
         self._stop.set()
         self._worker.join()
         self._carer.join()
-        if self.spec.index != REGISTRY:
-            self._feeder.stop()
         if self.partition is not None:
             self.partition.close()
         self._appended.close()
@@ -118,7 +109,6 @@ class Owner:
             self._stop.wait(_RETRY_S)
             partition = self._take()
         self.partition = partition
-        self._feeder.wake()
         while partition is not None and not self._stop.is_set():
             try:
                 if not self._step(partition):
@@ -175,7 +165,6 @@ class Owner:
         gathers_s = min(_GATHER_S_MAX, folded * _GATHER_S_PER_RECORD)
         self._gathers_until = time.monotonic() + gathers_s
         self._tell(partition)
-        self._feeder.wake()
         return partition.is_behind
 
     def _run_errands(self, partition: Partition, now: Millis) -> bool:

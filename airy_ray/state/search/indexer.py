@@ -6,7 +6,7 @@ Everything is done in steps of some milliseconds, so that who calls decides when
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from airy_ray.projections import keys
 from airy_ray.state.queries import reading
@@ -22,7 +22,7 @@ from airy_ray.state.search.index import (
     write_position,
 )
 from airy_ray.state.search.writing import IndexWriter
-from airy_ray.state.state import State
+from airy_ray.storage.environments import Environment
 
 _CHANGES = 1_000
 """How many entries of the feed one step takes."""
@@ -33,10 +33,24 @@ _FOLLOWED_STEPS = 10
 """How many steps a commit takes at most; less if there is nothing more to write."""
 
 
+class Indexed(Protocol):
+    """A state: where it is, and its environment."""
+
+    @property
+    def path(self) -> Path:
+        """The directory of the state."""
+        ...
+
+    @property
+    def environment(self) -> Environment:
+        """The state's environment, open."""
+        ...
+
+
 class Indexer:
     """Keeps the index of one state. One thread uses it."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: Indexed) -> None:
         self.state = state
         self.directory: Path = directory_of(state.path)
         self._writer = IndexWriter(self.directory)

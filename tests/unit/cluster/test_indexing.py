@@ -1,6 +1,8 @@
 """The search index of an owner at work, asked by who has access to its partition."""
 
 import asyncio
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from airy_ray.cluster.access import LocalAccess
+from airy_ray.cluster.indexing import IndexingProcess
 from airy_ray.cluster.owner import Owner
 from airy_ray.errors import IndexingError, RebuildingError
 from airy_ray.filters.fulltext import full_text
@@ -36,7 +39,11 @@ def at_work(own: PartitionSpec) -> Iterator[Owner]:
     """Run an owner that has its partition."""
     with running(own, own.directory.parent) as owner:
         until(lambda: owner.partition)
-        yield owner
+        indexing = IndexingProcess([own], own.directory.parent)
+        try:
+            yield owner
+        finally:
+            indexing.end()
 
 
 async def settled(access: LocalAccess, total: int, query: Query = ALL) -> None:
@@ -102,3 +109,39 @@ def test_a_rebuilt_state_is_indexed_again(own: PartitionSpec) -> None:
         with_access(own, lambda access: settled(access, 7))
 
         assert index.read_position(index.directory_of(owner.partition.state.path)) is not None
+
+
+def test_it_ends_with_who_started_it(own: PartitionSpec) -> None:
+    indexing = IndexingProcess([own], own.directory.parent)
+    assert indexing.is_alive
+    indexing.end()
+
+    assert not indexing.is_alive
+
+
+def test_a_second_one_waits_until_the_first_has_ended(own: PartitionSpec) -> None:
+    """What a supervisor leaves behind that is killed may still write for a moment."""
+    append(own.directory, webhooks(30))
+    with at_work(own):
+        with_access(own, lambda access: settled(access, 7))
+        second = IndexingProcess([own], own.directory.parent)
+        append(own.directory, webhooks(1, first=30, contacts=31))
+        with_access(own, lambda access: settled(access, 8))
+        assert second.is_alive
+    append(own.directory, webhooks(1, first=31, contacts=32))
+    with running(own, own.directory.parent):
+        with_access(own, lambda access: settled(access, 9))
+    second.end()
+
+
+def test_one_that_is_killed_loses_nothing(own: PartitionSpec) -> None:
+    append(own.directory, webhooks(3_000, contacts=500))
+    with running(own, own.directory.parent):
+        for _ in range(3):
+            indexing = IndexingProcess([own], own.directory.parent)
+            until(lambda: list(own.directory.glob("state.g*/search/conversations/*.store")))
+            os.kill(indexing.pid, signal.SIGKILL)
+            indexing.end()
+        last = IndexingProcess([own], own.directory.parent)
+        with_access(own, lambda access: settled(access, 500))
+        last.end()
