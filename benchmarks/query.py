@@ -53,6 +53,8 @@ from benchmarks.measuring import (
     main,
     temporary_directory,
 )
+from benchmarks.peers import postgres
+from benchmarks.peers.inbox_tables import WHERE, filtered, found, inbox_tables
 from benchmarks.store import stored_partitions
 from benchmarks.system import PAGE, Platform, platform, wait_until
 from benchmarks.traffic import recorded, text_messages
@@ -119,6 +121,7 @@ def run(options: Options) -> int:
                 report.add(_named("full text", size), **load._asdict())
                 _measure_in_store(report, platforms[size], size)
             _measure_rates(report, platforms[_SIZES[-1]], asked[_SIZES[-1]][_INFO], options.seconds)
+        asyncio.run(_measure_beside_postgres(report, platforms[_SIZES[-1]], _SIZES[-1], options))
     _judge(report)
     return report.finish()
 
@@ -127,6 +130,41 @@ def _measure_rates(report: Report, ours: Platform, posts: list[Post], seconds: f
     for what, path in (("no-op, 32", "webhooks/health"), (f"{_INFO}, 32", _INFO)):
         load = wrk(f"{ours.url}/{path}", posts, connections=32, seconds=seconds)
         report.add(what, **load._asdict())
+
+
+async def _measure_beside_postgres(
+    report: Report, ours: Platform, size: int, options: Options
+) -> None:
+    """Ask the same of PostgreSQL, in turn with our store, both without HTTP."""
+    conversations = (
+        (_conversation(number), f"Facebook {_conversation(number)[-5:]}", number % _TAGGED == 0)
+        for number in range(size)
+    )
+    messages = (
+        (_conversation(int(contact[1:])), f"message q_{number}")
+        for number, contact in enumerate(_contacts(size))
+    )
+    store = stored_partitions(ours.settings)
+    wanted = full_text(_FULL_TEXT)
+    assert wanted is not None
+    report.facts["peer"] = postgres.version()
+    console.print("  filling PostgreSQL", style="dim")
+    async with inbox_tables(conversations, messages, _TAG) as peer:
+        for _ in range(options.repeats):
+            for name, text in _FILTERS.items():
+                where = WHERE[name].format(tag=_TAG)
+                report.add(
+                    f"{name}, ours and PostgreSQL's",
+                    ours_ms=await _median_of(
+                        partial(store.filtered_conversations, parse(text), 0, _PAGE_SIZE)
+                    ),
+                    theirs_ms=await _median_of(partial(filtered, peer, where, _PAGE_SIZE)),
+                )
+            report.add(
+                "full text, ours and PostgreSQL's",
+                ours_ms=await _median_of(partial(store.found_messages, wanted, _PAGE_SIZE)),
+                theirs_ms=await _median_of(partial(found, peer, _FULL_TEXT, _PAGE_SIZE)),
+            )
 
 
 def _measure_in_store(report: Report, ours: Platform, size: int) -> None:
@@ -141,16 +179,17 @@ def _measure_in_store(report: Report, ours: Platform, size: int) -> None:
 
 
 def _median_ms(ask: Callable[[], Coroutine[Any, Any, object]]) -> float:
-    async def asked() -> list[float]:
-        await ask()
-        took_s = []
-        for _ in range(_IN_STORE):
-            began = time.perf_counter()
-            await ask()
-            took_s.append(time.perf_counter() - began)
-        return took_s
+    return asyncio.run(_median_of(ask))
 
-    return statistics.median(asyncio.run(asked())) * 1_000
+
+async def _median_of(ask: Callable[[], Coroutine[Any, Any, object]]) -> float:
+    await ask()
+    took_s = []
+    for _ in range(_IN_STORE):
+        began = time.perf_counter()
+        await ask()
+        took_s.append(time.perf_counter() - began)
+    return statistics.median(took_s) * 1_000
 
 
 def _judge(report: Report) -> None:
@@ -161,6 +200,16 @@ def _judge(report: Report) -> None:
             report.median(f"{_named(name, many)}, in the store", "ms"),
             "ms",
             at_most=_FILTERED_MS_MAX,
+        )
+    for name in (*_FILTERS, "full text"):
+        beside = f"{name}, ours and PostgreSQL's"
+        pairs = zip(
+            report.values(beside, "ours_ms"), report.values(beside, "theirs_ms"), strict=True
+        )
+        report.require(
+            f"{name}: of PostgreSQL's time, {many:,}",
+            statistics.median(ours / theirs for ours, theirs in pairs),
+            at_most=1,
         )
     for endpoint in (_LIST, _MESSAGES, _INFO):
         report.require(

@@ -241,6 +241,12 @@ def test_a_limited_token_sees_and_touches_only_what_it_reaches(
     assert status(system, made, "/client.config") == 200
 
 
+def _found(client: Client, filters: str, count: int) -> list[str]:
+    """Return the ids of the conversations that filters find, once they are so many."""
+    found = client.call("/conversations.list", {"filters": filters})["data"]
+    return [each["id"] for each in found] if len(found) == count else []
+
+
 def test_lists_show_a_limited_token_only_what_it_reaches(system: Client, guarded: Running) -> None:
     own, other = (system.call("/channels.chatplugin.connect", WEBSITE) for _ in range(2))
     mine: list[str] = []
@@ -254,7 +260,12 @@ def test_lists_show_a_limited_token_only_what_it_reaches(system: Client, guarded
         while (cursor := pages[-1]["pagination_data"]["next_cursor"]) is not None:
             pages.append(client.call("/conversations.list", {"page_size": 2, "cursor": cursor}))
         beyond = client.call("/conversations.list", {"cursor": 99})
+        found = until(lambda: _found(client, "source:chatplugin", 5))
+        everywhere = client.post("/messages.search", {"query": "4"})
+        within = client.post("/messages.search", {"query": "4", "conversation_id": mine[0]})
 
+    assert found == mine
+    assert (everywhere.status_code, within.status_code) == (403, 200)
     assert channels == [own]
     assert [each["id"] for page in pages for each in page["data"]] == mine
     assert [page["pagination_data"]["total"] for page in pages] == [5, 5, 5]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from airy_ray.serve.api import shapes
-from airy_ray.serve.api.app import ENDPOINTS, description
+from airy_ray.serve.api.app import ENDPOINTS, FILE_ENDPOINTS, description
 from airy_ray.serve.api.documentation import Documentation
 from airy_ray.serve.api.endpoint import Endpoint
 
@@ -24,7 +24,7 @@ def operation(endpoint: Endpoint) -> Any:
 
 def test_the_description_is_openapi_3_1() -> None:
     assert DESCRIBED["openapi"].startswith("3.1.")
-    assert set(DESCRIBED["paths"]) == set(ENDPOINTS)
+    assert set(DESCRIBED["paths"]) == {*ENDPOINTS, *FILE_ENDPOINTS, "/media/{name}"}
 
 
 def test_an_endpoint_says_what_it_is_for(endpoint: Endpoint) -> None:
