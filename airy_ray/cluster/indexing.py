@@ -1,12 +1,13 @@
 """The process that feeds the search indexes of a machine's partitions from their change feeds.
 
-A process of its own, at a low priority: written in the owners it took the interpreter and the
+A process of its own, of the lowest priority: written in the owners it took the interpreter and the
 processor from folding, and webhooks came in at half the rate. It is started by the supervisor and
 ends with it.
 
 1. What changed is found within a quarter of a second: it is written at once, and the next writing
-   waits until 0.2 s after that, to take what gathers.
-2. Where the processors are busy it falls behind rather than to take much of them, and catches up.
+   waits until 0.2 s after that, to take what gathers; where much changes, until 1 s after it.
+2. It runs when nobody else wants the processor: it falls behind where they are busy, then
+   catches up.
 3. It looks for changes at the number of the last transaction, a word in shared memory.
 """
 
@@ -43,8 +44,10 @@ from airy_ray.state.search.indexer import Indexer
 
 logger = logging.getLogger(__name__)
 
-_NICENESS = 15
 _COMMITS_APART_S = 0.2
+_BUSY_COMMITS_APART_S = 1.0
+_FEW = 50
+"""How many changes between two commits are few: each commit syncs a dozen files."""
 _POLL_S = 0.05
 _REST_S = 5.0
 """How long after the last change memory is given back."""
@@ -129,7 +132,8 @@ class SearchFeeder:
             return False
         self._changed_at = now
         if not self._has_more:
-            self._ready_at = now + _COMMITS_APART_S
+            is_busy = self._indexer is not None and self._indexer.taken > _FEW
+            self._ready_at = now + (_BUSY_COMMITS_APART_S if is_busy else _COMMITS_APART_S)
         return self._has_more
 
     def close(self) -> None:
@@ -190,7 +194,7 @@ def main(descriptor: int) -> None:
     """Feed all indexes until the supervisor is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started us
     log_to_stderr()
-    os.nice(_NICENESS)
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     with socket.socket(fileno=descriptor) as connection:
         setup = msgspec.msgpack.decode(_received(connection), type=_Setup)
         run_directory = Path(setup.run_directory)

@@ -57,6 +57,8 @@ class Indexer:
         self._sequence: int | None = None
         self._building: _Building | None = None
         self._uncommitted = 0
+        self.taken = 0
+        """How many entries of the feed the last step took."""
 
     def step(self) -> bool:
         """Do the next piece of work; return whether there is more.
@@ -165,6 +167,7 @@ class Indexer:
             self._writer.put_message(message_document(message))
         self._writer.delete(CONVERSATIONS, _gone(conversations))
         self._writer.delete(MESSAGES, _gone(messages))
+        self.taken = touched.entries
         has_more = touched.entries == _CHANGES
         if has_more and touched.last is not None:
             self._sequence = touched.last + 1
