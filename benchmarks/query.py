@@ -62,6 +62,7 @@ from benchmarks.traffic import recorded, text_messages
 _SIZES = tuple(map(int, os.environ.get("BENCH_SIZES", "1000,100000,1000000").split(",")))
 _SLOWER_MAX = 1.2
 _NO_OP_SHARE = 0.6
+_GROWN_MAX = 1.1
 
 _PAGE_SIZE = 20
 _BUSY = 1_000
@@ -103,6 +104,7 @@ def run(options: Options) -> int:
         asked = {size: _requests(size) for size in _SIZES}
         for ours, requests in zip(platforms.values(), asked.values(), strict=True):
             _warm_up(ours, requests)
+        before_mib = platforms[_SIZES[-1]].api_memory_mib
         for _ in range(options.repeats):
             for endpoint, size in itertools.product((_LIST, _MESSAGES, _INFO), _SIZES):
                 url = f"{platforms[size].url}/{endpoint}"
@@ -121,6 +123,8 @@ def run(options: Options) -> int:
                 report.add(_named("full text", size), **load._asdict())
                 _measure_in_store(report, platforms[size], size)
             _measure_rates(report, platforms[_SIZES[-1]], asked[_SIZES[-1]][_INFO], options.seconds)
+        grown = platforms[_SIZES[-1]].api_memory_mib / before_mib
+        report.add(f"API processes, {_SIZES[-1]:,}", before_mib=before_mib, grown=grown)
         asyncio.run(_measure_beside_postgres(report, platforms[_SIZES[-1]], _SIZES[-1], options))
     _judge(report)
     return report.finish()
@@ -217,6 +221,11 @@ def _judge(report: Report) -> None:
             report.ratio(_named(endpoint, many), _named(endpoint, few), "p50_ms"),
             at_most=_SLOWER_MAX,
         )
+    report.require(
+        f"memory of the API's processes after all requests, to that before, {many:,}",
+        report.median(f"API processes, {many:,}", "grown"),
+        at_most=_GROWN_MAX,
+    )
     report.require(
         f"{_INFO}: of the no-op's requests/s, 32 connections, {many:,}",
         report.ratio(f"{_INFO}, 32", "no-op, 32", "rate"),

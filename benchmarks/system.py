@@ -74,6 +74,11 @@ class Platform:
         return sum(pss_mib(pid) for pid in family(self.process.pid))
 
     @property
+    def api_memory_mib(self) -> float:
+        """The memory of the processes that serve the API."""
+        return sum(pss_mib(pid) for pid in family(self.process.pid) if _serves_api(pid))
+
+    @property
     def cpu_s(self) -> float:
         """The processor time that its present processes have used."""
         return sum(cpu_s(pid) for pid in family(self.process.pid))
@@ -182,6 +187,13 @@ def _run_directory_removed(data: Path) -> Iterator[None]:
     finally:
         if not is_kept:
             shutil.rmtree(run_directory(data), ignore_errors=True)
+
+
+def _serves_api(pid: int) -> bool:
+    try:
+        return b"ServeReplica:api" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 async def _connect(settings: Settings, source: str, source_channel_id: str) -> None:
