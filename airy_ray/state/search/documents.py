@@ -7,7 +7,7 @@
    near to one of another.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
@@ -39,6 +39,10 @@ _SPOKEN = frozenset(
     }
 )
 """Keys of content, in lower case, whose strings people wrote or read; not ids, links and tokens."""
+END_MAX = 40
+"""The longest part of a word that is found by its end."""
+_ENDS_MAX = 200
+"""How many places of a word are looked at."""
 _TIE_BITS = 16
 _AT_MAX = (1 << (62 - _TIE_BITS)) - 1
 
@@ -50,6 +54,7 @@ class ConversationDocument(msgspec.Struct, frozen=True):
     channel_id: str
     source: str
     display_name: str
+    display_name_ends: str
     tag_ids: str
     metadata: list[str]
     unread_count: int
@@ -76,7 +81,8 @@ def conversation_document(row: Conversation) -> ConversationDocument:
         id=row.id,
         channel_id=format_id(row.channel_id),
         source=row.source.lower(),
-        display_name=" ".join(words(name)),
+        display_name=" ".join(named := words(name)),
+        display_name_ends=" ".join(ends(named)),
         tag_ids=" ".join(word for tag in tags for word in words(tag))
         if isinstance(tags, dict)
         else "",
@@ -110,6 +116,16 @@ def rank(at: Millis, message: MessageId) -> int:
     """Return a number that sorts messages by time, those of one instant by their ids."""
     tie = int.from_bytes(message[-2:], "big")
     return max(-_AT_MAX, min(at, _AT_MAX)) << _TIE_BITS | tie
+
+
+def ends(named: Iterable[str]) -> Iterator[str]:
+    """Yield the ends of words, cut to `END_MAX`: what is in a word is the beginning of one of them.
+
+    So a search box, which looks for what names contain, need not look through all names.
+    """
+    for word in named:
+        for start in range(min(len(word), _ENDS_MAX)):
+            yield word[start : start + END_MAX]
 
 
 @lru_cache(maxsize=4_096)

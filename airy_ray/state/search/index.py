@@ -19,7 +19,7 @@ import tantivy
 from airy_ray.errors import AiryError, DiskFullError, IndexingError
 from airy_ray.storage.files import is_no_space
 
-INDEX_VERSION = 1
+INDEX_VERSION = 2
 """Raised whenever the same rows would make other documents; an older index is then built anew."""
 
 HEAP_BYTES = 15_000_000
@@ -44,8 +44,9 @@ def _conversation_schema() -> tantivy.Schema:
         builder.add_text_field(field, tokenizer_name="raw", index_option="basic")
     for field in ("display_name", "tag_ids", "metadata"):
         builder.add_text_field(field, tokenizer_name="whitespace", index_option="position")
-    for field in ("unread_count", "created_at"):
-        builder.add_integer_field(field, indexed=True, fast=True)
+    builder.add_text_field("display_name_ends", tokenizer_name="whitespace", index_option="basic")
+    builder.add_integer_field("unread_count", indexed=True)  # fast, ranges would go through all
+    builder.add_integer_field("created_at", indexed=True, fast=True)
     builder.add_integer_field("last_message_at", fast=True)
     return builder.build()
 

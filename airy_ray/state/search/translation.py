@@ -1,5 +1,6 @@
 """Queries of ours as tantivy's."""
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import assert_never
@@ -23,10 +24,12 @@ from airy_ray.filters.query import (
     Word,
 )
 from airy_ray.model.ids import format_id
-from airy_ray.state.search.documents import metadata_prefix
+from airy_ray.state.search.documents import END_MAX, metadata_prefix
 from airy_ray.state.search.index import CONVERSATIONS, MESSAGES, SCHEMAS
 
 _CONVERSATIONS, _MESSAGES = SCHEMAS[CONVERSATIONS], SCHEMAS[MESSAGES]
+_ESCAPE = re.compile(r"\\(?=.)", re.DOTALL)
+_CONTAINING = re.compile(r"\.\*((?:[\w-]|\\[^\w\s])+)\.\*")
 _ALWAYS_PRESENT = frozenset({"id", "channel_id", "source", "display_name"})
 
 
@@ -90,12 +93,22 @@ def _words(
             wanted: list[str | tuple[int, str]] = [prefix + word for word in words]
             return IndexQuery.phrase_query(_CONVERSATIONS, column, wanted, slop)
         case Pattern(regex=regex):
+            if column == "display_name" and (text := _contained(regex)) is not None:
+                return IndexQuery.regex_query(_CONVERSATIONS, "display_name_ends", f"{text}.*")
             whole = f"{prefix}(?:{regex})"
             return IndexQuery.regex_query(_CONVERSATIONS, column, whole)
         case Fuzzy(word=word, edits=edits):
             return IndexQuery.fuzzy_term_query(_CONVERSATIONS, column, prefix + word, edits)
         case _:
             assert_never(query)
+
+
+def _contained(regex: str) -> str | None:
+    """Return the regular expression of the plain text that a word is to contain, if it is that."""
+    found = _CONTAINING.fullmatch(regex)
+    if found is None or len(_ESCAPE.sub("", found[1])) > END_MAX:
+        return None
+    return found[1]
 
 
 def _present(column: str, prefix: str) -> IndexQuery:

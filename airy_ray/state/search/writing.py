@@ -34,6 +34,7 @@ class IndexWriter:
         fields.add_text("channel_id", document.channel_id)
         fields.add_text("source", document.source)
         fields.add_text("display_name", document.display_name)
+        fields.add_text("display_name_ends", document.display_name_ends)
         fields.add_text("tag_ids", document.tag_ids)
         for text in document.metadata:
             fields.add_text("metadata", text)

@@ -329,3 +329,24 @@ def _damage(found: Found, damage: str) -> None:
             file.write_bytes(file.read_bytes()[:-9])
         elif damage == "removed" and file.suffix in {".term", ".fast"}:
             file.unlink()
+
+
+@pytest.mark.parametrize(
+    ("filters", "contacts"),
+    [
+        ("display_name:*ovel*", ["ada"]),
+        ("display_name:*a*", ["ada", "alan", "grace"]),
+        ("display_name:*LOVELACE*", ["ada"]),
+        ("display_name:*lovelaces*", []),
+        ("display_name:*a lov*", ["ada"]),
+        ("display_name:*l?n*", ["alan"]),
+        ("display_name:*grace", ["grace"]),
+        (r"display_name:*\+*", []),
+        ("display_name:*" + "x" * 100 + "*", []),
+        ("display_name:/.*urin.*/", ["alan"]),
+    ],
+)
+def test_a_search_box_finds_what_names_contain(
+    found: Found, filters: str, contacts: list[str]
+) -> None:
+    assert sorted(found.conversations(filters)) == contacts
