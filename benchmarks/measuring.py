@@ -215,14 +215,17 @@ def family(pid: int) -> list[int]:
     return found
 
 
-def pss_mib(pid: int) -> float:
-    """Return the memory of one process, of what it shares with others its part of it."""
+def pss_mib(pid: int, kind: str = "Pss") -> float:
+    """Return the memory of one process, of what it shares with others its part of it.
+
+    The `kind` of `Pss_Anon` leaves out files that are mapped into memory.
+    """
     try:
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return 0.0  # it ended while we were counting
     lines = [line.split() for line in rollup.splitlines()]
-    return next((int(words[1]) / 1_024 for words in lines if words[0] == "Pss:"), 0.0)
+    return next((int(words[1]) / 1_024 for words in lines if words[0] == f"{kind}:"), 0.0)
 
 
 def cpu_s(pid: int) -> float:

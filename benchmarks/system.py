@@ -75,8 +75,9 @@ class Platform:
 
     @property
     def api_memory_mib(self) -> float:
-        """The memory of the processes that serve the API."""
-        return sum(pss_mib(pid) for pid in family(self.process.pid) if _serves_api(pid))
+        """The memory of the processes that serve the API, without the files that they map."""
+        serving = filter(_serves_api, family(self.process.pid))
+        return sum(pss_mib(pid, "Pss_Anon") for pid in serving)
 
     @property
     def cpu_s(self) -> float:
