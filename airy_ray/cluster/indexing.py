@@ -1,13 +1,11 @@
 """The process that feeds the search indexes of a machine's partitions from their change feeds.
 
-A process of its own, of the lowest priority: written in the owners it took the interpreter and the
-processor from folding, and webhooks came in at half the rate. It is started by the supervisor and
-ends with it.
+A process of its own: written in the owners, they took the interpreter and the processor from
+folding, and webhooks came in at half the rate. It is started by the supervisor and ends with it.
 
 1. What changed is found within a quarter of a second: it is written at once, and the next writing
-   waits until 0.2 s after that, to take what gathers; where much changes, until 1 s after it.
-2. It runs when nobody else wants the processor: it falls behind where they are busy, then
-   catches up.
+   waits until 0.2 s after that, to take what gathers; where much changes, until 0.5 s after it.
+2. Where more comes than can be written beside it, a tenth of a core is taken, until nothing comes.
 3. It looks for changes at the number of the last transaction, a word in shared memory.
 """
 
@@ -45,10 +43,14 @@ from airy_ray.state.search.indexer import Indexer
 logger = logging.getLogger(__name__)
 
 _COMMITS_APART_S = 0.2
-_BUSY_COMMITS_APART_S = 1.0
+_BUSY_COMMITS_APART_S = 0.5
 _FEW = 50
 """How many changes between two commits are few: each commit syncs a dozen files."""
 _POLL_S = 0.05
+_NICENESS = 5
+_REST_BEHIND = 9.0
+"""How long to rest after a step while it is behind, as a multiple of what that took."""
+_REST_BEHIND_S_MAX = 1.0
 _REST_S = 5.0
 """How long after the last change memory is given back."""
 _DOUBT_S = 1.0
@@ -136,6 +138,11 @@ class SearchFeeder:
             self._ready_at = now + (_BUSY_COMMITS_APART_S if is_busy else _COMMITS_APART_S)
         return self._has_more
 
+    @property
+    def has_news(self) -> bool:
+        """Whether something was folded since the last step."""
+        return self._reader.transaction_id != self._seen
+
     def close(self) -> None:
         """Give everything back."""
         self._rest()
@@ -194,7 +201,7 @@ def main(descriptor: int) -> None:
     """Feed all indexes until the supervisor is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started us
     log_to_stderr()
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    os.nice(_NICENESS)
     with socket.socket(fileno=descriptor) as connection:
         setup = msgspec.msgpack.decode(_received(connection), type=_Setup)
         run_directory = Path(setup.run_directory)
@@ -204,10 +211,15 @@ def main(descriptor: int) -> None:
                 SearchFeeder(name, Path(directory), ringer) for name, directory in setup.partitions
             ]
             gc.freeze()
-            while not _is_over(connection, 0.0):
+            while True:
                 now = time.monotonic()
-                has_more = [feeder.step(now) for feeder in feeders]
-                if not any(has_more) and _is_over(connection, _POLL_S):
+                behind = [feeder for feeder in feeders if feeder.step(now)]
+                wait_s = _POLL_S
+                if behind:
+                    is_pressed = any(feeder.has_news for feeder in behind)
+                    took_s = time.monotonic() - now
+                    wait_s = min(took_s * _REST_BEHIND, _REST_BEHIND_S_MAX) if is_pressed else 0
+                if _is_over(connection, wait_s):
                     break
             for feeder in feeders:
                 feeder.close()
