@@ -50,7 +50,7 @@ class CustomSource(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 def is_custom(source: str) -> bool:
     """Whether a source may be a custom one; none can pose as one of ours."""
-    return _NAME.fullmatch(source) is not None and source.lower() not in _RESERVED
+    return source.lower() not in _RESERVED and _NAME.fullmatch(source) is not None
 
 
 def conversation_id(source: str, channel: ChannelId, name: str) -> ConversationId:
