@@ -21,6 +21,30 @@ class Address(TypedDict):
     country: NotRequired[str | None]
 
 
+class IngestedMessage(TypedDict):
+    """A message; the same ids again replace what it says."""
+
+    source_message_id: str
+    source_conversation_id: str
+    source_channel_id: str
+    source_sender_id: str
+    content: Any
+    """Any JSON but null."""
+    from_contact: NotRequired[bool | None]
+    sent_at: int | float | str
+    """Milliseconds since 1970, or ISO 8601 with a zone."""
+
+
+class IngestedMetadata(TypedDict):
+    """Metadata of a conversation or message, which may come later than this."""
+
+    namespace: str
+    """`conversation` or `message`."""
+    source_id: str
+    """What the source calls it."""
+    metadata: Mapping[str, Any]
+
+
 class NewContact(TypedDict):
     """What is known of a person."""
 

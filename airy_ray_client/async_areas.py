@@ -1200,6 +1200,157 @@ class Metadata:
         )
 
 
+class Sources:
+    """The endpoints `/sources.*`."""
+
+    def __init__(self, calls: AsyncCalls) -> None:
+        self._calls = calls
+        self.channels = SourcesChannels(calls)
+
+    async def create(
+        self,
+        *,
+        source_id: str,
+        action_endpoint: str | None = None,
+        name: str | None = None,
+        image_url: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.CreatedSource:
+        """Make a source. Its token is in the answer, and nowhere else.
+
+        Scope: `manage`.
+
+        Args:
+            source_id: Its name in all that comes from it.
+        """
+        return await self._calls.command(
+            "/sources.create",
+            {
+                "source_id": source_id,
+                "action_endpoint": action_endpoint,
+                "name": name,
+                "image_url": image_url,
+            },
+            models.CreatedSource.model_validate_json,
+            idempotency_key,
+        )
+
+    async def update(
+        self,
+        *,
+        source_id: str,
+        action_endpoint: str | None = None,
+        name: str | None = None,
+        image_url: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.Source:
+        """Change a source: what is not given, it has no more.
+
+        Scope: `manage`.
+        """
+        return await self._calls.command(
+            "/sources.update",
+            {
+                "source_id": source_id,
+                "action_endpoint": action_endpoint,
+                "name": name,
+                "image_url": image_url,
+            },
+            models.Source.model_validate_json,
+            idempotency_key,
+        )
+
+    async def list(self) -> models.SourceList:
+        """Return all sources, by id, without their tokens.
+
+        Scope: `manage`.
+        """
+        return await self._calls.ask("/sources.list", {}, models.SourceList.model_validate_json)
+
+    async def each(self) -> AsyncIterator[models.Source]:
+        """Go through all that `list` lists."""
+        for item in (await self.list()).data:
+            yield item
+
+    async def delete(self, *, source_id: str, idempotency_key: str | None = None) -> None:
+        """Delete a source, if it is there; its token is good for nothing, what it brought stays.
+
+        Scope: `manage`.
+        """
+        await self._calls.command(
+            "/sources.delete", {"source_id": source_id}, nothing, idempotency_key
+        )
+
+    async def webhook(
+        self,
+        *,
+        messages: Sequence[arguments.IngestedMessage] | None = None,
+        metadata: Sequence[arguments.IngestedMetadata] | None = None,
+        idempotency_key: str | None = None,
+    ) -> None:
+        """Take messages and metadata in. They are on disk with the answer, and shown soon after.
+
+        Scope: `manage`.
+        """
+        await self._calls.command(
+            "/sources.webhook",
+            {"messages": messages, "metadata": metadata},
+            nothing,
+            idempotency_key,
+        )
+
+
+class SourcesChannels:
+    """The endpoints `/sources.channels.*`."""
+
+    def __init__(self, calls: AsyncCalls) -> None:
+        self._calls = calls
+
+    async def create(
+        self,
+        *,
+        source_channel_id: str,
+        name: str,
+        metadata: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.Channel:
+        """Connect a channel of the source; one that is known is connected again.
+
+        Scope: `manage`.
+        """
+        return await self._calls.command(
+            "/sources.channels.create",
+            {"source_channel_id": source_channel_id, "name": name, "metadata": metadata},
+            models.Channel.model_validate_json,
+            idempotency_key,
+        )
+
+    async def list(self) -> models.ChannelList:
+        """Return the connected channels of the source, by id.
+
+        Scope: `manage`.
+        """
+        return await self._calls.ask(
+            "/sources.channels.list", {}, models.ChannelList.model_validate_json
+        )
+
+    async def each(self) -> AsyncIterator[models.Channel]:
+        """Go through all that `list` lists."""
+        for item in (await self.list()).data:
+            yield item
+
+    async def disconnect(
+        self, *, channel_id: UUID | str, idempotency_key: str | None = None
+    ) -> None:
+        """Stop using a channel of the source. Repeated, it is fine.
+
+        Scope: `manage`.
+        """
+        await self._calls.command(
+            "/sources.channels.disconnect", {"channel_id": channel_id}, nothing, idempotency_key
+        )
+
+
 class Tags:
     """The endpoints `/tags.*`."""
 
@@ -1428,6 +1579,129 @@ class Users:
         return each_async(lambda cursor: self.list(page_size=page_size, cursor=cursor))
 
 
+class Webhooks:
+    """The endpoints `/webhooks.*`."""
+
+    def __init__(self, calls: AsyncCalls) -> None:
+        self._calls = calls
+
+    async def list(self) -> models.WebhookList:
+        """Return all webhooks: none.
+
+        Scope: `manage`.
+        """
+        return await self._calls.ask("/webhooks.list", {}, models.WebhookList.model_validate_json)
+
+    async def each(self) -> AsyncIterator[models.Webhook]:
+        """Go through all that `list` lists."""
+        for item in (await self.list()).data:
+            yield item
+
+    async def info(self, *, id: UUID | str) -> models.Webhook:
+        """Find no webhook.
+
+        Scope: `manage`.
+        """
+        return await self._calls.ask(
+            "/webhooks.info", {"id": id}, models.Webhook.model_validate_json
+        )
+
+    async def subscribe(
+        self,
+        *,
+        url: str,
+        name: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        events: Sequence[
+            Literal[
+                "message.created",
+                "message.updated",
+                "conversation.updated",
+                "channel.updated",
+                "tag.updated",
+                "metadata.item",
+                "metadata.updated",
+                "component.updated",
+            ]
+        ]
+        | None = None,
+        signature_key: str | None = None,
+        id: UUID | str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.Webhook:
+        """Say that no webhooks are called.
+
+        Scope: `manage`.
+        """
+        return await self._calls.command(
+            "/webhooks.subscribe",
+            {
+                "url": url,
+                "name": name,
+                "headers": headers,
+                "events": events,
+                "signature_key": signature_key,
+                "id": id,
+            },
+            models.Webhook.model_validate_json,
+            idempotency_key,
+        )
+
+    async def update(
+        self,
+        *,
+        id: UUID | str,
+        name: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        events: Sequence[
+            Literal[
+                "message.created",
+                "message.updated",
+                "conversation.updated",
+                "channel.updated",
+                "tag.updated",
+                "metadata.item",
+                "metadata.updated",
+                "component.updated",
+            ]
+        ]
+        | None = None,
+        signature_key: str | None = None,
+        url: str | None = None,
+        status: Literal["Subscribed", "Unsubscribed"] | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.Webhook:
+        """Say that no webhooks are called.
+
+        Scope: `manage`.
+        """
+        return await self._calls.command(
+            "/webhooks.update",
+            {
+                "id": id,
+                "name": name,
+                "headers": headers,
+                "events": events,
+                "signature_key": signature_key,
+                "url": url,
+                "status": status,
+            },
+            models.Webhook.model_validate_json,
+            idempotency_key,
+        )
+
+    async def unsubscribe(
+        self, *, id: UUID | str, idempotency_key: str | None = None
+    ) -> models.Webhook:
+        """Find no webhook.
+
+        Scope: `manage`.
+        """
+        return await self._calls.command(
+            "/webhooks.unsubscribe", {"id": id}, models.Webhook.model_validate_json, idempotency_key
+        )
+
+
 class Areas:
     """All areas of the API."""
 
@@ -1443,7 +1717,9 @@ class Areas:
         self.media = Media(calls)
         self.messages = Messages(calls)
         self.metadata = Metadata(calls)
+        self.sources = Sources(calls)
         self.tags = Tags(calls)
         self.templates = Templates(calls)
         self.tokens = Tokens(calls)
         self.users = Users(calls)
+        self.webhooks = Webhooks(calls)

@@ -179,6 +179,16 @@ class ConversationPage(Model):
     pagination_data: PaginationData
 
 
+class CreatedSource(Model):
+    """A source, with its token, which is told only now."""
+
+    source_id: str
+    token: str
+    action_endpoint: str | None
+    name: str | None
+    image_url: str | None
+
+
 class FacebookPage(Model):
     """A page that somebody may connect."""
 
@@ -314,6 +324,23 @@ class Service(Model):
     component: str
 
 
+class Source(Model):
+    """A program that brings messages in as a source of its own, without its token."""
+
+    source_id: str
+    token: str | None
+    """Null."""
+    action_endpoint: str | None
+    name: str | None
+    image_url: str | None
+
+
+class SourceList(Model):
+    """What the description calls SourceList."""
+
+    data: list[Source]
+
+
 class Tag(Model):
     """A tag."""
 
@@ -401,3 +428,31 @@ class VisitorEntered(Model):
     """Good for an hour."""
     messages: list[Message]
     """Oldest first; metadata is null."""
+
+
+class Webhook(Model):
+    """Somebody who is called when something happens; the key is never told."""
+
+    id: UUID
+    name: str | None
+    status: Literal["Subscribed", "Unsubscribed"]
+    url: str
+    headers: dict[str, str]
+    events: list[
+        Literal[
+            "message.created",
+            "message.updated",
+            "conversation.updated",
+            "channel.updated",
+            "tag.updated",
+            "metadata.item",
+            "metadata.updated",
+            "component.updated",
+        ]
+    ]
+
+
+class WebhookList(Model):
+    """What the description calls WebhookList."""
+
+    data: list[Webhook]

@@ -8,6 +8,7 @@ from airy_ray.errors import DamagedError, StateError
 from airy_ray.model import api_token, channel, message
 from airy_ray.model.api_token import ApiToken
 from airy_ray.model.channel import Channel
+from airy_ray.model.custom_source import CustomSource
 from airy_ray.model.ids import ChannelId
 from airy_ray.model.user import provider_of
 from airy_ray.partition.reader import PartitionReader
@@ -24,6 +25,7 @@ class Registry:
         self._channels: dict[ChannelId, Channel | None] = {}
         self._rendered: dict[ChannelId, bytes] = {}
         self._tokens: dict[bytes, ApiToken | None] = {}
+        self._sources: dict[str, CustomSource | None] = {}
         self._senders: dict[str, bytes | None] = {}
         self._providers: set[str] | None = None
 
@@ -65,6 +67,18 @@ class Registry:
             self._tokens[digest] = found if is_it else None
         return self._tokens[digest]
 
+    def source(self, identifier: str) -> CustomSource | None:
+        """Return a custom source.
+
+        Raises:
+            StateError, DamagedError: the registry cannot be read now.
+        """
+        self._renew()
+        if identifier not in self._sources:
+            with self._reader.read() as view:
+                self._sources[identifier] = view.source(identifier)
+        return self._sources[identifier]
+
     def sender(self, identifier: str) -> bytes | None:
         """Return how messages end that a user of the directory sent; None for anybody else.
 
@@ -88,12 +102,13 @@ class Registry:
 
     def _renew(self) -> None:
         version = self._reader.transaction_id
-        copies = len(self._channels) + len(self._tokens) + len(self._senders)
+        copies = len(self._channels) + len(self._tokens) + len(self._sources) + len(self._senders)
         if version != self._version or copies > _COPIES_MAX:
             self._version = version
             self._channels.clear()
             self._rendered.clear()
             self._tokens.clear()
+            self._sources.clear()
             self._senders.clear()
             self._providers = None
 

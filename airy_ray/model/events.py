@@ -38,6 +38,13 @@ class MessageReplaced(msgspec.Struct, frozen=True, gc=False, tag=True):
     message: Message
 
 
+class MessageOverwritten(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A message was written; one that is known already now says what this one does."""
+
+    place: Place
+    message: Message
+
+
 class EchoReceived(msgspec.Struct, frozen=True, gc=False, tag=True):
     """A message from our side that may be one of our own sends, whose id we do not know yet."""
 
@@ -76,6 +83,24 @@ class ConversationDescribed(msgspec.Struct, frozen=True, gc=False, tag=True):
     """A source told metadata of a conversation: dotted key to JSON text."""
 
     place: Place
+    values: dict[str, bytes]
+    at: Millis
+
+
+class NamedMessageDescribed(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A source told metadata of a message, without saying in which conversation it is."""
+
+    source: str
+    source_message_id: str
+    values: dict[str, bytes]
+    at: Millis
+
+
+class MessageDescribed(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """The same, once it is known where the message is."""
+
+    place: Place
+    source_message_id: str
     values: dict[str, bytes]
     at: Millis
 
@@ -176,10 +201,13 @@ class RecordsLost(msgspec.Struct, frozen=True, gc=False, tag=True):
 Event = (
     MessageReceived
     | MessageReplaced
+    | MessageOverwritten
     | EchoReceived
     | ReactionChanged
     | ReceiptReceived
     | ConversationDescribed
+    | NamedMessageDescribed
+    | MessageDescribed
     | ConversationRead
     | MessageSent
     | HoldExpired

@@ -47,6 +47,12 @@ def conversation_id(channel: ChannelId, source_conversation_id: str) -> Conversa
     return ConversationId(_uuid8(digest.digest()))
 
 
+def custom_conversation_id(source: str, source_conversation_id: str) -> ConversationId:
+    """Return the id of a custom source's conversation, on whichever of its channels."""
+    named = f"{source}\0{source_conversation_id}".encode("utf-8", "surrogatepass")
+    return ConversationId(_uuid8(blake2b(named, digest_size=16, person=b"custom").digest()))
+
+
 def message_id(conversation: ConversationId, source_message_id: str) -> MessageId:
     """Return the id of a message that its source calls `source_message_id`."""
     digest = _MESSAGE.copy()

@@ -6,17 +6,21 @@ takes its own.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
 from airy_ray.clock import Millis
 from airy_ray.errors import PayloadError
+from airy_ray.model.custom_source import is_custom
 from airy_ray.model.events import (
     ConversationDescribed,
     EchoReceived,
     Event,
+    MessageOverwritten,
     MessageReceived,
     MessageReplaced,
+    NamedMessageDescribed,
     Place,
     ReactionChanged,
     ReceiptReceived,
@@ -31,10 +35,12 @@ from airy_ray.model.message import Message
 from airy_ray.projections.metadata import source_id_document
 from airy_ray.projections.waiting import waits_for_channel
 from airy_ray.rawlog.record import Record
-from airy_ray.sources import facebook, google
+from airy_ray.sources import custom, facebook, google
 from airy_ray.sources.source import (
     Described,
     Key,
+    MessageDescribed,
+    Overwritten,
     Parse,
     Reacted,
     Receipt,
@@ -49,7 +55,7 @@ PARSERS: dict[str, Parse] = {
     "instagram": facebook.parse,
     "google": google.parse,
 }
-"""How the bodies of each source are read."""
+"""How the bodies of each built-in source are read."""
 
 NO_SUCH_CHANNEL = "no such channel"
 CHANNEL_DISCONNECTED = "channel disconnected"
@@ -64,7 +70,7 @@ class Meaning(msgspec.Struct, frozen=True, gc=False):
 
 def interpret(record: Record, partition: PartitionIndex, partitions: int) -> Meaning:
     """Return what a webhook record means to `partition` of `partitions`."""
-    parse = PARSERS.get(record.source)
+    parse = _parser(record.source)
     if parse is None:
         return Meaning([], ["unknown source"])
     try:
@@ -83,6 +89,13 @@ def interpret(record: Record, partition: PartitionIndex, partitions: int) -> Mea
     if refused:
         events += _waiting(record)
     return Meaning(events, parsed.ignored + refused)
+
+
+def _parser(source: str) -> Parse | None:
+    parse = PARSERS.get(source)
+    if parse is None and is_custom(source):
+        return partial(custom.parse, source)
+    return parse
 
 
 def home_of(record: Record, partitions: int) -> PartitionIndex:
@@ -133,6 +146,10 @@ def _replaced(told: Replaced, place: Place, at: Millis) -> Event:
     return MessageReplaced(place, _message(told.received, place, at, updated_at=replaced_at))
 
 
+def _overwritten(told: Overwritten, place: Place, at: Millis) -> Event:
+    return MessageOverwritten(place, _message(told.received, place, at))
+
+
 def _message(
     told: Received, place: Place, at: Millis, *, updated_at: Millis | None = None
 ) -> Message:
@@ -174,10 +191,16 @@ def _described(told: Described, place: Place, at: Millis) -> Event:
     return ConversationDescribed(place, told.values, at)
 
 
+def _message_described(told: MessageDescribed, place: Place, at: Millis) -> Event:
+    return NamedMessageDescribed(place.source, place.source_conversation_id, told.values, at)
+
+
 _TRANSLATIONS: dict[type[SourceEvent], Callable[..., Event]] = {
     Received: _received,
     Replaced: _replaced,
+    Overwritten: _overwritten,
     Reacted: _reacted,
     Receipt: _receipt,
     Described: _described,
+    MessageDescribed: _message_described,
 }

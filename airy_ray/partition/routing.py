@@ -11,17 +11,20 @@ import msgspec
 from airy_ray.clock import Micros
 from airy_ray.errors import PayloadError
 from airy_ray.model.channel import Channel
+from airy_ray.model.custom_source import conversation_id, is_custom
 from airy_ray.model.ids import (
     ChannelId,
+    ConversationId,
     PartitionIndex,
     Slot,
     channel_id,
-    conversation_id,
     owner_of,
     slot_of,
 )
 from airy_ray.partition.interpret import CHANNEL_DISCONNECTED, NO_SUCH_CHANNEL, home_of
+from airy_ray.projections.custom_sources import alias_of
 from airy_ray.rawlog.record import Record, Route, payload_id
+from airy_ray.sources import custom
 from airy_ray.sources.source import Key, Source, Webhook
 
 ChannelLookup = Callable[[ChannelId], Channel | None]
@@ -45,17 +48,45 @@ def record_of(source: Source, webhook: Webhook, channels: ChannelLookup, now: Mi
     )
 
 
+def custom_record_of(source: str, body: bytes, channels: ChannelLookup, now: Micros) -> Record:
+    """Return the record of what a custom source brings in.
+
+    Raises:
+        PayloadError: some part of the body is not what it should be.
+    """
+    return Record(
+        received_at=now,
+        kind="webhook",
+        source=source,
+        body=body,
+        payload_id=payload_id(body),
+        routes=tuple([route(key, channels) for key in custom.routes(source, body)]),
+    )
+
+
 def route(key: Key, channels: ChannelLookup) -> Route:
     """Return where an event belongs, and why it is not taken if it is not."""
     identifier = channel_id(key.source, key.channel)
+    if is_custom(key.source) and not custom.names_a_channel(key):
+        return _route_without_channel(key, identifier)
     channel = channels(identifier)
     refused = None
     if channel is None:
         refused = NO_SUCH_CHANNEL
     elif not channel.connected:
         refused = CHANNEL_DISCONNECTED
-    conversation = conversation_id(identifier, key.conversation)
+    conversation = conversation_id(key.source, identifier, key.conversation)
     return Route(key.source, key.channel, key.conversation, identifier, conversation, refused)
+
+
+def _route_without_channel(key: Key, channel: ChannelId) -> Route:
+    """Return where metadata belongs, whether its conversation or message is known or not."""
+    message = custom.named_message(key)
+    if message is None:
+        target = conversation_id(key.source, channel, key.conversation)
+    else:
+        target = ConversationId(alias_of(key.source, message))
+    return Route(key.source, key.channel, key.conversation, channel, target)
 
 
 def partitions_of(record: Record, count: int) -> list[PartitionIndex]:

@@ -10,6 +10,7 @@ from airy_ray.projections import (
     channels,
     contacts,
     conversations,
+    custom_sources,
     merges,
     messages,
     metadata,
@@ -37,6 +38,8 @@ def project(view: View, event: Event, at: Millis) -> Effect:
             return messages.receive(view, event, at)
         case events.MessageReplaced():
             return messages.replace(view, event, at)
+        case events.MessageOverwritten():
+            return custom_sources.receive(view, event, at)
         case events.EchoReceived():
             return messages.park_echo(view, event, at)
         case events.MessageSent():
@@ -56,6 +59,10 @@ def project(view: View, event: Event, at: Millis) -> Effect:
                 view, place.conversation_id, values, event.at
             )
             return APPLIED if described else NOTHING_NEW
+        case events.NamedMessageDescribed():
+            return custom_sources.describe_named(view, event)
+        case events.MessageDescribed():
+            return APPLIED if custom_sources.describe(view, event) else NOTHING_NEW
         case events.ConversationRead():
             conversations.read(view, event)
         case events.ChannelStored():
@@ -68,6 +75,7 @@ def project(view: View, event: Event, at: Millis) -> Effect:
             waiting.channel_seen(view, event)
         case events.AliasKnown():
             waiting.alias_known(view, event)
+            custom_sources.release(view, event)
         case events.WaitingFor():
             waiting.wait(view, event)
             return WAITING

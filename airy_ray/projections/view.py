@@ -9,6 +9,7 @@ from airy_ray.model.api_token import ApiToken
 from airy_ray.model.channel import Channel
 from airy_ray.model.contact import Contact, Identity, Merge
 from airy_ray.model.conversation import Conversation
+from airy_ray.model.custom_source import CustomSource
 from airy_ray.model.events import Place
 from airy_ray.model.ids import CommandId, ConversationId, MessageId, Slot
 from airy_ray.model.message import Message
@@ -161,6 +162,7 @@ class View(Protocol):
     registry_channels: Rows[Channel]
     tags: Rows[Tag]
     templates: Rows[Template]
+    sources: Rows[CustomSource]
     api_tokens: Rows[ApiToken]
     users: Rows[User]
     requests: Rows[Answer]

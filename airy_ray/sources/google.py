@@ -10,13 +10,11 @@ import binascii
 import hmac
 import re
 from base64 import b64decode, b64encode
-from datetime import datetime
 from hashlib import sha512
 from typing import Any
 
 import msgspec
 
-from airy_ray.clock import Millis
 from airy_ray.errors import PayloadError, SignatureError
 from airy_ray.model import json_text
 from airy_ray.sources.source import (
@@ -27,13 +25,13 @@ from airy_ray.sources.source import (
     Received,
     SourceEvent,
     Webhook,
+    instant_of_text,
     text_id,
 )
 
 _SOURCE = "google"
 _EMPTY_PAYLOAD = "__empty__"
 _AGENT = re.compile(r"brands/(.*?)/agents/(.*)", re.DOTALL)
-_INSTANT = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)")
 
 
 class Google:
@@ -280,7 +278,7 @@ def _received(event: _Event, key: Key) -> Received:
         key,
         identity if identity is not None else json_text.canonical(event.text),
         identity,
-        _instant(event.send_time),
+        instant_of_text(event.send_time),
         from_contact=True,
         sender_id=key.conversation,
         content=content,
@@ -326,28 +324,15 @@ def _rcs(event: _RcsEvent, key: Key) -> Parsed:
         if event.event_type in ("DELIVERED", "READ") and identity is not None:
             return Parsed([Receipt(key, event.event_type == "READ", (identity,))], [])
         return Parsed([], ["not a message event"])
-    sent_at = _instant(event.send_time)
+    sent_at = instant_of_text(event.send_time)
     received = Received(
         key,
         identity if identity is not None else json_text.canonical(event.text),
         identity,
-        _instant(event.publish_time) if sent_at is None else sent_at,
+        instant_of_text(event.publish_time) if sent_at is None else sent_at,
         from_contact=True,
         sender_id=key.conversation,
         content=json_text.compact(event.text),
         headers=_postback(event.suggestion_response),
     )
     return Parsed([received], [])
-
-
-def _instant(value: object) -> Millis | None:
-    """Return an RFC 3339 time, cut to milliseconds; nanoseconds occur."""
-    found = _INSTANT.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
-        return None
-    whole, fraction, zone = found.groups()
-    try:
-        at = datetime.fromisoformat(whole + zone.upper().replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    return Millis(int(at.timestamp()) * 1_000 + int((fraction or "").ljust(3, "0")[:3] or 0))

@@ -1,6 +1,8 @@
 """What a source module does: verify, route, parse. Pure: the shell does the sending and storing."""
 
+import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
@@ -65,6 +67,17 @@ class Replaced(msgspec.Struct, frozen=True, gc=False):
         return self.received.key
 
 
+class Overwritten(msgspec.Struct, frozen=True, gc=False):
+    """A message was written, or is to be what is told now if it is known: `received`."""
+
+    received: Received
+
+    @property
+    def key(self) -> Key:
+        """Where the message belongs."""
+        return self.received.key
+
+
 class Reacted(msgspec.Struct, frozen=True, gc=False):
     """A reaction was put to a message, or taken back (`emoji` None)."""
 
@@ -91,7 +104,14 @@ class Described(msgspec.Struct, frozen=True, gc=False):
     values: dict[str, bytes]
 
 
-SourceEvent = Received | Replaced | Reacted | Receipt | Described
+class MessageDescribed(msgspec.Struct, frozen=True, gc=False):
+    """Metadata of a message, dotted key to JSON text; `key` names the message alone."""
+
+    key: Key
+    values: dict[str, bytes]
+
+
+SourceEvent = Received | Replaced | Overwritten | Reacted | Receipt | Described | MessageDescribed
 
 
 class Parsed(msgspec.Struct, frozen=True, gc=False):
@@ -132,6 +152,7 @@ class Source(Protocol):
         ...
 
 
+_INSTANT = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)")
 _INSTANT_MAX = 8_640_000_000_000_000
 """The last instant that clients can show, in milliseconds; the first is its negative."""
 
@@ -143,6 +164,19 @@ def instant(value: object) -> Millis | None:
     if value is None or isinstance(value, bool) or not -_INSTANT_MAX <= value <= _INSTANT_MAX:
         return None
     return Millis(value)
+
+
+def instant_of_text(value: object) -> Millis | None:
+    """Return an RFC 3339 time, cut to milliseconds; nanoseconds occur."""
+    found = _INSTANT.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        return None
+    whole, fraction, zone = found.groups()
+    try:
+        at = datetime.fromisoformat(whole + zone.upper().replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return Millis(int(at.timestamp()) * 1_000 + int((fraction or "").ljust(3, "0")[:3] or 0))
 
 
 def _whole(value: object) -> int | None:

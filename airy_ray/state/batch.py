@@ -13,6 +13,7 @@ from airy_ray.model.api_token import ApiToken
 from airy_ray.model.channel import Channel
 from airy_ray.model.contact import Contact, Identity, Merge
 from airy_ray.model.conversation import Conversation
+from airy_ray.model.custom_source import CustomSource
 from airy_ray.model.events import Place
 from airy_ray.model.ids import CommandId
 from airy_ray.model.message import Message
@@ -128,6 +129,7 @@ class Batch:
     registry_channels: Rows[Channel]
     tags: Rows[Tag]
     templates: Rows[Template]
+    sources: Rows[CustomSource]
     api_tokens: Rows[ApiToken]
     users: Rows[User]
     requests: Rows[Answer]

@@ -20,6 +20,7 @@ from airy_ray.model.api_token import ApiToken
 from airy_ray.model.channel import Channel
 from airy_ray.model.contact import Contact, Identity, Merge, Snapshot
 from airy_ray.model.conversation import Conversation
+from airy_ray.model.custom_source import CustomSource
 from airy_ray.model.ids import ChannelId, CommandId, ContactId, ConversationId, MessageId
 from airy_ray.model.message import Message
 from airy_ray.model.tag import Tag
@@ -192,6 +193,15 @@ class Reading:
         """Return a template of the registry."""
         template: Template | None = self._get("templates", identifier)
         return template
+
+    def source(self, identifier: str) -> CustomSource | None:
+        """Return a custom source of the registry."""
+        source: CustomSource | None = self._get("sources", identifier.encode())
+        return source
+
+    def sources(self) -> list[CustomSource]:
+        """Return all custom sources of the registry, by id."""
+        return [source for _, source in self._under("sources", b"", None)]
 
     def offset_of(self, request: CommandId) -> int | None:
         """Return where the record is that was answered under an id, if it is one of the newest."""

@@ -16,6 +16,7 @@ from airy_ray.model.api_token import ApiToken
 from airy_ray.model.channel import Channel
 from airy_ray.model.contact import Contact, Identity, Merge
 from airy_ray.model.conversation import Conversation
+from airy_ray.model.custom_source import CustomSource
 from airy_ray.model.events import Place
 from airy_ray.model.message import Message
 from airy_ray.model.metadata import MetadataItem
@@ -96,6 +97,7 @@ ROW_TYPES: dict[str, type[Any] | None] = {
     "registry_channels": Channel,
     "tags": Tag,
     "templates": Template,
+    "sources": CustomSource,
     "api_tokens": ApiToken,
     "users": User,
     "requests": Answer,

@@ -51,6 +51,12 @@ from airy_ray.model.commands.registry import (
     UpdateTag,
     UpdateTemplate,
 )
+from airy_ray.model.commands.sources import (
+    CreateSource,
+    DeleteSource,
+    SourceCommand,
+    UpdateSource,
+)
 
 AnyCommand = (
     AccessCommand
@@ -58,6 +64,7 @@ AnyCommand = (
     | ContactCommand
     | ConversationCommand
     | MessageCommand
+    | SourceCommand
     | TagCommand
     | TemplateCommand
 )
@@ -80,10 +87,12 @@ __all__ = [
     "ContactFields",
     "ConversationCommand",
     "CreateContact",
+    "CreateSource",
     "CreateTag",
     "CreateTemplate",
     "CreateToken",
     "DeleteContact",
+    "DeleteSource",
     "DeleteTag",
     "DeleteTemplate",
     "DescribeConversation",
@@ -95,12 +104,14 @@ __all__ = [
     "RevokeToken",
     "SeeUser",
     "SendMessage",
+    "SourceCommand",
     "SuggestReplies",
     "TagCommand",
     "TemplateCommand",
     "UnmergeContacts",
     "UpdateChannel",
     "UpdateContact",
+    "UpdateSource",
     "UpdateTag",
     "UpdateTemplate",
     "UpsertMetadata",

@@ -10,6 +10,7 @@ from airy_ray.projections.commands import (
     contacts,
     conversations,
     messages,
+    sources,
     tags,
     templates,
 )
@@ -27,6 +28,7 @@ HANDLERS: dict[type[AnyCommand], Handler] = {
     **contacts.HANDLERS,
     **conversations.HANDLERS,
     **messages.HANDLERS,
+    **sources.HANDLERS,
     **tags.HANDLERS,
     **templates.HANDLERS,
 }

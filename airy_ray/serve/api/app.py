@@ -30,9 +30,11 @@ from airy_ray.serve.api import (
     reach,
     scopes,
     search,
+    sources,
     tags,
     templates,
     users,
+    webhook_subscriptions,
 )
 from airy_ray.serve.api.callers import Callers, Grant
 from airy_ray.serve.api.documentation import Documentation
@@ -77,9 +79,11 @@ ENDPOINTS: dict[str, Endpoint] = {
         messages,
         metadata,
         search,
+        sources,
         tags,
         templates,
         users,
+        webhook_subscriptions,
     )
     for endpoint in module.ENDPOINTS
 }
@@ -195,6 +199,8 @@ class Api:
             raise
         if grant.is_session and not self._origins.may_use_session(request.headers):
             raise RequestError(403)
+        if grant.source is not None:
+            sources.spoken_for(platform, grant)
         return grant
 
     async def _spend(self, grant: Grant, told: Pairs) -> None:

@@ -53,6 +53,7 @@ class Grant:
     Attributes:
         principal: who it is, in messages and in the audit log.
         source: the custom source that a program speaks for.
+        token_id: of the token that says so.
         profile: of a person.
         is_session: whether a cookie says so, which browsers send unasked.
         reach: None for everything.
@@ -63,6 +64,7 @@ class Grant:
     kind: Literal["anonymous", "system", "person", "program", "token"]
     scope: Scope = "manage"
     source: str | None = None
+    token_id: str | None = None
     profile: Profile | None = None
     is_session: bool = False
     reach: Reach | None = None
@@ -103,6 +105,12 @@ class Callers:
             raise RequestError(403)
         return found
 
+    def source(self, headers: Mapping[str, str]) -> Grant | None:
+        """Return what a custom source's token grants, also where nobody else needs any token."""
+        token = bearer(headers.get("authorization"))
+        found = None if token is None else self._of(token)
+        return None if found is None or found.source is None else found
+
     def is_system(self, token: str) -> bool:
         """Whether a token is the system token."""
         if self._system_token is None:
@@ -123,7 +131,13 @@ class Callers:
         if named is None:
             return None
         kind: Literal["person", "program"] = "program" if named.profile is None else "person"
-        return Grant(named.name, kind, source=named.source, profile=named.profile)
+        return Grant(
+            named.name,
+            kind,
+            source=named.source,
+            token_id=named.token_id,
+            profile=named.profile,
+        )
 
     def _of_api_token(self, secret: str) -> Grant | None:
         token = self._api_token(digest_of(secret))

@@ -62,6 +62,7 @@ _ALL = (
     Component("api-admin", "Admin API", "Channels, tags, templates and metadata."),
     Component("api-communication", "Communication API", "Conversations and messages."),
     Component("api-contacts", "Contacts", "People, whatever source they write from."),
+    Component("integration-source-api", "Source API", "Messages from any program of yours."),
     Component("unread-counter", "Unread counter", "Counts what nobody has read."),
     Component(
         "media-resolver",

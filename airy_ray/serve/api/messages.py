@@ -6,11 +6,11 @@ from pydantic import Field
 from airy_ray.errors import ConversationNotFoundError, RequestError
 from airy_ray.model import commands, json_text, message
 from airy_ray.model.conversation import Conversation
+from airy_ray.model.custom_source import conversation_id
 from airy_ray.model.ids import (
     ChannelId,
     ConversationId,
     MessageId,
-    conversation_id,
     format_id,
     parse_id,
 )
@@ -115,7 +115,7 @@ async def send(platform: Platform, caller: Caller, asked: SendMessage) -> Respon
     channel = platform.machine.registry.channel(ChannelId(asked.channel_id))
     if channel is None or not channel.connected:
         raise RequestError(403)
-    identifier = conversation_id(channel.id, asked.source_recipient_id)
+    identifier = conversation_id(channel.source, channel.id, asked.source_recipient_id)
     command = commands.SendMessage(
         **caller.signed(identifier),
         conversation_id=format_id(identifier),

@@ -210,6 +210,49 @@ class NewApiToken(ApiToken):
     token: str
 
 
+class Source(Shape):
+    """A program that brings messages in as a source of its own, without its token."""
+
+    source_id: str
+    token: str | None = Field(description="Null.")
+    action_endpoint: str | None
+    name: str | None
+    image_url: str | None
+
+
+class CreatedSource(Shape):
+    """A source, with its token, which is told only now."""
+
+    source_id: str
+    token: str
+    action_endpoint: str | None
+    name: str | None
+    image_url: str | None
+
+
+EventType = Literal[
+    "message.created",
+    "message.updated",
+    "conversation.updated",
+    "channel.updated",
+    "tag.updated",
+    "metadata.item",
+    "metadata.updated",
+    "component.updated",
+]
+
+
+class Webhook(Shape):
+    """Somebody who is called when something happens; the key is never told."""
+
+    id: UUID
+    name: str | None
+    status: Literal["Subscribed", "Unsubscribed"]
+    url: str
+    headers: dict[str, str]
+    events: list[EventType]
+
+
 class AuditEntry(Shape):
     """Who had what done, when, and what became of it."""
 

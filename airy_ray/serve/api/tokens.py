@@ -10,6 +10,7 @@ import jwt
 import msgspec
 
 from airy_ray.errors import RequestError
+from airy_ray.model.custom_source import principal_of
 
 _ALGORITHM = "HS256"
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
@@ -40,11 +41,13 @@ class Principal(msgspec.Struct, frozen=True):
 
     Attributes:
         source: the custom source that a program speaks for.
+        token_id: the id of the token itself, if it has one.
     """
 
     name: str
     profile: Profile | None = None
     source: str | None = None
+    token_id: str | None = None
 
 
 class Tokens:
@@ -101,7 +104,22 @@ class Tokens:
             return None
         if told.get("id"):
             return _person(told)
-        return _program(told)
+        return _program(told, claims.get("jti"))
+
+    def source(self, source: str, token_id: str, issued_s: int) -> str:
+        """Return the token of a custom source, which is good for as long as there is the source.
+
+        The same arguments make the same token, so nobody needs to keep it.
+        """
+        name = principal_of(source)
+        told = {"name": name, "data": {"source": source}, "roles": None}
+        claims = {
+            "jti": token_id,
+            "sub": name,
+            "iat": issued_s,
+            "principal": msgspec.json.encode(told).decode(),
+        }
+        return jwt.encode(claims, self._key, algorithm=_ALGORITHM)
 
     def secret(self, seed: bytes) -> bytes:
         """Return 32 bytes that only this installation makes of a seed."""
@@ -163,12 +181,16 @@ def _person(told: dict[str, Any]) -> Principal | None:
     return Principal(identifier, profile)
 
 
-def _program(told: dict[str, Any]) -> Principal | None:
+def _program(told: dict[str, Any], token_id: object) -> Principal | None:
     name, data = told.get("name"), told.get("data")
     if not isinstance(name, str):
         return None
     source = data.get("source") if isinstance(data, dict) else None
-    return Principal(name, source=source if isinstance(source, str) else None)
+    return Principal(
+        name,
+        source=source if isinstance(source, str) else None,
+        token_id=token_id if isinstance(token_id, str) else None,
+    )
 
 
 def _decoded(jwt_secret: str) -> bytes:

@@ -10,7 +10,14 @@ import pytest
 from airy_ray.cluster.registry import Registry
 from airy_ray.model import message
 from airy_ray.model.api_token import digest_of, token_id
-from airy_ray.model.commands import AnyCommand, CreateToken, RevokeToken, SeeUser
+from airy_ray.model.commands import (
+    AnyCommand,
+    CreateSource,
+    CreateToken,
+    DeleteSource,
+    RevokeToken,
+    SeeUser,
+)
 from airy_ray.model.ids import format_id
 from airy_ray.partition.partition import Partition
 from airy_ray.partition.reader import PartitionReader
@@ -75,6 +82,19 @@ def test_a_token_is_not_known_by_the_half_of_its_digest(
     fold(partition, create(DIGEST[:16] + bytes(16)))
 
     assert registry.token(DIGEST) is None
+
+
+def test_a_custom_source_is_known_as_soon_as_it_is_made_and_deleted(
+    partition: Partition, registry: Registry
+) -> None:
+    assert registry.source("crm") is None
+
+    fold(partition, CreateSource(id=format_id(builders.command_id("make")), source_id="crm"))
+    assert registry.source("crm") is not None
+    assert registry.source("cr") is None
+
+    fold(partition, DeleteSource(id=format_id(builders.command_id("end")), source_id="crm"))
+    assert registry.source("crm") is None
 
 
 def test_users_of_the_directory_are_named_and_nobody_else(

@@ -1,0 +1,266 @@
+"""`sources.*`: programs that bring messages in as sources of their own (contract: §7.10, A.5)."""
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.e2e.client import Client
+from tests.e2e.conftest import SYSTEM_TOKEN
+from tests.e2e.program import Running, until
+
+SENT_AT = 1_603_661_094_560
+
+
+class Source:
+    """A program that is a source, and the system that made it."""
+
+    def __init__(self, client: Client, system: str | None = None) -> None:
+        self.client = client
+        self.system = {} if system is None else {"authorization": system}
+        self.id = f"crm-{uuid4().hex[:12]}"
+        self.made = client.call("/sources.create", {"source_id": self.id}, **self.system)
+        self.own = {"authorization": self.made["token"]}  # without `Bearer`
+
+    def channel(self, name: str = "shop", **asked: Any) -> Any:
+        told = {"source_channel_id": name, "name": "A shop"} | asked
+        response = self.client.post("/sources.channels.create", told, **self.own)
+        assert response.status_code == 201, response.text
+        return response.json()
+
+    def bring(self, **body: Any) -> None:
+        response = self.client.post("/sources.webhook", body, **self.own)
+        assert (response.status_code, response.content) == (200, b"")
+
+    def status(self, path: str, asked: Any = None) -> int:
+        return self.client.post(path, asked, **self.own).status_code
+
+    def conversation(self, channel: Any) -> Any:
+        """Return its only conversation on a channel, once it is there."""
+        return until(lambda: self._conversations(channel))[0]
+
+    def messages(self, conversation: Any) -> list[Any]:
+        asked = {"conversation_id": conversation["id"]}
+        found: list[Any] = self.client.call("/messages.list", asked, **self.system)["data"]
+        return found
+
+    def _conversations(self, channel: Any) -> list[Any]:
+        listed = self.client.call("/conversations.list", {"page_size": 1_000}, **self.system)
+        return [each for each in listed["data"] if each["channel"]["id"] == channel["id"]]
+
+
+def said(name: str = "m-1", content: Any = "Hello world", **fields: Any) -> dict[str, Any]:
+    return {
+        "source_message_id": name,
+        "source_conversation_id": "c-1",
+        "source_channel_id": "shop",
+        "source_sender_id": "ada",
+        "content": content,
+        "from_contact": True,
+        "sent_at": SENT_AT,
+    } | fields
+
+
+def told(namespace: str, source_id: str, **values: Any) -> dict[str, Any]:
+    return {"namespace": namespace, "source_id": source_id, "metadata": values}
+
+
+@pytest.fixture
+def source(client: Client) -> Source:
+    return Source(client)
+
+
+def test_a_source_is_made_listed_changed_and_deleted(source: Source) -> None:
+    client, asked = source.client, {"source_id": source.id}
+    shown = asked | {"token": None, "action_endpoint": None, "name": None, "image_url": None}
+    assert source.made == shown | {"token": source.made["token"]}
+    assert shown in client.call("/sources.list")["data"]
+    again = client.post("/sources.create", asked)
+    assert (again.status_code, again.json()) == (409, {"message": "Source already exists"})
+
+    endpoint = "https://example.org/hook"
+    changed = client.call("/sources.update", asked | {"action_endpoint": endpoint, "name": "CRM"})
+    assert changed == shown | {"action_endpoint": endpoint, "name": "CRM"}
+    assert client.call("/sources.update", asked) == shown
+    assert client.post("/sources.update", {"source_id": "nobody"}).status_code == 404
+
+    for _ in range(2):
+        deleted = client.post("/sources.delete", asked)
+        assert (deleted.status_code, deleted.content) == (202, b"")
+    for path, body in (
+        ("/sources.channels.list", None),
+        ("/sources.channels.create", {"source_channel_id": "shop", "name": "A shop"}),
+        ("/sources.webhook", {"messages": [said()]}),
+    ):
+        assert source.status(path, body) == 404
+    made_again = client.call("/sources.create", asked)
+    assert made_again["token"] != source.made["token"]
+    assert source.status("/sources.channels.list") == 403
+
+
+def test_a_repeated_creation_tells_the_same_token(client: Client) -> None:
+    asked, key = {"source_id": f"crm-{uuid4().hex}"}, str(uuid4())
+    one = client.call("/sources.create", asked, idempotency_key=key)
+    other = client.call("/sources.create", asked, idempotency_key=key)
+
+    assert one == other
+
+
+def test_no_source_poses_as_another(client: Client) -> None:
+    for name in ("facebook", "Twilio.sms", "a b", ""):
+        assert client.post("/sources.create", {"source_id": name}).status_code == 400
+
+
+def test_messages_and_metadata_of_one_body(source: Source) -> None:
+    channel = source.channel()
+    source.bring(
+        messages=[said()],
+        metadata=[
+            told("conversation", "c-1", contact={"display_name": "Margaret Hamilton"}),
+            told("message", "m-1", reaction={"emoji": "❤️"}),
+        ],
+    )
+    conversation = source.conversation(channel)
+    until(lambda: "reaction" in source.messages(conversation)[0]["metadata"])
+    [message] = source.messages(conversation)
+    conversation = source.conversation(channel)
+
+    assert conversation["metadata"]["contact"]["display_name"] == "Margaret Hamilton"
+    assert conversation["channel"]["source"] == source.id
+    assert (message["source"], message["content"]) == (source.id, "Hello world")
+    assert (message["delivery_state"], message["from_contact"]) == ("delivered", True)
+    assert message["sent_at"] == "2020-10-25T21:24:54.560Z"
+    assert message["sender"]["id"] == "ada"
+    assert message["metadata"]["reaction"] == {"emoji": "❤️"}
+
+
+def test_a_message_brought_again_reads_as_it_does_now(source: Source) -> None:
+    channel = source.channel()
+    source.bring(messages=[said(content={"text": "Hi"})])
+    source.bring(messages=[said(content={"text": "Hello"})])
+    conversation = source.conversation(channel)
+
+    until(lambda: source.messages(conversation)[0]["content"] == {"text": "Hello"})
+    assert len(source.messages(conversation)) == 1
+    assert source.conversation(channel)["last_message"]["content"] == {"text": "Hello"}
+
+
+def test_what_comes_before_its_channel_and_its_message_waits(source: Source) -> None:
+    source.bring(metadata=[told("message", "m-1", ticket="T-9"), told("conversation", "c-1", a=1)])
+    source.bring(messages=[said()])
+    channel = source.channel()
+    conversation = source.conversation(channel)
+
+    until(lambda: "ticket" in source.messages(conversation)[0]["metadata"])
+    assert source.conversation(channel)["metadata"]["a"] == 1
+
+
+def test_an_answer_opens_the_conversation_that_the_contact_will(source: Source) -> None:
+    channel = source.channel()
+    asked = {"channel_id": channel["id"], "source_recipient_id": "c-1", "message": {"text": "Hi"}}
+    assert source.client.call("/messages.send", asked)["delivery_state"] == "pending"
+    source.bring(messages=[said()])
+
+    conversation = source.conversation(channel)
+    until(lambda: len(source.messages(conversation)) == 2)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (
+            {"messages": [said()], "metadata": [told("channel", "x")]},
+            "Unknown metadata namespace channel",
+        ),
+        ({"messages": [said(), said(sent_at=True)]}, None),
+        ({"messages": [said(), {"source_message_id": "m-2"}]}, None),
+    ],
+)
+def test_of_a_body_that_is_wrong_somewhere_nothing_is_kept(
+    source: Source, body: Any, message: str | None
+) -> None:
+    before = source.client.heads()
+    refused = source.client.post("/sources.webhook", body, **source.own)
+
+    assert refused.status_code == 400
+    assert message in (None, refused.json()["message"])
+    assert source.client.heads() == before
+
+
+def test_channels_are_the_sources_own(source: Source) -> None:
+    channel = source.channel(metadata={"my_key": "yes", "a": {"b": 1}})
+    other = Source(source.client)
+    theirs = other.channel()
+
+    assert (channel["source"], channel["source_channel_id"]) == (source.id, "shop")
+    assert channel["metadata"] == {"name": "A shop", "my_key": "yes", "a": {"b": 1}}
+    listed = source.client.call("/sources.channels.list", **source.own)["data"]
+    assert listed == [channel]
+    path = "/sources.channels.disconnect"
+    assert source.status(path, {"channel_id": theirs["id"]}) == 403
+    assert source.status(path, {"channel_id": str(uuid4())}) == 404
+    for _ in range(2):
+        assert source.status(path, {"channel_id": channel["id"]}) == 204
+    assert source.client.call("/sources.channels.list", **source.own)["data"] == []
+
+
+def test_without_authentication_only_a_source_brings_messages_in(source: Source) -> None:
+    client = source.client
+
+    assert client.post("/sources.webhook", {"messages": []}).status_code == 403
+    assert client.post("/sources.channels.list").status_code == 403
+    assert source.status("/sources.list") == 403
+
+
+def test_with_authentication_each_has_what_is_theirs(guarded: Running) -> None:
+    with Client(guarded.url) as client:
+        source = Source(client, SYSTEM_TOKEN)
+        asked = {"source_channel_id": "shop", "name": "A shop"}
+        create = "/sources.channels.create"
+
+        assert client.post("/sources.create", {"source_id": "x"}).status_code == 403
+        assert client.post(create, asked).status_code == 403
+        assert client.post(create, asked, **source.system).status_code == 403
+        assert client.post("/sources.webhook", {}, **source.system).status_code == 403
+        for path in ("/sources.list", "/sources.delete", "/sources.create", "/tokens.list"):
+            assert source.status(path, {"source_id": "x"}) == 403
+        channel = source.channel()
+        source.bring(messages=[said()])
+        assert source.conversation(channel)["channel"]["id"] == channel["id"]
+        assert source.status("/channels.list") == 200
+
+        token = {"name": source.id, "scope": "manage"}
+        manager = client.call("/tokens.create", token, **source.system)["token"]
+        assert client.post("/sources.list", authorization=manager).status_code == 200
+        gone = {"source_id": source.id}
+        assert client.post("/sources.delete", gone, authorization=manager).status_code == 202
+        assert source.status("/channels.list") == 404
+
+
+def test_no_webhooks_are_called_yet(client: Client) -> None:
+    subscribe = {"id": "", "url": "https://example.org/hook", "events": ["message.created"]}
+    one = {"id": str(uuid4())}
+    refused = client.post("/webhooks.subscribe", subscribe)
+
+    assert client.call("/webhooks.list") == {"data": []}
+    assert client.post("/webhooks.info", one).status_code == 404
+    assert client.post("/webhooks.unsubscribe", one).status_code == 404
+    assert refused.status_code == 409
+    assert refused.json()["message"].startswith("The webhook component needs to be enabled.")
+    assert client.post("/webhooks.update", one).status_code == 409
+    assert client.post("/webhooks.subscribe", {"url": "nowhere"}).status_code == 400
+    services = client.call("/client.config")["services"]
+    assert "integration-webhook" not in services
+    assert services["integration-source-api"]["enabled"] is True
+
+
+def test_any_request_of_the_recorded_form_is_taken(source: Source) -> None:
+    body = json.dumps({"messages": [said(content=[1, "two"], sent_at="2025-11-21T10:00:01+02:00")]})
+    sent = source.client.post_bytes(
+        "/sources.webhook", body.encode(), authorization=f"Bearer {source.made['token']}"
+    )
+
+    assert sent.status_code == 200
+    [message] = source.messages(source.conversation(source.channel()))
+    assert (message["content"], message["sent_at"]) == ([1, "two"], "2025-11-21T08:00:01.000Z")
