@@ -21,12 +21,14 @@ from airy_ray.projections.project import project
 from airy_ray.projections.view import (
     Answer,
     Change,
+    Erasure,
     Held,
     KnownChannel,
     Outgoing,
     Receipt,
     Rows,
     Timer,
+    Tombstone,
     Waiting,
 )
 from airy_ray.rawlog.record import Kind, Record, payload_id
@@ -82,6 +84,8 @@ class MemoryView:
     held: Rows[Held]
     timers: Rows[Timer]
     aliases: Rows[Place]
+    tombstones: Rows[Tombstone]
+    erasures: Rows[Erasure]
     orphans: Rows[Waiting]
     channels: Rows[KnownChannel]
     registry_channels: Rows[Channel]

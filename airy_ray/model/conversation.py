@@ -23,6 +23,7 @@ class Conversation(msgspec.Struct, frozen=True, gc=False, array_like=True):
         last_message: JSON of the newest message up to its sender.
         message_count: how many messages it holds.
         last_inbound_at: when the contact last wrote, which opens a window for answers.
+        erased_at: until when it was erased, of one that began anew after that.
     """
 
     id: ConversationId
@@ -39,6 +40,7 @@ class Conversation(msgspec.Struct, frozen=True, gc=False, array_like=True):
     last_message: bytes
     message_count: int = 1
     last_inbound_at: Millis | None = None
+    erased_at: Millis | None = None
 
 
 def default_name(source: str, conversation: ConversationId) -> str:

@@ -19,7 +19,7 @@ from airy_ray.projections.commands import carry_out, is_repeated
 from airy_ray.projections.messages import Effect
 from airy_ray.projections.project import project
 from airy_ray.projections.view import Answer
-from airy_ray.rawlog.record import Offset, Record
+from airy_ray.rawlog.record import ERASED, Offset, Record
 from airy_ray.state.batch import Batch
 from airy_ray.state.tables import Fault, LedgerEntry
 
@@ -67,6 +67,8 @@ def understand(
     offset: int, record: Record, partition: PartitionIndex, partitions: int
 ) -> Understood:
     """Return what the record at `offset` of `partition`'s log means."""
+    if record.body == ERASED:
+        return Understood(offset, record, ignored=["erased"])
     try:
         match record.kind:
             case "webhook":
@@ -130,7 +132,7 @@ def _effects(batch: Batch, understood: Understood) -> list[Effect]:
         return [carry_out(batch, understood.command, record.payload_id, at)]
     if understood.fallen is not None:
         return [_fallen(batch, understood.fallen, at)]
-    if record.of is not None and record.kind != "webhook":
+    if record.of is not None and record.kind != "webhook" and understood.events:
         return [_forwarded(batch, understood, record.of)]
     return [project(batch, event, at) for event in understood.events]
 
@@ -189,6 +191,6 @@ def _request_of(understood: Understood) -> bytes | None:
     record = understood.record
     if understood.command is not None:
         return parse_id(understood.command.id)
-    if record.of is not None:
+    if record.of is not None and understood.events:
         return keys.forwarded(*record.of, record.payload_id)
     return None

@@ -42,6 +42,7 @@ from airy_ray.sources.source import (
     Replaced,
     SourceEvent,
     Webhook,
+    Without,
 )
 
 PARSERS: dict[str, Parse] = {
@@ -50,6 +51,13 @@ PARSERS: dict[str, Parse] = {
     "google": google.parse,
 }
 """How the bodies of each source are read."""
+
+WITHOUT: dict[str, Without] = {
+    "facebook": facebook.without,
+    "instagram": facebook.without,
+    "google": google.without,
+}
+"""How events are cut out of the bodies of each source."""
 
 NO_SUCH_CHANNEL = "no such channel"
 CHANNEL_DISCONNECTED = "channel disconnected"

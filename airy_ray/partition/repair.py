@@ -41,6 +41,12 @@ FORWARDED = "forwarded"
 LOST = "lost"
 """The fact that says which offsets were ever lost: ranges, ends inclusive."""
 
+ERASED_LOG = "erased in log"
+"""The fact that says before which offset all erasures are carried out in log and archive."""
+
+ERASED = "erased"
+"""The fact that says the same of everything: state, snapshots and what was left beside them."""
+
 _WRITER_WAIT_S = 5.0
 _WRITER_POLL_S = 0.01
 _UNCHECKED = 2
@@ -171,9 +177,10 @@ def _sealed(facts: list[Fact]) -> list[Segment]:
 def _small_facts(spec: PartitionSpec, facts: list[Fact], end: int) -> dict[str, bytes]:
     """Return what the new log has to keep beside its records; `end` is its head."""
     small = {tail.BASE: end.to_bytes(8, "big")}
-    forwarded = [fact.row for fact in facts if fact.key == FORWARDED.encode()]
-    if forwarded:  # it only grows
-        small[FORWARDED] = max(forwarded)
+    for name in (FORWARDED, ERASED_LOG, ERASED):
+        found = [fact.row for fact in facts if fact.key == name.encode()]
+        if found:  # they only grow
+            small[name] = max(found)
     present = generations.unused_number(spec.directory, None) - 1
     if present:  # readable again once it has caught up with what was found
         small[generations.ROW] = msgspec.msgpack.encode(Generation(present, target=end))

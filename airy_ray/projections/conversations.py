@@ -14,15 +14,21 @@ READ_AT_ONCE_MAX = 5_000
 """How many messages one record marks as read, so that no record holds up those behind it."""
 
 
-def add(view: View, place: Place, message: Message, shown: bytes) -> bool:
+def add(
+    view: View,
+    place: Place,
+    message: Message,
+    shown: bytes,
+    present: Conversation | None,
+    erased_at: Millis | None,
+) -> bool:
     """Show a new message in its conversation, which its first message brings into being.
 
     `shown` is the message's JSON up to its sender. Return whether it is the first.
     """
     is_unread = message.from_contact and message.updated_at is None
-    present = view.conversations.get(place.conversation_id)
     if present is None:
-        present = _begin(view, place, message, shown)
+        present = _begin(view, place, message, shown, erased_at)
     held = present.message_count + 1
     count, last_inbound_at = present.unread_count, present.last_inbound_at
     if is_unread:
@@ -80,7 +86,9 @@ def _tell_count(view: View, event: ConversationRead, left: int) -> None:
     metadata.tell_conversation(view, counted, event.at)
 
 
-def _begin(view: View, place: Place, message: Message, shown: bytes) -> Conversation:
+def _begin(
+    view: View, place: Place, message: Message, shown: bytes, erased_at: Millis | None
+) -> Conversation:
     conversation = Conversation(
         id=place.conversation_id,
         channel_id=message.channel_id,
@@ -95,6 +103,7 @@ def _begin(view: View, place: Place, message: Message, shown: bytes) -> Conversa
         last_sender_id=message.sender_id,
         last_message=shown,
         message_count=0,
+        erased_at=erased_at,
     )
     view.conversations_by_time.put(keys.by_time(message.sent_at, conversation.id), b"")
     contacts.introduce(view, conversation)
@@ -129,4 +138,5 @@ def _advanced(
         shown,
         message_count,
         last_inbound_at,
+        present.erased_at,
     )

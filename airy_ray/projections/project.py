@@ -9,6 +9,7 @@ from airy_ray.projections import (
     changes,
     channels,
     conversations,
+    erasure,
     messages,
     metadata,
     reactions,
@@ -45,6 +46,16 @@ def project(view: View, event: Event, at: Millis) -> Effect:
             return messages.deliver(view, event, at)
         case events.MessageFailed():
             return messages.fail(view, event, at)
+        case events.ReactionChanged(place=place) if erasure.is_late(
+            view, place.conversation_id, event.at
+        ):
+            erasure.sweep_later(view, place.conversation_id, at)
+            return messages.IGNORED_ERASED
+        case events.ConversationDescribed(place=place) if erasure.is_gone(
+            view, place.conversation_id
+        ):
+            erasure.sweep_later(view, place.conversation_id, at)
+            return messages.IGNORED_ERASED
         case events.ReactionChanged():
             return APPLIED if reactions.change(view, event, at) else NOTHING_NEW
         case events.ReceiptReceived():
@@ -66,6 +77,10 @@ def project(view: View, event: Event, at: Millis) -> Effect:
             waiting.channel_seen(view, event)
         case events.AliasKnown():
             waiting.alias_known(view, event)
+        case events.ConversationsErased():
+            return APPLIED if erasure.erase(view, event, at) else NOTHING_NEW
+        case events.ErasureDue(erased=erased):
+            erasure.spread(view, erased)
         case events.WaitingFor():
             waiting.wait(view, event)
             return WAITING

@@ -9,7 +9,7 @@ from airy_ray.model.channel import Channel
 from airy_ray.model.contact import Contact, Identity
 from airy_ray.model.conversation import Conversation
 from airy_ray.model.events import Place
-from airy_ray.model.ids import CommandId, ConversationId, MessageId, Slot
+from airy_ray.model.ids import CommandId, ContactId, ConversationId, MessageId, Slot
 from airy_ray.model.message import Message
 from airy_ray.model.metadata import MetadataItem
 from airy_ray.model.tag import Tag
@@ -93,6 +93,34 @@ class KnownChannel(msgspec.Struct, frozen=True, gc=False, array_like=True):
     connected: bool
 
 
+class Tombstone(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """That a conversation or a contact was erased.
+
+    Attributes:
+        at: what was sent until then is not taken again.
+        offset: of the record that says so.
+        sweeps_at: when what was sent before and came after is to be erased too; None if nothing is.
+    """
+
+    at: Millis
+    offset: int
+    sweeps_at: Millis | None = None
+
+
+class Erasure(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """Conversations and contacts that the record at this offset erased.
+
+    Attributes:
+        conversations: with each the offset before which all of it goes; after that only what was
+            sent until `at`.
+    """
+
+    conversations: tuple[tuple[ConversationId, int], ...]
+    contacts: tuple[ContactId, ...]
+    at: Millis
+    received_at: Millis
+
+
 class Rows(Protocol[Row]):
     """One table: rows by key, in the order of their keys' bytes."""
 
@@ -136,6 +164,10 @@ class View(Protocol):
     """Messages that wait for their conversation, by its id."""
     timers: Rows[Timer]
     aliases: Rows[Place]
+    tombstones: Rows[Tombstone]
+    """What was erased, by the id of the conversation or contact."""
+    erasures: Rows[Erasure]
+    """The same, by offset."""
     orphans: Rows[Waiting]
     channels: Rows[KnownChannel]
     registry_channels: Rows[Channel]

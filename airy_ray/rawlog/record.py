@@ -26,6 +26,9 @@ _PLACE = struct.Struct(">QI")
 _MAGIC = b"AR"
 _VERSION = 1
 
+ERASED = b'{"erased":true}'
+"""The body of a record all of which was erased: it means nothing to anybody."""
+
 HEADER_BYTES = _HEADER.size
 VALUE_START = _MAGIC + bytes([_VERSION, 0])
 """What every stored value begins with."""

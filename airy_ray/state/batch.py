@@ -22,12 +22,14 @@ from airy_ray.projections import keys
 from airy_ray.projections.view import (
     Answer,
     Change,
+    Erasure,
     Held,
     KnownChannel,
     Outgoing,
     Receipt,
     Rows,
     Timer,
+    Tombstone,
     Waiting,
 )
 from airy_ray.state.tables import APPENDED, ENCODERS, ROW_TYPES, checksum, decoded
@@ -119,6 +121,8 @@ class Batch:
     held: Rows[Held]
     timers: Rows[Timer]
     aliases: Rows[Place]
+    tombstones: Rows[Tombstone]
+    erasures: Rows[Erasure]
     orphans: Rows[Waiting]
     channels: Rows[KnownChannel]
     registry_channels: Rows[Channel]

@@ -16,13 +16,14 @@ import lmdb
 
 from airy_ray.errors import RowCorruptError
 from airy_ray.model.channel import Channel
+from airy_ray.model.contact import Contact
 from airy_ray.model.conversation import Conversation
-from airy_ray.model.ids import ChannelId, CommandId, ConversationId, MessageId
+from airy_ray.model.ids import ChannelId, CommandId, ContactId, ConversationId, MessageId
 from airy_ray.model.message import Message
 from airy_ray.model.tag import Tag
 from airy_ray.model.template import Template
 from airy_ray.projections import keys
-from airy_ray.projections.view import Answer, Change
+from airy_ray.projections.view import Answer, Change, Erasure, Tombstone
 from airy_ray.state.tables import Fault, LedgerEntry, decoded, unsealed
 from airy_ray.storage.environments import Environment
 
@@ -123,6 +124,37 @@ class Reading:
         if message is None:
             raise RowCorruptError("messages", key)
         return message
+
+    def person(self, contact: ContactId) -> list[ConversationId] | None:
+        """Return the conversations of a contact, in whatever partitions; None if there is none."""
+        if self._get("contacts", contact) is None:
+            return None
+        return [ConversationId(key[16:]) for key, _ in self._under("identities", contact, None)]
+
+    def contact_row(self, contact: ContactId) -> Contact | None:
+        """Return a contact as it is kept."""
+        row: Contact | None = self._get("contacts", contact)
+        return row
+
+    def tombstone(self, identifier: bytes) -> Tombstone | None:
+        """Return what is left of a conversation or contact that was erased."""
+        tombstone: Tombstone | None = self._get("tombstones", identifier)
+        return tombstone
+
+    def is_erased(self, identifier: bytes) -> bool | None:
+        """Return whether what was erased is gone from log and archive; None if none was."""
+        tombstone = self.tombstone(identifier)
+        return None if tombstone is None else tombstone.offset < self.erased_before()
+
+    def erased_before(self) -> int:
+        """Return the offset before which all erasures are done, in the log too."""
+        value = self._transaction.get(b"erased", db=self._handles["meta"])
+        return 0 if value is None else int.from_bytes(unsealed("meta", b"erased", value), "big")
+
+    def erasures(self, since: int, limit: int) -> list[tuple[int, Erasure]]:
+        """Return what records from offset `since` on erased, oldest first."""
+        rows = islice(self._under("erasures", b"", keys.offset(since)), limit)
+        return [(int.from_bytes(key, "big"), row) for key, row in rows]
 
     def answer(self, command: CommandId) -> Answer | None:
         """Return the answer of a command, once it was carried out."""

@@ -23,11 +23,13 @@ from airy_ray.model.template import Template
 from airy_ray.projections.view import (
     Answer,
     Change,
+    Erasure,
     Held,
     KnownChannel,
     Outgoing,
     Receipt,
     Timer,
+    Tombstone,
     Waiting,
 )
 
@@ -87,6 +89,8 @@ ROW_TYPES: dict[str, type[Any] | None] = {
     "held": Held,
     "timers": Timer,
     "aliases": Place,
+    "tombstones": Tombstone,
+    "erasures": Erasure,
     "orphans": Waiting,
     "channels": KnownChannel,
     "registry_channels": Channel,

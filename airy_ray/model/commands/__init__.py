@@ -18,6 +18,7 @@ from airy_ray.model.commands.conversations import (
     MarkRead,
     UpsertMetadata,
 )
+from airy_ray.model.commands.erasure import EraseContact, ErasureCommand
 from airy_ray.model.commands.messages import (
     MessageCommand,
     ResendMessage,
@@ -36,7 +37,14 @@ from airy_ray.model.commands.registry import (
     UpdateTemplate,
 )
 
-AnyCommand = ChannelCommand | ConversationCommand | MessageCommand | TagCommand | TemplateCommand
+AnyCommand = (
+    ChannelCommand
+    | ConversationCommand
+    | ErasureCommand
+    | MessageCommand
+    | TagCommand
+    | TemplateCommand
+)
 
 encode = msgspec.json.Encoder().encode
 """Return a command as the body of its record."""
@@ -57,6 +65,8 @@ __all__ = [
     "DeleteTemplate",
     "DescribeConversation",
     "DisconnectChannel",
+    "EraseContact",
+    "ErasureCommand",
     "MarkRead",
     "MessageCommand",
     "ResendMessage",

@@ -3,7 +3,14 @@
 from airy_ray.clock import Millis
 from airy_ray.model.commands import AnyCommand
 from airy_ray.model.ids import CommandId, parse_id
-from airy_ray.projections.commands import channels, conversations, messages, tags, templates
+from airy_ray.projections.commands import (
+    channels,
+    conversations,
+    erasure,
+    messages,
+    tags,
+    templates,
+)
 from airy_ray.projections.commands.outcome import Handler
 from airy_ray.projections.messages import Effect
 from airy_ray.projections.view import Answer, View
@@ -15,6 +22,7 @@ REPEATED_WITHIN_MS = 24 * 3_600_000
 HANDLERS: dict[type[AnyCommand], Handler] = {
     **channels.HANDLERS,
     **conversations.HANDLERS,
+    **erasure.HANDLERS,
     **messages.HANDLERS,
     **tags.HANDLERS,
     **templates.HANDLERS,
