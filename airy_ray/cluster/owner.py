@@ -142,7 +142,7 @@ class Owner:
             self._is_damaged.clear()
             partition.rebuild()
             return True
-        if partition.settle_doubt(now):
+        if partition.settle_doubt(now) or partition.take_offered(now):
             return True
         was_readable = partition.is_readable
         has_more = self._project(partition, now)

@@ -57,6 +57,14 @@ def unused_number(directory: Path, present: Generation | None) -> int:
     return max(used) + 1
 
 
+def drop_older(directory: Path, kept: int) -> None:
+    """Delete the generations before one, beside which a newer one may just be made."""
+    for path in directory.glob("state.g*"):
+        number = path.name.removeprefix("state.g")
+        if number.isdigit() and int(number) < kept:
+            shutil.rmtree(path, ignore_errors=True)
+
+
 def drop_others(directory: Path, kept: int) -> None:
     """Delete all generations but one. Readers that have one open keep it until they let go."""
     for path in directory.glob("state.g*"):

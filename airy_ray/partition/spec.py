@@ -32,6 +32,7 @@ class Upkeep:
         tail_records: how much of the log stays in the live tail although it is archived.
         snapshot_records: after how many records the state is copied.
         snapshot_age_ms: after which time it is, if anything came in.
+        erasure_ms: how long erasures gather before the log is rewritten for all of them.
     """
 
     sync_ms: int = 10_000
@@ -40,6 +41,7 @@ class Upkeep:
     tail_records: int = 10_000
     snapshot_records: int = 1_000_000
     snapshot_age_ms: int = 3_600_000
+    erasure_ms: int = 5_000
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import logging
 
 from airy_ray.clock import Millis
 from airy_ray.errors import OffsetOutOfRangeError, RecordCorruptError
+from airy_ray.partition.erasure import Eraser
 from airy_ray.partition.forwarding import forwarded_until
 from airy_ray.partition.partition import Partition
 from airy_ray.projections.commands import REPEATED_WITHIN_MS
@@ -37,6 +38,7 @@ class Caretaker:
         self._copied = partition.applied
         self._copied_at = now
         self._expired_at = now
+        self._eraser = Eraser(partition)
 
     def work(self, now: Millis) -> None:
         """Do what is due. Blocks for as long as it takes.
@@ -47,8 +49,14 @@ class Caretaker:
         self.sync(now)
         self.seal(now)
         self.trim()
+        self.erase(now)
         self.copy(now)
         self.expire(now)
+
+    def erase(self, now: Millis) -> None:
+        """Go on with the erasures that are due."""
+        if self._eraser.work(now):
+            self._copied, self._copied_at = 0, Millis(0)  # the snapshots are gone
 
     def sync(self, now: Millis) -> None:
         """Bring the state to the disk."""
@@ -105,7 +113,7 @@ class Caretaker:
         fresh = partition.applied - self._copied
         is_old = now - self._copied_at >= upkeep.snapshot_age_ms
         is_due = fresh >= upkeep.snapshot_records or (is_old and fresh > 0)
-        if not is_due or not partition.is_readable:
+        if not is_due or not partition.is_readable or self._eraser.is_at_work:
             return
         about = snapshot.take(partition.state, partition.spec.directory / "snapshots")
         self._copied, self._copied_at = about.applied, now

@@ -1,0 +1,258 @@
+"""Erasure in what a partition keeps: log, archive, state, snapshots, and what was left beside them.
+
+1. The projection has deleted the rows at once, see `projections.erasure`; here their bytes go. What
+   comes in within a few seconds is done together, and each step for all of it.
+2. Archive files are written anew beside the old ones, the live tail into a fresh environment. The
+   one moment at which all of that counts is when the fresh log takes the old one's place.
+3. The rewritten log is folded into a fresh state, which the owner's other thread takes over.
+4. Then all that may hold the bytes is deleted, and two facts in the log say so: how far log and
+   archive are rewritten, how far everything is done. Whoever is killed on the way leaves these
+   behind, and the next owner begins with the step that was not finished.
+"""
+
+import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+
+import msgspec
+
+from airy_ray.clock import Millis
+from airy_ray.errors import LogBusyError, RecordCorruptError
+from airy_ray.partition import generations, refold, repair
+from airy_ray.partition.forgetting import Forgotten
+from airy_ray.partition.history import History
+from airy_ray.partition.partition import Partition
+from airy_ray.partition.repair import ERASED, ERASED_LOG
+from airy_ray.partition.spec import PartitionSpec
+from airy_ray.projections.view import Erasure
+from airy_ray.rawlog import tail as tails
+from airy_ray.rawlog.record import Record, opened, prepare, stored
+from airy_ray.rawlog.tail import LogTail, Segment
+from airy_ray.state.queries import reading
+from airy_ray.storage import child
+from airy_ray.storage.files import sync_directory
+
+logger = logging.getLogger(__name__)
+
+Erasures = list[tuple[int, Erasure]]
+
+_FRESH = ".state.fresh"
+_RETRY_MS = 60_000
+"""When to begin again with what failed: each time the whole log is read."""
+_ERASURES_AT_ONCE = 10_000
+_RECORDS_AT_ONCE = 2_048
+_BYTES_AT_ONCE = 16 << 20
+
+
+class Rewritten(msgspec.Struct, frozen=True):
+    """What a child wrote anew.
+
+    Attributes:
+        segments: files that lie beside those that they replace.
+        records: how many records of the live tail have lost something.
+        read: the offset up to which the log was read, end exclusive.
+    """
+
+    segments: list[Segment]
+    records: int
+    read: int
+
+
+class Eraser:
+    """Erases what is due in one partition, step by step, on the thread of its upkeep."""
+
+    def __init__(self, partition: Partition) -> None:
+        self._partition = partition
+        self._offered_over: int | None = None
+        self._again_at = Millis(0)
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether an erasure has begun that is not done; no snapshots are taken meanwhile."""
+        return self._offered_over is not None or _fact(self._partition.tail, ERASED_LOG) > _fact(
+            self._partition.tail, ERASED
+        )
+
+    def work(self, now: Millis) -> bool:
+        """Do the next step; return whether it was the last one. Blocks for as long as it takes."""
+        partition = self._partition
+        done = _fact(partition.tail, ERASED)
+        if not partition.is_readable or partition.offered is not None:
+            return False
+        self._tell(done)
+        pending = _pending(partition, done)
+        if not pending:
+            return False
+        if self._offered_over is not None and partition.generation.number != self._offered_over:
+            self._finish(pending[-1][0] + 1)
+            return True
+        if now - pending[0][1].received_at < partition.spec.upkeep.erasure_ms:
+            return False
+        if now < self._again_at:
+            return False
+        self._again_at = Millis(now + _RETRY_MS)  # unless all goes well
+        until = pending[-1][0] + 1
+        if _fact(partition.tail, ERASED_LOG) < until and not self._rewrite(pending, until, now):
+            return False
+        self._fold_again()
+        self._again_at = Millis(0)
+        return False
+
+    def _tell(self, done: int) -> None:
+        """Keep with the state, for readers, how far erasures are done."""
+        state = self._partition.state
+        if state.fact("erased") < done:
+            with state.environment.write() as transaction:
+                state.set_fact(transaction, "erased", done)
+
+    def _repair(self, error: RecordCorruptError, now: Millis) -> None:
+        """Have a damaged record repaired first."""
+        partition = self._partition
+        logger.error("partition %s: erasing met damage: %s", partition.spec.name, error)
+        segment = partition.history.segment_of(error.offset)
+        if segment is None:
+            partition.tail.distrust()
+        else:
+            repair.repair_segment(partition.spec, partition.tail, segment, now)
+
+    def _rewrite(self, pending: Erasures, until: int, now: Millis) -> bool:
+        """Cut what is to go out of log and archive; return whether the rest is to be done now."""
+        from airy_ray.rawlog import archive  # loads Arrow
+
+        spec, tail = self._partition.spec, self._partition.tail
+        segments = tail.segments()
+        number = tail.number
+        archive.take_over(spec.archive, spec.index, segments)
+        try:
+            (rewritten,) = child.results(rewrite, spec, pending)
+        except RecordCorruptError as error:
+            self._repair(error, now)
+            return False
+        was_at_work = self.is_at_work
+        if not (rewritten.segments or rewritten.records or was_at_work):
+            tail.put(ERASED_LOG, until.to_bytes(8, "big"))
+            tail.put(ERASED, until.to_bytes(8, "big"))
+            self._tell(until)
+            self._again_at = Millis(0)
+            logger.info("partition %s: nothing to erase in the log", spec.name)
+            return False
+        if tail.number != number or tail.segments() != segments:
+            raise LogBusyError("the log was repaired while it was rewritten")
+        fresh = {segment.first: segment for segment in segments}
+        fresh |= {segment.first: segment for segment in rewritten.segments}
+        facts = {ERASED_LOG: until.to_bytes(8, "big")}
+        tail.replace(rewritten.read, sorted(fresh.values(), key=lambda each: each.first), facts)
+        logger.info(
+            "partition %s: erased from %d archive files and %d records of the live tail",
+            spec.name,
+            len(rewritten.segments),
+            rewritten.records,
+        )
+        return True
+
+    def _fold_again(self) -> None:
+        """Fold the rewritten log into a fresh state, and offer it."""
+        from airy_ray.rawlog import archive  # loads Arrow
+
+        partition = self._partition
+        spec = partition.spec
+        archive.take_over(spec.archive, spec.index, partition.tail.segments())
+        drop_snapshots(spec)  # what is in them must not come back by a rebuild
+        fresh = spec.directory / _FRESH
+        shutil.rmtree(fresh, ignore_errors=True)
+        for _ in child.results(refold.fold_again, spec, fresh, partition.applied):
+            pass
+        self._offered_over = partition.generation.number
+        partition.offered = fresh
+
+    def _finish(self, until: int) -> None:
+        """Delete what held the bytes, and say so."""
+        from airy_ray.rawlog import archive  # loads Arrow
+
+        partition = self._partition
+        spec, tail = partition.spec, partition.tail
+        while partition.left:
+            partition.left.pop().close()
+        generations.drop_older(spec.directory, partition.generation.number)
+        drop_snapshots(spec)
+        archive.drop_damaged(spec.archive, spec.index)
+        tail.drop_left()
+        for left in spec.directory.glob(".check-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        sync_directory(spec.directory)
+        until = min(until, _fact(tail, ERASED_LOG))
+        tail.put(ERASED, until.to_bytes(8, "big"))
+        self._offered_over = None
+        self._tell(until)
+        logger.info("partition %s: erasures before offset %d are done", spec.name, until)
+
+
+def drop_snapshots(spec: PartitionSpec) -> None:
+    """Delete all snapshots of a partition."""
+    shutil.rmtree(spec.directory / "snapshots", ignore_errors=True)
+
+
+def rewrite(spec: PartitionSpec, erasures: Erasures) -> Iterator[Rewritten]:
+    """Write anew what is to lose something; yield what was written, once, when all is on the disk.
+
+    Raises:
+        RecordCorruptError, DamagedError: the log is not whole; a repair has to come first.
+    """
+    from airy_ray.rawlog import archive  # loads Arrow
+
+    forgotten = Forgotten(erasures)
+    with closing(LogTail(spec.directory, is_read_only=True)) as tail:
+        segments = tail.segments()
+        history = History(tail, spec.archive)
+        head = tail.head
+        for offset, record in _records(history, 0, head):
+            forgotten.learn(offset, record)
+        fresh = []
+        for segment in segments:
+            values, has_lost = _cut(archive.read(spec.archive, segment, segment.first), forgotten)
+            if has_lost:
+                fresh.append(archive.seal_beside(spec.archive, spec.index, values))
+        values, has_lost = _cut(_stored(tail, head), forgotten)
+        tails.write_fresh(spec.directory, values)
+        yield Rewritten(fresh, has_lost, head)
+
+
+def _cut(
+    records: Iterator[tuple[int, Record]], forgotten: Forgotten
+) -> tuple[list[tuple[int, bytes]], int]:
+    """Return records as they are stored, without what goes, and how many have lost something."""
+    values = []
+    has_lost = 0
+    for offset, record in records:
+        left = forgotten.cut(offset, record)
+        has_lost += left is not None
+        values.append((offset, stored(prepare(left or record), offset)))
+    return values, has_lost
+
+
+def _records(history: History, first: int, head: int) -> Iterator[tuple[int, Record]]:
+    while first < head:
+        records = history.read(first, min(_RECORDS_AT_ONCE, head - first), _BYTES_AT_ONCE)
+        yield from records
+        first = records[-1][0] + 1
+
+
+def _stored(tail: LogTail, head: int) -> Iterator[tuple[int, Record]]:
+    """Yield what the live tail holds."""
+    first: int = tail.first
+    while first < head:
+        values = tail.read(first, min(_RECORDS_AT_ONCE, head - first), _BYTES_AT_ONCE)
+        for offset, value in values:
+            yield offset, opened(value, offset)
+        first = values[-1][0] + 1
+
+
+def _pending(partition: Partition, done: int) -> Erasures:
+    with reading(partition.state.environment) as view:
+        return view.erasures(done, _ERASURES_AT_ONCE)
+
+
+def _fact(tail: LogTail, name: str) -> int:
+    row = tail.get(name)
+    return 0 if row is None else int.from_bytes(row, "big")
