@@ -1,4 +1,4 @@
-"""People to be forgotten, for tests: traffic that names them, the erasure, and a search for traces."""
+"""People to be forgotten, for tests: what names them, the erasure, a search for traces."""
 
 import json
 from collections.abc import Iterator
@@ -133,7 +133,7 @@ def erasure(at: int, seed: str = "erase") -> Record:
     return builders.command_record(
         EraseContact(
             id=format_id(builders.command_id(seed)),
-            contact_id=format_id(EVAS_CONTACT),
+            contact_ids=(format_id(EVAS_CONTACT),),
             conversation_ids=(format_id(EVAS),),
         ),
         at=at,

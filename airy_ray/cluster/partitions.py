@@ -13,10 +13,12 @@ from airy_ray.cluster.access import P, PartitionAccess, Query, T
 from airy_ray.errors import PartitionUnavailableError, RequestError
 from airy_ray.model import commands
 from airy_ray.model.commands import AnyCommand
+from airy_ray.model.contact import Contact
 from airy_ray.model.conversation import Conversation
 from airy_ray.model.ids import (
     REGISTRY,
     CommandId,
+    ContactId,
     ConversationId,
     MessageId,
     PartitionIndex,
@@ -120,6 +122,26 @@ class Partitions:
     async def message(self, identifier: MessageId) -> Message | None:
         """Return a message."""
         return await self._owner(identifier).ask(Reading.message, identifier)
+
+    async def person(self, contact: ContactId) -> list[ConversationId] | None:
+        """Return the conversations of a contact; None if there is no such contact."""
+        return await self._owner(contact).ask(Reading.person, contact)
+
+    async def contact(self, identifier: ContactId) -> Contact | None:
+        """Return a contact as it is kept."""
+        return await self._owner(identifier).ask(Reading.contact_row, identifier)
+
+    async def erasures(self, contact: ContactId) -> dict[PartitionIndex, bool] | None:
+        """Return which partitions have erased all of a contact; None if it was never asked of them.
+
+        One that has not heard of it yet has not.
+        """
+        told = [
+            await access.ask(Reading.is_erased, contact) for access in self._conversation_accesses()
+        ]
+        if all(each is None for each in told):
+            return None
+        return {PartitionIndex(index): bool(each) for index, each in enumerate(told)}
 
     async def ask_registry(self, query: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return the registry's answer to a question."""

@@ -7,10 +7,11 @@ class EraseContact(Command, frozen=True, kw_only=True, tag="contacts.erase"):
     """A person is to be forgotten, with all that is known of them.
 
     Attributes:
+        contact_ids: the contact's, and those of contacts that were merged into it.
         conversation_ids: of all that the contact has, in whatever partition.
     """
 
-    contact_id: str
+    contact_ids: tuple[str, ...]
     conversation_ids: tuple[str, ...]
 
 

@@ -12,8 +12,8 @@ from airy_ray.projections.view import View
 def erase_contact(view: View, command: EraseContact, _: CommandId, at: Millis) -> Outcome:
     """Forget a person here at once, and tell all partitions to do the same."""
     conversations = tuple(ConversationId(parse_id(each)) for each in command.conversation_ids)
-    contact = ContactId(parse_id(command.contact_id))
-    erased = ConversationsErased(conversations, (contact,), at, is_whole=True)
+    contacts = tuple(ContactId(parse_id(each)) for each in command.contact_ids)
+    erased = ConversationsErased(conversations, contacts, at, is_whole=True)
     erasure.erase(view, erased, at)
     erasure.spread(view, erased)
     return Outcome(APPLIED, 202)

@@ -55,7 +55,7 @@ OptionalText = Annotated[
 Handler = Callable[[Platform, Caller, Any], Awaitable[Response]]
 
 
-_QUESTIONS = {"list", "info", "search", "config", "authenticate", "resumeToken"}
+_QUESTIONS = {"list", "info", "search", "config", "authenticate", "resumeToken", "erasure-status"}
 """The verbs of endpoints that change nothing."""
 
 
