@@ -14,6 +14,7 @@ import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
+from secrets import token_hex
 
 import msgspec
 
@@ -37,7 +38,9 @@ logger = logging.getLogger(__name__)
 
 Erasures = list[tuple[int, Erasure]]
 
-_FRESH = ".state.fresh"
+_FRESH_STATE, _FRESH_LOG = ".state.fresh-", ".log.fresh-"
+"""What the names of directories begin with that are being written; one run's are none of another's,
+for a child may outlive its owner by a moment."""
 _RETRY_MS = 60_000
 """When to begin again with what failed: each time the whole log is read."""
 _ERASURES_AT_ONCE = 10_000
@@ -123,9 +126,10 @@ class Eraser:
         spec, tail = self._partition.spec, self._partition.tail
         segments = tail.segments()
         number = tail.number
+        run = _begun(spec)
         archive.take_over(spec.archive, spec.index, segments)
         try:
-            (rewritten,) = child.results(rewrite, spec, pending)
+            (rewritten,) = child.results(rewrite, spec, pending, run)
         except RecordCorruptError as error:
             self._repair(error, now)
             return False
@@ -142,7 +146,8 @@ class Eraser:
         fresh = {segment.first: segment for segment in segments}
         fresh |= {segment.first: segment for segment in rewritten.segments}
         facts = {ERASED_LOG: until.to_bytes(8, "big")}
-        tail.replace(rewritten.read, sorted(fresh.values(), key=lambda each: each.first), facts)
+        sealed = sorted(fresh.values(), key=lambda each: each.first)
+        tail.replace(spec.directory / f"{_FRESH_LOG}{run}", rewritten.read, sealed, facts)
         logger.info(
             "partition %s: erased from %d archive files and %d records of the live tail",
             spec.name,
@@ -159,8 +164,7 @@ class Eraser:
         spec = partition.spec
         archive.take_over(spec.archive, spec.index, partition.tail.segments())
         drop_snapshots(spec)  # what is in them must not come back by a rebuild
-        fresh = spec.directory / _FRESH
-        shutil.rmtree(fresh, ignore_errors=True)
+        fresh = spec.directory / f"{_FRESH_STATE}{_begun(spec)}"
         for _ in child.results(refold.fold_again, spec, fresh, partition.applied):
             pass
         self._offered_over = partition.generation.number
@@ -178,6 +182,7 @@ class Eraser:
         drop_snapshots(spec)
         archive.drop_damaged(spec.archive, spec.index)
         tail.drop_left()
+        _begun(spec)
         for left in spec.directory.glob(".check-*"):
             shutil.rmtree(left, ignore_errors=True)
         sync_directory(spec.directory)
@@ -188,12 +193,20 @@ class Eraser:
         logger.info("partition %s: erasures before offset %d are done", spec.name, until)
 
 
+def _begun(spec: PartitionSpec) -> str:
+    """Return the name of a run that begins, of whose forerunners nothing is left."""
+    for beginning in (_FRESH_LOG, _FRESH_STATE):
+        for left in spec.directory.glob(f"{beginning}*"):
+            shutil.rmtree(left, ignore_errors=True)
+    return token_hex(4)
+
+
 def drop_snapshots(spec: PartitionSpec) -> None:
     """Delete all snapshots of a partition."""
     shutil.rmtree(spec.directory / "snapshots", ignore_errors=True)
 
 
-def rewrite(spec: PartitionSpec, erasures: Erasures) -> Iterator[Rewritten]:
+def rewrite(spec: PartitionSpec, erasures: Erasures, run: str) -> Iterator[Rewritten]:
     """Write anew what is to lose something; yield what was written, once, when all is on the disk.
 
     Raises:
@@ -212,9 +225,9 @@ def rewrite(spec: PartitionSpec, erasures: Erasures) -> Iterator[Rewritten]:
         for segment in segments:
             values, has_lost = _cut(archive.read(spec.archive, segment, segment.first), forgotten)
             if has_lost:
-                fresh.append(archive.seal_beside(spec.archive, spec.index, values))
+                fresh.append(archive.seal_beside(spec.archive, spec.index, values, run))
         values, has_lost = _cut(_stored(tail, head), forgotten)
-        tails.write_fresh(spec.directory, values)
+        tails.write_fresh(spec.directory / f"{_FRESH_LOG}{run}", values)
         yield Rewritten(fresh, has_lost, head)
 
 

@@ -81,11 +81,14 @@ def seal(archive: Path, partition: PartitionIndex, values: Sequence[tuple[int, b
 
 
 def seal_beside(
-    archive: Path, partition: PartitionIndex, values: Sequence[tuple[int, bytes]]
+    archive: Path, partition: PartitionIndex, values: Sequence[tuple[int, bytes]], run: str
 ) -> Segment:
-    """Write what is to take the place of a file beside it; `take_over` puts it there."""
-    name, fresh = _written(archive, partition, values)
-    beside = _beside(archive / name)
+    """Write what is to take the place of a file beside it; `take_over` puts it there.
+
+    `run` tells it from what others may have begun to write beside the same file.
+    """
+    name, fresh = _written(archive, partition, values, f".{run}")
+    beside = (archive / name).with_name(f".{Path(name).name}.{run}{_BESIDE}")
     fresh.replace(beside)
     sync_directory(beside.parent)
     return _segment(values, name, beside)
@@ -94,9 +97,8 @@ def seal_beside(
 def take_over(archive: Path, partition: PartitionIndex, segments: Iterable[Segment]) -> None:
     """Put files that `seal_beside` wrote in place if the manifest counts on them; delete others."""
     digests = {segment.file: segment.digest for segment in segments}
-    pattern = f"date=*/{_beside(Path(f'{_prefix(partition)}-*.parquet'))}"
-    for beside in sorted((archive / "raw").glob(pattern)):
-        file = beside.with_name(beside.name.removeprefix(".").removesuffix(_BESIDE))
+    for beside in sorted((archive / "raw").glob(f"date=*/.{_prefix(partition)}-*{_BESIDE}")):
+        file = beside.with_name(beside.name.removeprefix(".").partition(".parquet")[0] + ".parquet")
         name = str(file.relative_to(archive))
         if digests.get(name) == digest_of(beside):
             _put_in_place(archive, beside, name)
@@ -106,13 +108,13 @@ def take_over(archive: Path, partition: PartitionIndex, segments: Iterable[Segme
 
 def drop_damaged(archive: Path, partition: PartitionIndex) -> None:
     """Delete what repairs left of damaged files, and files that were never finished."""
-    for pattern in (f"{_prefix(partition)}-*.damaged", f".{_prefix(partition)}-*.parquet"):
+    for pattern in (f"{_prefix(partition)}-*.damaged", f".{_prefix(partition)}-*"):
         for path in (archive / "raw").glob(f"date=*/{pattern}"):
             remove_synced(path)
 
 
 def _written(
-    archive: Path, partition: PartitionIndex, values: Sequence[tuple[int, bytes]]
+    archive: Path, partition: PartitionIndex, values: Sequence[tuple[int, bytes]], run: str = ""
 ) -> tuple[str, Path]:
     """Write stored values to a file that nobody looks at yet; return its name to be, and it."""
     assert [offset for offset, _ in values] == list(range(values[0][0], values[0][0] + len(values)))
@@ -122,7 +124,7 @@ def _written(
     name = _name(partition, first, last, records[0][1])
     file = archive / name
     file.parent.mkdir(parents=True, exist_ok=True)
-    fresh = file.with_name(f".{file.name}")
+    fresh = file.with_name(f".{file.name}{run}")
     pq.write_table(
         table,
         fresh,
@@ -144,10 +146,6 @@ def _put_in_place(archive: Path, fresh: Path, name: str) -> None:
     fresh.replace(file)
     for directory in (file.parent, file.parent.parent, archive):  # each may have been made just now
         sync_directory(directory)
-
-
-def _beside(file: Path) -> Path:
-    return file.with_name(f".{file.name}{_BESIDE}")
 
 
 def read(archive: Path, segment: Segment, first: int) -> Iterator[tuple[int, Record]]:

@@ -244,7 +244,9 @@ class LogTail:
         with self._write() as transaction:
             transaction.lmdb.put(*_fact_row(name, value), db=transaction.meta)
 
-    def replace(self, copied: int, segments: Iterable[Segment], small: Mapping[str, bytes]) -> None:
+    def replace(
+        self, fresh: Path, copied: int, segments: Iterable[Segment], small: Mapping[str, bytes]
+    ) -> None:
         """Put the log that `write_fresh` wrote in the place of this one; durable on return.
 
         What was appended since, from offset `copied` on, is added as it is, and so are the facts,
@@ -253,24 +255,25 @@ class LogTail:
         """
         number = number_in_use(self.directory) + 1
         with self._write() as transaction:
-            fresh = open_environment(self.directory / _FRESH, LOG_TABLES, durable=True)
+            environment = open_environment(fresh, LOG_TABLES, durable=True)
+            tables = environment.tables
             try:
-                with fresh.write() as writing:
+                with environment.write() as writing:
                     cursor = _cursor(transaction)
                     if cursor.set_range(copied.to_bytes(8, "big")):
-                        later = writing.cursor(fresh.tables["records"])
+                        later = writing.cursor(tables["records"])
                         later.putmulti(list(cursor), append=True)
                     for key, value in transaction.lmdb.cursor(transaction.meta):
-                        writing.put(key, value, db=fresh.tables["meta"])
+                        writing.put(key, value, db=tables["meta"])
                     for name, fact in small.items():
-                        writing.put(*_fact_row(name, fact), db=fresh.tables["meta"])
+                        writing.put(*_fact_row(name, fact), db=tables["meta"])
                     for segment in segments:
-                        writing.put(*_row_of(segment), db=fresh.tables["archives"])
+                        writing.put(*_row_of(segment), db=tables["archives"])
             finally:
-                close_environment(fresh)
+                close_environment(environment)
             # who looks between these two finds the old log in use; nobody can append to it
             self.beacon.use(number)
-            (self.directory / _FRESH).rename(path_of(self.directory, number))
+            fresh.rename(path_of(self.directory, number))
             sync_directory(self.directory)
         self.follow()
 
@@ -401,10 +404,8 @@ def create(
     sync_directory(directory)
 
 
-def write_fresh(directory: Path, values: Iterable[tuple[int, bytes]]) -> None:
+def write_fresh(fresh: Path, values: Iterable[tuple[int, bytes]]) -> None:
     """Write the records of a log, by ascending offset, that `LogTail.replace` puts in use."""
-    fresh = directory / _FRESH
-    shutil.rmtree(fresh, ignore_errors=True)
     environment = open_environment(fresh, LOG_TABLES, durable=True)
     rows = ((offset.to_bytes(8, "big"), value) for offset, value in values)
     try:
