@@ -16,7 +16,7 @@ def erase_contact(view: View, command: EraseContact, _: CommandId, at: Millis) -
     erased = ConversationsErased(conversations, contacts, at, is_whole=True)
     erasure.erase(view, erased, at)
     erasure.spread(view, erased)
-    return Outcome(APPLIED, 202)
+    return Outcome(APPLIED, 200)
 
 
 HANDLERS: dict[type, Handler] = {EraseContact: erase_contact}

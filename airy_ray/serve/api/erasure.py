@@ -41,17 +41,17 @@ async def erase(platform: Platform, caller: Caller, asked: OneContact) -> Respon
             conversation_ids=tuple(format_id(each) for each in conversations),
         )
         answer = await platform.carry_out(command)
-        if answer.status != 202:
+        if answer.status != 200:
             return answer
-    return await _told(platform, contact, pending_status=202)
+    return await _told(platform, contact)
 
 
 async def erasure_status(platform: Platform, _: Caller, asked: OneContact) -> Response:
     """Tell how far the erasure of a contact is."""
-    return await _told(platform, ContactId(asked.id), pending_status=200)
+    return await _told(platform, ContactId(asked.id))
 
 
-async def _told(platform: Platform, contact: ContactId, *, pending_status: int) -> Response:
+async def _told(platform: Platform, contact: ContactId) -> Response:
     erased = await platform.partitions.erasures(contact)
     if erased is None:
         raise _NOT_FOUND
@@ -61,7 +61,7 @@ async def _told(platform: Platform, contact: ContactId, *, pending_status: int) 
         "state": _state(is_done),
         "partitions": {f"{index:02}": _state(each) for index, each in erased.items()},
     }
-    return Response(200 if is_done else pending_status, json_text.encode(told))
+    return Response(200, json_text.encode(told))
 
 
 def _state(is_done: bool) -> str:
@@ -75,8 +75,6 @@ ENDPOINTS = [
         OneContact,
         "Forget a person: contact, conversations, messages, in all files",
         Erasure,
-        status=202,
-        also_answers={200: "It was erased before."},
         failures=(404,),
     ),
     Endpoint(
