@@ -40,6 +40,10 @@ _ID_TEXT = 36
 _UUID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
+EVER = 1 << 62
+"""An offset, and an instant, that everything is before."""
+
+
 class Forgotten:
     """Which conversations and people are forgotten, and by which ids and names records tell."""
 
@@ -83,6 +87,15 @@ class Forgotten:
             case _:
                 return None
         return msgspec.structs.replace(record, body=ERASED) if goes else None
+
+    def said_of(self, record: Record) -> bytes | None:
+        """Return of a record's body only what it says of these conversations, or None."""
+        if self.cut(0, record) is None:
+            return None
+        without = WITHOUT.get(record.source)
+        if record.kind != "webhook" or without is None:
+            return record.body
+        return without(record.body, _Others(self, record))
 
     def gone(self, conversation: bytes, offset: int, at: Millis) -> bool:
         """Whether what happened `at`, and is in the record at `offset`, goes."""
@@ -170,6 +183,21 @@ class _Cutting:
 
     def names(self, part: bytes) -> bool:
         return self._forgotten.is_named_in(part)
+
+
+class _Others:
+    """What is cut out of a body so that only these conversations are left."""
+
+    def __init__(self, forgotten: Forgotten, record: Record) -> None:
+        self._forgotten = forgotten
+        self._conversations = {_key(route): route.conversation_id for route in record.routes}
+
+    def takes(self, key: Key, at: Millis | None) -> bool:
+        conversation = self._conversations.get(key)
+        return conversation is None or not self._forgotten.gone(conversation, 0, at or Millis(0))
+
+    def names(self, part: bytes) -> bool:
+        return not self._forgotten.is_named_in(part)
 
 
 def _key(route: Route) -> Key:

@@ -3,7 +3,7 @@
 A framework's routing and validation would cost more than the work that most of our requests do.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -49,6 +49,20 @@ class Response(msgspec.Struct, gc=False):
     content_type: bytes = JSON
 
 
+class Streamed(msgspec.Struct):
+    """An answer whose body is sent piece by piece, never whole in memory.
+
+    Attributes:
+        length: how many bytes a GET gets; None where that is not to be said.
+        headers: those beside the length, the content type among them.
+    """
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    length: int | None = None
+    pieces: AsyncIterator[bytes] | None = None
+
+
 async def read_request(scope: Scope, receive: Receive, *, body_bytes_max: int) -> Request:
     """Return a request with its body.
 
@@ -71,14 +85,32 @@ async def read_request(scope: Scope, receive: Receive, *, body_bytes_max: int) -
     return Request(scope["method"], path, scope["query_string"], headers, body)
 
 
-async def respond(send: Send, response: Response, headers: Headers = ()) -> None:
-    """Send a response."""
+async def respond(send: Send, response: Response | Streamed, headers: Headers = ()) -> None:
+    """Send a response.
+
+    A stream that breaks is raised, and the server closes the connection: what was announced cannot
+    be kept.
+    """
+    if isinstance(response, Streamed):
+        await _stream(send, response, headers)
+        return
     body = response.body
     sent = [(b"content-length", str(len(body)).encode()), *headers]
     if body:
         sent.append((b"content-type", response.content_type))
     await send({"type": "http.response.start", "status": response.status, "headers": sent})
     await send({"type": "http.response.body", "body": body})
+
+
+async def _stream(send: Send, response: Streamed, headers: Headers) -> None:
+    sent = [*response.headers, *headers]
+    if response.length is not None:
+        sent.append((b"content-length", str(response.length).encode()))
+    await send({"type": "http.response.start", "status": response.status, "headers": sent})
+    if response.pieces is not None:
+        async for piece in response.pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def run_lifespan(

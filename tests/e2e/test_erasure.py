@@ -1,6 +1,8 @@
 """`contacts.erase` and `contacts.export`: everything about a person, then nothing anywhere."""
 
+import io
 import json
+import zipfile
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -217,6 +219,43 @@ def test_an_erasure_that_is_asked_for_again_tells_how_far_it_is(client: Client) 
 @pytest.mark.parametrize("path", ["/contacts.erase", "/contacts.erasure-status"])
 def test_a_contact_that_nobody_knows_is_not_found(path: str, client: Client) -> None:
     response = client.post(path, {"id": UNKNOWN})
+
+    assert (response.status_code, response.json()) == (404, {"message": "Contact not found"})
+
+
+def test_everything_about_a_contact_is_exported_as_files(client: Client) -> None:
+    person = Person(Agent(client))
+    for index in range(3):
+        person.write(index)
+    person.describe()
+    response = client.post("/contacts.export", {"id": person.contact()})
+    with zipfile.ZipFile(io.BytesIO(response.content)) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    conversation = person.conversation()
+    directory = f"conversations/{conversation['id']}"
+
+    assert response.headers["content-type"] == "application/zip"
+    told = json.loads(files["contact.json"])
+    assert (told["id"], told["conversations"]) == (person.contact(), [conversation["id"]])
+    assert told["display_name"] == f"{person.mark} Smith"
+    assert json.loads(files[f"{directory}/conversation.json"]) == conversation
+    lines = files[f"{directory}/messages.jsonl"].splitlines()
+    assert [json.loads(line) for line in lines] == client.messages(conversation["id"])
+    records = [
+        json.loads(line)
+        for name, lines in files.items()
+        if name.startswith("log/")
+        for line in lines.splitlines()
+    ]
+    webhooks = [json.loads(each["body"]) for each in records if each["kind"] == "webhook"]
+    assert [each["message"]["text"] for each in webhooks] == [
+        f"{person.mark} says {index}" for index in range(3)
+    ]
+    assert {"webhook", "command"} <= {each["kind"] for each in records}
+
+
+def test_a_contact_that_nobody_knows_is_not_exported(client: Client) -> None:
+    response = client.post("/contacts.export", {"id": UNKNOWN})
 
     assert (response.status_code, response.json()) == (404, {"message": "Contact not found"})
 

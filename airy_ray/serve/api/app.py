@@ -18,6 +18,7 @@ from airy_ray.serve.api import (
     client,
     conversations,
     erasure,
+    export,
     messages,
     metadata,
     tags,
@@ -34,6 +35,7 @@ from airy_ray.serve.http import (
     Response,
     Scope,
     Send,
+    Streamed,
     read_request,
     respond,
     run_lifespan,
@@ -50,6 +52,7 @@ ENDPOINTS: dict[str, Endpoint] = {
         client,
         conversations,
         erasure,
+        export,
         messages,
         metadata,
         tags,
@@ -92,7 +95,7 @@ class Api:
             request = await read_request(
                 scope, receive, body_bytes_max=self._settings.limits.body_bytes
             )
-            response = await self._answer(request, is_allowed=bool(shared))
+            response: Response | Streamed = await self._answer(request, is_allowed=bool(shared))
         except AiryError as error:
             response = problems.answer(error)
         except Exception:  # one request must not take others down; its fault is in the log
@@ -102,7 +105,7 @@ class Api:
             shared += _asked_headers(scope)
         await respond(send, response, shared)
 
-    async def _answer(self, request: Request, *, is_allowed: bool) -> Response:
+    async def _answer(self, request: Request, *, is_allowed: bool) -> Response | Streamed:
         assert self._platform is not None  # requests come after the start
         if request.method == "OPTIONS" and "access-control-request-method" in request.headers:
             return Response(200 if is_allowed else 403)

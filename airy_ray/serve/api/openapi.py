@@ -116,6 +116,9 @@ def _correct(described: dict[str, Any], endpoints: Collection[Endpoint]) -> None
         for answer in answers.values():
             if answer.get("content") == {"application/json": {"schema": {}}}:
                 del answer["content"]
+        content = answers[str(endpoint.status)].get("content")
+        if content is not None and endpoint.media_type not in content:
+            content[endpoint.media_type] = content.pop("application/json")
         path["post"]["responses"] = dict(sorted(answers.items()))
     schemas = described["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):
@@ -164,7 +167,7 @@ def _link(described: dict[str, Any], endpoints: Collection[Endpoint]) -> None:
 
 def _id_in(answers: Any) -> tuple[str, str] | None:
     """Return of what kind of thing an answer holds the id, and where."""
-    if answers is None:
+    if answers in (None, bytes):
         return None
     fields = answers.model_fields
     if "id" in fields:
