@@ -4,6 +4,7 @@ import typer
 
 from airy_ray.cli.ledger import ledger
 from airy_ray.cli.quarantine import quarantine
+from airy_ray.cli.retention import retention
 from airy_ray.cli.simulate import simulate
 from airy_ray.cli.status import status
 from airy_ray.cli.up import up
@@ -22,6 +23,7 @@ app.command()(status)
 app.command()(ledger)
 app.add_typer(quarantine)
 app.command()(verify)
+app.command()(retention)
 app.command()(simulate)
 
 

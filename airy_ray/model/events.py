@@ -180,6 +180,17 @@ class ErasureDue(msgspec.Struct, frozen=True, gc=False, tag=True):
     erased: ConversationsErased
 
 
+class RetentionDue(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Conversations are to be forgotten whose newest message is not later than `before`.
+
+    Attributes:
+        conversations: with each its contact, who is forgotten too if no other is left.
+    """
+
+    conversations: tuple[tuple[ConversationId, ContactId | None], ...]
+    before: Millis
+
+
 class WaitingFor(msgspec.Struct, frozen=True, gc=False, tag=True):
     """A record could not be routed: its channel, or the alias of its conversation, is unknown."""
 
@@ -213,6 +224,7 @@ Event = (
     | AliasKnown
     | ConversationsErased
     | ErasureDue
+    | RetentionDue
     | WaitingFor
     | RecordsLost
 )

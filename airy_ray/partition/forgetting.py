@@ -19,7 +19,7 @@ from airy_ray.clock import Millis
 from airy_ray.errors import PayloadError
 from airy_ray.model import commands, json_text
 from airy_ray.model.commands import AnyCommand, EraseContact, SendMessage, VisitorSend
-from airy_ray.model.events import ConversationsErased, ErasureDue
+from airy_ray.model.events import ConversationsErased, ErasureDue, RetentionDue
 from airy_ray.model.ids import (
     CommandId,
     ConversationId,
@@ -81,7 +81,7 @@ class Forgotten:
                 goes = self._is_about(offset, _about(record))
             case "outcome" | "forward" | "channel":
                 event = _event(record)
-                if isinstance(event, ConversationsErased | ErasureDue):
+                if isinstance(event, ConversationsErased | ErasureDue | RetentionDue):
                     return None
                 goes = event is not None and self._is_about(offset, _ids_in(event))
             case _:

@@ -7,6 +7,14 @@ from airy_ray.model.ids import REGISTRY, PartitionIndex
 
 
 @dataclass(frozen=True)
+class Rule:
+    """Conversations of a source, or of all (`*`), are erased so long after their newest message."""
+
+    source: str
+    after_ms: int
+
+
+@dataclass(frozen=True)
 class Retention:
     """How long what can be made again, or has been dealt with, is kept.
 
@@ -14,11 +22,13 @@ class Retention:
         changes_ms: entries of the change feed; a client away for longer reloads over HTTP.
         ledger_ms: what became of each record.
         orphans_ms: records whose channel nobody connects.
+        rules: when conversations go; the one for a source goes before the one for all.
     """
 
     changes_ms: int = 48 * 3_600_000
     ledger_ms: int = 30 * 86_400_000
     orphans_ms: int = 7 * 86_400_000
+    rules: tuple[Rule, ...] = ()
 
 
 @dataclass(frozen=True)

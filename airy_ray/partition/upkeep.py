@@ -9,6 +9,7 @@ import logging
 
 from airy_ray.clock import Millis
 from airy_ray.errors import OffsetOutOfRangeError, RecordCorruptError
+from airy_ray.partition import retention
 from airy_ray.partition.erasure import Eraser
 from airy_ray.partition.forwarding import forwarded_until
 from airy_ray.partition.partition import Partition
@@ -22,6 +23,7 @@ from airy_ray.state.state import State
 logger = logging.getLogger(__name__)
 
 _EXPIRY_MS = 60_000
+_RETENTION_MS = 3_600_000
 _CLOCKS_APART_MS = 3_600_000
 _SEAL_RECORDS_MAX = 200_000
 """A file of more records than this would need too much memory to be made."""
@@ -39,6 +41,7 @@ class Caretaker:
         self._copied_at = now
         self._expired_at = now
         self._eraser = Eraser(partition)
+        self._retained_at: Millis | None = None
 
     def work(self, now: Millis) -> None:
         """Do what is due. Blocks for as long as it takes.
@@ -49,9 +52,21 @@ class Caretaker:
         self.sync(now)
         self.seal(now)
         self.trim()
+        self.retain(now)
         self.erase(now)
         self.copy(now)
         self.expire(now)
+
+    def retain(self, now: Millis) -> None:
+        """Have conversations erased that were kept for long enough, once an hour at most."""
+        partition = self._partition
+        is_early = self._retained_at is not None and now - self._retained_at < _RETENTION_MS
+        if is_early or not partition.spec.retention.rules or not partition.is_readable:
+            return
+        self._retained_at = now
+        count = retention.append_due(partition, now)
+        if count:
+            logger.info("partition %s: %d conversations are to go", partition.spec.name, count)
 
     def erase(self, now: Millis) -> None:
         """Go on with the erasures that are due."""

@@ -20,6 +20,7 @@ from airy_ray.model.events import (
     Event,
     HoldExpired,
     MessageReceived,
+    RetentionDue,
 )
 from airy_ray.model.ids import ContactId, ConversationId, MessageId, format_id
 from airy_ray.projections import keys
@@ -89,6 +90,37 @@ def erase(view: View, event: ConversationsErased, at: Millis) -> bool:
     row = Erasure(tuple(befores), tuple(buried), event.at, at)
     view.erasures.put(keys.offset(view.position), row)
     return found
+
+
+def retain(view: View, event: RetentionDue, at: Millis) -> bool:
+    """Erase conversations that are as old as was thought; return whether there were any.
+
+    One that is not here was erased, or will have been when the log is folded again: its tombstone
+    is the same either way.
+    """
+    due = [
+        (conversation, contact)
+        for conversation, contact in event.conversations
+        if (present := view.conversations.get(conversation)) is None
+        or present.last_message_at <= event.before
+    ]
+    if not due:
+        return False
+    going = {conversation for conversation, _ in due}
+    contacts = dict.fromkeys(contact for _, contact in due if contact is not None)
+    erased = ConversationsErased(
+        tuple(conversation for conversation, _ in due),
+        tuple(each for each in contacts if _has_no_other(view, each, going)),
+        event.before,
+        is_whole=True,
+    )
+    found = erase(view, erased, at)
+    spread(view, erased)
+    return found
+
+
+def _has_no_other(view: View, contact: ContactId, going: set[ConversationId]) -> bool:
+    return all(key[16:] in going for key, _ in view.identities.under(contact))
 
 
 def _bury(view: View, identifier: bytes, until: Millis) -> tuple[int, bool]:

@@ -81,6 +81,8 @@ def project(view: View, event: Event, at: Millis) -> Effect:
             return APPLIED if erasure.erase(view, event, at) else NOTHING_NEW
         case events.ErasureDue(erased=erased):
             erasure.spread(view, erased)
+        case events.RetentionDue():
+            return APPLIED if erasure.retain(view, event, at) else NOTHING_NEW
         case events.WaitingFor():
             waiting.wait(view, event)
             return WAITING

@@ -136,6 +136,26 @@ class Reading:
         row: Contact | None = self._get("contacts", contact)
         return row
 
+    def oldest_conversations(
+        self, before: bytes | None, limit: int
+    ) -> list[tuple[bytes, Conversation, ContactId | None]]:
+        """Return conversations, oldest last message first, with their keys in the list and contact.
+
+        Those whose keys are less than `before`, if that is given: the ones that follow.
+        """
+        cursor = self._transaction.cursor(self._handles["conversations_by_time"])
+        is_placed = cursor.last()
+        if before is not None and cursor.set_range(before):
+            is_placed = cursor.prev()
+        found: list[tuple[bytes, Conversation, ContactId | None]] = []
+        while is_placed and len(found) < limit:
+            key = cursor.key()
+            contact = self._get("contact_of", key[8:])
+            owner = None if contact is None else ContactId(contact[:16])
+            found.append((key, self._listed_conversation(key), owner))
+            is_placed = cursor.prev()
+        return found
+
     def tombstone(self, identifier: bytes) -> Tombstone | None:
         """Return what is left of a conversation or contact that was erased."""
         tombstone: Tombstone | None = self._get("tombstones", identifier)
