@@ -24,7 +24,7 @@ from airy_ray.partition import generations, refold, repair
 from airy_ray.partition.forgetting import Forgotten
 from airy_ray.partition.history import History
 from airy_ray.partition.partition import Partition
-from airy_ray.partition.repair import ERASED, ERASED_LOG
+from airy_ray.partition.repair import ERASED, ERASED_LOG, erased_before
 from airy_ray.partition.spec import PartitionSpec
 from airy_ray.projections.view import Erasure
 from airy_ray.rawlog import tail as tails
@@ -73,14 +73,12 @@ class Eraser:
     @property
     def is_at_work(self) -> bool:
         """Whether an erasure has begun that is not done; no snapshots are taken meanwhile."""
-        return self._offered_over is not None or _fact(self._partition.tail, ERASED_LOG) > _fact(
-            self._partition.tail, ERASED
-        )
+        return self._offered_over is not None or repair.is_erasing(self._partition.tail)
 
     def work(self, now: Millis) -> bool:
         """Do the next step; return whether it was the last one. Blocks for as long as it takes."""
         partition = self._partition
-        done = _fact(partition.tail, ERASED)
+        done = erased_before(partition.tail, ERASED)
         if not partition.is_readable or partition.offered is not None:
             return False
         self._tell(done)
@@ -96,7 +94,9 @@ class Eraser:
             return False
         self._again_at = Millis(now + _RETRY_MS)  # unless all goes well
         until = pending[-1][0] + 1
-        if _fact(partition.tail, ERASED_LOG) < until and not self._rewrite(pending, until, now):
+        if erased_before(partition.tail, ERASED_LOG) < until and not self._rewrite(
+            pending, until, now
+        ):
             return False
         self._fold_again()
         self._again_at = Millis(0)
@@ -186,7 +186,7 @@ class Eraser:
         for left in spec.directory.glob(".check-*"):
             shutil.rmtree(left, ignore_errors=True)
         sync_directory(spec.directory)
-        until = min(until, _fact(tail, ERASED_LOG))
+        until = min(until, erased_before(tail, ERASED_LOG))
         tail.put(ERASED, until.to_bytes(8, "big"))
         self._offered_over = None
         self._tell(until)
@@ -264,8 +264,3 @@ def _stored(tail: LogTail, head: int) -> Iterator[tuple[int, Record]]:
 def _pending(partition: Partition, done: int) -> Erasures:
     with reading(partition.state.environment) as view:
         return view.erasures(done, _ERASURES_AT_ONCE)
-
-
-def _fact(tail: LogTail, name: str) -> int:
-    row = tail.get(name)
-    return 0 if row is None else int.from_bytes(row, "big")

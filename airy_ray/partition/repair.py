@@ -143,6 +143,17 @@ def lost_ranges(log: LogTail) -> Ranges:
     return _ranges(log.get(LOST))
 
 
+def is_erasing(log: LogTail) -> bool:
+    """Whether log and archive are rewritten for an erasure, and the rest is still to come."""
+    return erased_before(log, ERASED_LOG) > erased_before(log, ERASED)
+
+
+def erased_before(log: LogTail, fact: str) -> int:
+    """Return the offset before which erasures are done, as far as one of the two facts says."""
+    row = log.get(fact)
+    return 0 if row is None else int.from_bytes(row, "big")
+
+
 def _wait_for_writer(beacon: Beacon) -> None:
     """Wait until nobody is inside an append: whoever comes now sees the doubt and refuses."""
     waited_s = 0.0
