@@ -95,6 +95,8 @@ class Owner:
     def stop(self) -> None:
         """Finish what is begun, sync, and give the partition up in order."""
         self._stop.set()
+        if self.partition is not None:
+            self.partition.is_closing = True
         self._worker.join()
         self._carer.join()
         if self.partition is not None:

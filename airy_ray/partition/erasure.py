@@ -15,6 +15,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from secrets import token_hex
+from typing import TypeVar
 
 import msgspec
 
@@ -24,7 +25,7 @@ from airy_ray.partition import generations, refold, repair
 from airy_ray.partition.forgetting import Forgotten
 from airy_ray.partition.history import History
 from airy_ray.partition.partition import Partition
-from airy_ray.partition.repair import ERASED, ERASED_LOG, erased_before
+from airy_ray.partition.repair import ERASED, ERASED_LOG, ERASING, erased_before
 from airy_ray.partition.spec import PartitionSpec
 from airy_ray.projections.view import Erasure
 from airy_ray.rawlog import tail as tails
@@ -36,6 +37,7 @@ from airy_ray.storage.files import sync_directory
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
 Erasures = list[tuple[int, Erasure]]
 
 _FRESH_STATE, _FRESH_LOG = ".state.fresh-", ".log.fresh-"
@@ -49,7 +51,7 @@ _BYTES_AT_ONCE = 16 << 20
 
 
 class Rewritten(msgspec.Struct, frozen=True):
-    """What a child wrote anew.
+    """What a child has written anew so far, of which only the last word counts.
 
     Attributes:
         segments: files that lie beside those that they replace.
@@ -128,19 +130,21 @@ class Eraser:
         number = tail.number
         run = _begun(spec)
         archive.take_over(spec.archive, spec.index, segments)
+        was_erasing = repair.is_erasing(tail)
         try:
-            (rewritten,) = child.results(rewrite, spec, pending, run)
+            rewritten = self._last(child.results(rewrite, spec, pending, run))
         except RecordCorruptError as error:
             self._repair(error, now)
             return False
-        was_at_work = self.is_at_work
-        if not (rewritten.segments or rewritten.records or was_at_work):
-            tail.put(ERASED_LOG, until.to_bytes(8, "big"))
+        if rewritten is None:
+            return False
+        if not (rewritten.segments or rewritten.records or was_erasing):
             tail.put(ERASED, until.to_bytes(8, "big"))
             self._tell(until)
             self._again_at = Millis(0)
             logger.info("partition %s: nothing to erase in the log", spec.name)
             return False
+        tail.put(ERASING, until.to_bytes(8, "big"))
         if tail.number != number or tail.segments() != segments:
             raise LogBusyError("the log was repaired while it was rewritten")
         fresh = {segment.first: segment for segment in segments}
@@ -165,10 +169,19 @@ class Eraser:
         archive.take_over(spec.archive, spec.index, partition.tail.segments())
         drop_snapshots(spec)  # what is in them must not come back by a rebuild
         fresh = spec.directory / f"{_FRESH_STATE}{_begun(spec)}"
-        for _ in child.results(refold.fold_again, spec, fresh, partition.applied):
-            pass
+        if self._last(child.results(refold.fold_again, spec, fresh, partition.applied)) is None:
+            return
         self._offered_over = partition.generation.number
         partition.offered = fresh
+
+    def _last(self, steps: Iterator[T]) -> T | None:
+        """Return the last step of what a child does; None if the owner is to stop before that."""
+        last = None
+        for step in steps:
+            if self._partition.is_closing:
+                return None
+            last = step
+        return last
 
     def _finish(self, until: int) -> None:
         """Delete what held the bytes, and say so."""
@@ -207,7 +220,7 @@ def drop_snapshots(spec: PartitionSpec) -> None:
 
 
 def rewrite(spec: PartitionSpec, erasures: Erasures, run: str) -> Iterator[Rewritten]:
-    """Write anew what is to lose something; yield what was written, once, when all is on the disk.
+    """Write anew what is to lose something; yield what was written, at last when all is on disk.
 
     Raises:
         RecordCorruptError, DamagedError: the log is not whole; a repair has to come first.
@@ -219,10 +232,13 @@ def rewrite(spec: PartitionSpec, erasures: Erasures, run: str) -> Iterator[Rewri
         segments = tail.segments()
         history = History(tail, spec.archive)
         head = tail.head
+        fresh: list[Segment] = []
         for offset, record in _records(history, 0, head):
             forgotten.learn(offset, record)
-        fresh = []
+            if offset % _RECORDS_AT_ONCE == 0:
+                yield Rewritten(fresh, 0, 0)
         for segment in segments:
+            yield Rewritten(fresh, 0, 0)
             values, has_lost = _cut(archive.read(spec.archive, segment, segment.first), forgotten)
             if has_lost:
                 fresh.append(archive.seal_beside(spec.archive, spec.index, values, run))

@@ -63,6 +63,8 @@ class Partition:
         self._due_of: tuple[State, int] | None = None
         self.offered: Path | None = None
         """A state that was folded again, to be taken instead of the one there is."""
+        self.is_closing = False
+        """Whether its owner is about to stop: what takes long is to be given up."""
         self.left: list[State] = []
         """What was taken over from; nobody writes it, another thread may still be reading it."""
 

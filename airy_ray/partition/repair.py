@@ -41,8 +41,12 @@ FORWARDED = "forwarded"
 LOST = "lost"
 """The fact that says which offsets were ever lost: ranges, ends inclusive."""
 
+ERASING = "erasing"
+"""The fact that says before which offset erasures have begun."""
+
 ERASED_LOG = "erased in log"
-"""The fact that says before which offset all erasures are carried out in log and archive."""
+"""The fact that says before which offset all erasures are carried out in log and archive; a repair,
+which may go by files that were to be replaced, forgets it."""
 
 ERASED = "erased"
 """The fact that says the same of everything: state, snapshots and what was left beside them."""
@@ -144,12 +148,12 @@ def lost_ranges(log: LogTail) -> Ranges:
 
 
 def is_erasing(log: LogTail) -> bool:
-    """Whether log and archive are rewritten for an erasure, and the rest is still to come."""
-    return erased_before(log, ERASED_LOG) > erased_before(log, ERASED)
+    """Whether an erasure has begun that is not done."""
+    return erased_before(log, ERASING) > erased_before(log, ERASED)
 
 
 def erased_before(log: LogTail, fact: str) -> int:
-    """Return the offset before which erasures are done, as far as one of the two facts says."""
+    """Return the offset before which erasures are done, as far as one of the facts says."""
     row = log.get(fact)
     return 0 if row is None else int.from_bytes(row, "big")
 
@@ -188,7 +192,7 @@ def _sealed(facts: list[Fact]) -> list[Segment]:
 def _small_facts(spec: PartitionSpec, facts: list[Fact], end: int) -> dict[str, bytes]:
     """Return what the new log has to keep beside its records; `end` is its head."""
     small = {tail.BASE: end.to_bytes(8, "big")}
-    for name in (FORWARDED, ERASED_LOG, ERASED):
+    for name in (FORWARDED, ERASING, ERASED):
         found = [fact.row for fact in facts if fact.key == name.encode()]
         if found:  # they only grow
             small[name] = max(found)

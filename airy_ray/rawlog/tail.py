@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -39,6 +40,9 @@ BASE = "base"
 
 _DELETES_PER_COMMIT = 256
 _PUTS_PER_COMMIT = 1_024
+_COPY_BYTES = 16 << 20
+_FEW = 64
+"""So many records are copied while appends wait."""
 _MOVES_MAX = 3
 """How often a write moves over to a newer log before it gives up."""
 _READ_S_MAX = 10.0
@@ -87,6 +91,7 @@ class LogTail:
         self._is_read_only = is_read_only
         self.beacon = Beacon(directory / BEACON, is_read_only=is_read_only)
         self._left: list[tuple[Environment, float]] = []
+        self._moving = threading.Lock()
         self._open(number_in_use(directory))
 
     def _open(self, number: int) -> None:
@@ -103,12 +108,15 @@ class LogTail:
 
         The old environment stays open for a while: another thread may be reading in it.
         """
-        if self._is_left():
-            left = self._environment
-            self._open(number_in_use(self.directory))
-            self._left.append((left, time.monotonic()))
-        elif self._left and self._left[0][1] < time.monotonic() - _READ_S_MAX:
-            close_environment(self._left.pop(0)[0])
+        if not self._left and not self._is_left():
+            return
+        with self._moving:
+            if self._is_left():
+                left = self._environment
+                self._open(number_in_use(self.directory))
+                self._left.append((left, time.monotonic()))
+            elif self._left and self._left[0][1] < time.monotonic() - _READ_S_MAX:
+                close_environment(self._left.pop(0)[0])
 
     def append(self, prepared: Sequence[Prepared]) -> Offset:
         """Store records in order and return the offset of the first; durable on return. Blocks.
@@ -253,34 +261,39 @@ class LogTail:
         with those in `small`. Appends wait meanwhile. A process that is killed on the way leaves
         either the one log in use or the other, as a whole.
         """
-        number = number_in_use(self.directory) + 1
-        with self._write() as transaction:
-            environment = open_environment(fresh, LOG_TABLES, durable=True)
-            tables = environment.tables
-            try:
-                with environment.write() as writing:
-                    cursor = _cursor(transaction)
-                    if cursor.set_range(copied.to_bytes(8, "big")):
-                        later = writing.cursor(tables["records"])
-                        later.putmulti(list(cursor), append=True)
-                    for key, value in transaction.lmdb.cursor(transaction.meta):
-                        writing.put(key, value, db=tables["meta"])
-                    for name, fact in small.items():
-                        writing.put(*_fact_row(name, fact), db=tables["meta"])
-                    for segment in segments:
-                        writing.put(*_row_of(segment), db=tables["archives"])
-            finally:
+        environment = open_environment(fresh, LOG_TABLES, durable=True)
+        try:
+            copied = self._copy_on(environment, copied)
+            with self._write() as transaction:
+                _add_rest(environment, transaction, copied, segments, small)
                 close_environment(environment)
-            # who looks between these two finds the old log in use; nobody can append to it
-            self.beacon.use(number)
-            fresh.rename(path_of(self.directory, number))
-            sync_directory(self.directory)
+                number = number_in_use(self.directory) + 1
+                # who looks between these two finds the old log in use, and nobody can append to it
+                self.beacon.use(number)
+                fresh.rename(path_of(self.directory, number))
+                sync_directory(self.directory)
+        except BaseException:
+            close_environment(environment)
+            raise
         self.follow()
 
+    def _copy_on(self, environment: Environment, copied: int) -> int:
+        """Copy what was appended meanwhile; return the offset up to which that is done.
+
+        Little is left for when the appends have to wait.
+        """
+        while len(values := self.read(copied, _PUTS_PER_COMMIT, _COPY_BYTES)) > _FEW:
+            rows = [(offset.to_bytes(8, "big"), value) for offset, value in values]
+            with environment.write() as transaction:
+                transaction.cursor(environment.tables["records"]).putmulti(rows, append=True)
+            copied = values[-1][0] + 1
+        return copied
+
     def drop_left(self) -> None:
-        """Delete the log directories that are not in use. Who has one open keeps it for a while."""
+        """Delete the log directories before the one in use. Who has one open keeps it a while."""
         for path in self.directory.glob("log.*"):
-            if path != self.path and path.name.removeprefix("log.").isdecimal():
+            number = path.name.removeprefix("log.")
+            if number.isdecimal() and int(number) < self.number:
                 shutil.rmtree(path, ignore_errors=True)
         sync_directory(self.directory)
 
@@ -402,6 +415,27 @@ def create(
         close_environment(environment)
     fresh.rename(path_of(directory, number))
     sync_directory(directory)
+
+
+def _add_rest(
+    environment: Environment,
+    transaction: _Transaction,
+    copied: int,
+    segments: Iterable[Segment],
+    small: Mapping[str, bytes],
+) -> None:
+    """Add to a fresh log what the one in use has beyond the records before offset `copied`."""
+    tables = environment.tables
+    with environment.write() as writing:
+        cursor = _cursor(transaction)
+        if cursor.set_range(copied.to_bytes(8, "big")):
+            writing.cursor(tables["records"]).putmulti(list(cursor), append=True)
+        for key, value in transaction.lmdb.cursor(transaction.meta):
+            writing.put(key, value, db=tables["meta"])
+        for name, fact in small.items():
+            writing.put(*_fact_row(name, fact), db=tables["meta"])
+        for segment in segments:
+            writing.put(*_row_of(segment), db=tables["archives"])
 
 
 def write_fresh(fresh: Path, values: Iterable[tuple[int, bytes]]) -> None:
