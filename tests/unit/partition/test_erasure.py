@@ -1,22 +1,27 @@
 """Erasure on the disk: no byte of the person is left anywhere, no byte of anybody else is lost."""
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from airy_ray.clock import Micros, Millis
-from airy_ray.partition import forwarding
+from airy_ray.partition import erasure as erasure_module
+from airy_ray.partition import forwarding, generations, refold
 from airy_ray.partition.partition import Partition
 from airy_ray.partition.spec import PartitionSpec, Upkeep
 from airy_ray.partition.upkeep import Caretaker
 from airy_ray.partition.verify import Damage, verify
+from airy_ray.rawlog import archive, tail
 from airy_ray.rawlog.record import ERASED, Record
 from airy_ray.rawlog.tail import LogTail
 from airy_ray.state import snapshot
 from airy_ray.state.queries import reading
+from airy_ray.state.state import State
+from airy_ray.storage import child
 from tests import builders
 from tests.builders import NOW
 from tests.erasing import (
@@ -170,13 +175,14 @@ def test_nothing_is_rewritten_before_others_could_join(partition: Partition) -> 
     assert partition.tail.number == 1
 
 
+@pytest.mark.parametrize("count", [3, 300])
 def test_what_is_appended_while_the_log_is_rewritten_is_kept(
-    partition: Partition, own: PartitionSpec, monkeypatch: pytest.MonkeyPatch
+    partition: Partition, own: PartitionSpec, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
     append(own.directory, [erasure(ERASED_AT)])
     settle(partition, LATER)
     original = LogTail.replace
-    late = [shared(number, "ada") for number in (501, 502, 503)]
+    late = [shared(500 + number, "ada") for number in range(count)]
     with closing(LogTail(own.directory)) as other:
 
         def appending(tail: LogTail, *args: object) -> None:
@@ -187,9 +193,9 @@ def test_what_is_appended_while_the_log_is_rewritten_is_kept(
         carry_out(partition, LATER)
         assert other.read(other.head - 1, 1) == partition.tail.read(partition.tail.head - 1, 1)
 
-    assert log_of(own)[-3:] == late
+    assert log_of(own)[-count:] == late
     with reading(partition.state.environment) as view:
-        assert view.message(builders.message_id("m-ada-503", contact="ada")) is not None
+        assert view.message(builders.message_id("m-ada-502", contact="ada")) is not None
 
 
 def test_a_late_retry_is_dropped_and_swept_out_of_the_log(
@@ -255,6 +261,71 @@ def test_a_partition_that_knows_nothing_of_the_person_rewrites_nothing(tmp_path:
 def without_facts(partition: Partition) -> dict[str, list[tuple[bytes, bytes]]]:
     """Return the rows that the log makes."""
     return {name: rows for name, rows in kept_rows(partition.state).items() if name != "meta"}
+
+
+STEPS = [
+    pytest.param(archive, "seal_beside", 1, id="before a file is written"),
+    pytest.param(LogTail, "replace", 1, id="before the log is replaced"),
+    pytest.param(tail, "path_of", 2, id="while the log is replaced"),
+    pytest.param(archive, "take_over", 2, id="before files are put in place"),
+    pytest.param(erasure_module, "drop_snapshots", 1, id="before snapshots go"),
+    pytest.param(refold, "fold_again", 1, id="before the log is folded"),
+    pytest.param(generations, "set_live", 1, id="before the new state is live"),
+    pytest.param(generations, "drop_older", 1, id="before the old state goes"),
+    pytest.param(erasure_module, "drop_snapshots", 2, id="before the rest goes"),
+    pytest.param(LogTail, "drop_left", 1, id="before the old log goes"),
+    pytest.param(State, "set_fact", 1, id="before readers are told"),
+]
+
+
+@pytest.mark.parametrize("with_repair", [False, True])
+@pytest.mark.parametrize(("where", "step", "time"), STEPS)
+def test_an_erasure_that_broke_off_at_any_step_is_finished_by_the_next_owner(
+    own: PartitionSpec,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    where: Any,
+    step: str,
+    time: int,
+    with_repair: bool,
+) -> None:
+    with owned(own) as partition:
+        append(own.directory, [*traffic(60), erasure(ERASED_AT)])
+        settle(partition, LATER)
+        caretaker = Caretaker(partition, Millis(NOW))
+        caretaker.seal(Millis(NOW + 1_000))
+        snapshot.take(partition.state, own.directory / "snapshots")
+        before = log_of(own)
+        with monkeypatch.context() as patched:
+            patched.setattr(child, "results", lambda work, *args: work(*args))
+            break_off(patched, where, step, time)
+            with suppress(ZeroDivisionError):
+                carry_out(partition, LATER)
+                raise AssertionError("nothing broke off")
+        if with_repair:
+            partition.tail.distrust()
+    with owned(own) as partition:
+        settle(partition, LATER)
+        carry_out(partition, LATER + 120_000)
+        after = log_of(own)
+
+    assert traces(tmp_path) == []
+    assert damages(own, tmp_path / "scratch") == []
+    assert [record.payload_id for record in after] == [record.payload_id for record in before]
+
+
+def break_off(patched: pytest.MonkeyPatch, where: Any, name: str, time: int) -> None:
+    """Have a function raise when it is called for the so-manieth time."""
+    original = getattr(where, name)
+    calls = []
+
+    def breaking(*args: Any, **named: Any) -> Any:
+        calls.append(name)
+        if len(calls) == time:
+            raise ZeroDivisionError
+        return original(*args, **named)
+
+    patched.setattr(where, name, breaking)
 
 
 def replace_received(record: Record, at: int) -> Record:
