@@ -48,7 +48,7 @@ async def export(platform: Platform, _: Caller, asked: OneContact) -> Streamed:
         (b"content-type", b"application/zip"),
         (b"content-disposition", f'attachment; filename="{name}"'.encode()),
     ]
-    pieces = _zipped(_files(platform, contact, conversations))
+    pieces = zipped(_files(platform, contact, conversations))
     return Streamed(200, headers, pieces=pieces)
 
 
@@ -135,7 +135,7 @@ class _Sink(io.RawIOBase):
         return taken
 
 
-async def _zipped(parts: AsyncIterator[Part]) -> AsyncIterator[bytes]:
+async def zipped(parts: AsyncIterator[Part]) -> AsyncIterator[bytes]:
     """Yield a ZIP of files as it grows."""
     sink = _Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
