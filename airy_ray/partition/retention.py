@@ -1,11 +1,12 @@
 """Which conversations have been kept for long enough, by the rules of the settings.
 
-The owner of a partition looks once an hour and appends what is due, in batches; its projection
-looks again, for something may have come in between, and from there on it is an erasure like others.
+The owner of a partition looks once a day and appends what is due, in batches; its projection looks
+again, for something may have come in between, and from there on it is an erasure like others.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
+from itertools import islice
 
 import msgspec
 
@@ -23,8 +24,8 @@ from airy_ray.state.queries import Reading, reading
 from airy_ray.state.state import State
 
 _PAGE = 500
-_BATCHES_MAX = 20
-"""What is more waits for the next hour."""
+CONVERSATIONS_MAX = 10_000
+"""How many go at once; what is more waits for the next hour."""
 
 
 class Due(msgspec.Struct, frozen=True):
@@ -79,18 +80,9 @@ def outlook(specs: Sequence[PartitionSpec], now: Millis) -> Iterator[Outlook]:
 
 
 def _batches(state: State, rules: Sequence[Rule], now: Millis) -> Iterator[list[Due]]:
-    found: list[Due] = []
-    batches = 0
-    for due in _all_due(lambda: reading(state.environment), rules, now):
-        found.append(due)
-        if len(found) == _PAGE:
-            yield found
-            found = []
-            batches += 1
-            if batches == _BATCHES_MAX:
-                return
-    if found:
-        yield found
+    going = islice(_all_due(lambda: reading(state.environment), rules, now), CONVERSATIONS_MAX)
+    while batch := list(islice(going, _PAGE)):
+        yield batch
 
 
 def _all_due(

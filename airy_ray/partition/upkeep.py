@@ -23,7 +23,9 @@ from airy_ray.state.state import State
 logger = logging.getLogger(__name__)
 
 _EXPIRY_MS = 60_000
-_RETENTION_MS = 3_600_000
+_RETENTION_MS, _RETENTION_REST_MS = 86_400_000, 3_600_000
+"""How often to look for what was kept for long enough, and when again if it was too much at once:
+each time the whole log is rewritten."""
 _CLOCKS_APART_MS = 3_600_000
 _SEAL_RECORDS_MAX = 200_000
 """A file of more records than this would need too much memory to be made."""
@@ -41,7 +43,7 @@ class Caretaker:
         self._copied_at = now
         self._expired_at = now
         self._eraser = Eraser(partition)
-        self._retained_at: Millis | None = None
+        self._retains_at = Millis(0)
 
     def work(self, now: Millis) -> None:
         """Do what is due. Blocks for as long as it takes.
@@ -58,13 +60,15 @@ class Caretaker:
         self.expire(now)
 
     def retain(self, now: Millis) -> None:
-        """Have conversations erased that were kept for long enough, once an hour at most."""
+        """Have conversations erased that were kept for long enough: once a day, unless many are."""
         partition = self._partition
-        is_early = self._retained_at is not None and now - self._retained_at < _RETENTION_MS
-        if is_early or not partition.spec.retention.rules or not partition.is_readable:
+        if now < self._retains_at or not partition.spec.retention.rules:
             return
-        self._retained_at = now
+        if not partition.is_readable:
+            return
         count = retention.append_due(partition, now)
+        is_all = count < retention.CONVERSATIONS_MAX
+        self._retains_at = Millis(now + (_RETENTION_MS if is_all else _RETENTION_REST_MS))
         if count:
             logger.info("partition %s: %d conversations are to go", partition.spec.name, count)
 

@@ -8,6 +8,7 @@ import pytest
 
 from airy_ray.clock import Millis
 from airy_ray.model.ids import PartitionIndex
+from airy_ray.partition import retention
 from airy_ray.partition.partition import Partition
 from airy_ray.partition.retention import append_due, outlook
 from airy_ray.partition.spec import PartitionSpec, Retention, Rule
@@ -109,16 +110,32 @@ def test_a_message_that_was_sent_after_the_rule_begins_the_conversation_anew(
         assert len(view.messages(builders.conversation_id(OLD), None, 10)) == 1
 
 
-def test_the_caretaker_looks_once_an_hour(partition: Partition) -> None:
-    partition.spec = ruled(partition.spec, Rule("*", 25 * DAY))
+def looked(partition: Partition, *after_ms: int) -> list[int]:
+    """Return how many records there are more after a caretaker worked at some times."""
     caretaker = Caretaker(partition, LATER)
     head = partition.tail.head
     heads = []
-    for after_ms in (0, 1, 3_599_999, 3_600_000):
-        caretaker.retain(Millis(LATER + after_ms))
+    for each in after_ms:
+        caretaker.retain(Millis(LATER + each))
         heads.append(partition.tail.head - head)
+    return heads
 
-    assert heads == [1, 1, 1, 2]
+
+def test_the_caretaker_looks_once_a_day(partition: Partition) -> None:
+    partition.spec = ruled(partition.spec, Rule("*", 25 * DAY))
+
+    assert looked(partition, 0, 1, DAY - 1, DAY) == [1, 1, 1, 2]
+
+
+def test_what_is_too_much_at_once_follows_an_hour_later(
+    partition: Partition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "CONVERSATIONS_MAX", 1)
+    partition.spec = ruled(partition.spec, Rule("*", 0))
+    assert looked(partition, 0, 3_599_999, 3_600_000) == [1, 1, 2]
+    settle(partition, LATER)
+
+    assert left(partition) == [MIDDLE, NEW]
 
 
 def test_conversations_that_go_together_are_cut_out_of_the_log_together(
