@@ -2,7 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup run test check format bench clean
+.PHONY: setup run test check format clients bench clean
+
+DESCRIPTION := ui/packages/client/openapi.json
 
 setup: .venv/.installed
 
@@ -22,6 +24,13 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@$(BIN)/airy-ray openapi | cmp -s - $(DESCRIPTION) || { echo "the API is not as $(DESCRIPTION) has it: run make clients"; exit 1; }
+	@$(BIN)/python -m deploy.client_generator --check $(DESCRIPTION)
+
+# the API's description, and the Python client that is made of it; the TypeScript one is made when it is built
+clients: setup
+	$(BIN)/airy-ray openapi --output $(DESCRIPTION)
+	$(BIN)/python -m deploy.client_generator $(DESCRIPTION)
 
 format: setup
 	$(BIN)/ruff format .
@@ -32,4 +41,4 @@ bench: setup
 	$(BIN)/python -m benchmarks $(ARGS)
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache ui/node_modules

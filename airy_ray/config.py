@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -20,6 +20,7 @@ from airy_ray.errors import ConfigError
 DEFAULT_FILE = Path("airy.yaml")
 _PREFIX = "AIRY_"
 _BASE64 = re.compile(r"[A-Za-z0-9+/]")
+_MEDIA_STORES = ("file", "s3", "gs", "az", "memory")
 
 
 class _Section(BaseModel):
@@ -36,15 +37,68 @@ class Http(_Section):
     """What platforms call and sign, such as `https://chat.example.org`."""
 
 
+class Oidc(_Section):
+    """Where people log in: with OpenID Connect, or OAuth 2.0 where a provider has only that.
+
+    `google`, `github`, `facebook` and, with its `issuer_uri`, `okta` are known; of any other
+    provider the URIs have to be given.
+    """
+
+    provider: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")
+    """Names it in paths, and begins the ids of its users."""
+    client_id: str
+    client_secret: SecretStr = SecretStr("")
+    allowed_email_patterns: str
+    """Who may log in: a comma list of addresses, in which `*` stands for anything."""
+    login_success_url: str = "/"
+    logout_success_url: str = "/"
+    scope: str | None = None
+    """A comma list. With `openid` in it the provider has to give an ID token."""
+    authorization_uri: str | None = None
+    token_uri: str | None = None
+    user_info_uri: str | None = None
+    jwk_set_uri: str | None = None
+    """Where the keys are that sign ID tokens."""
+    issuer_uri: str | None = None
+    """Who has to have issued them."""
+    user_name_attribute_name: str | None = None
+    """What in the profile identifies a user of a provider without ID tokens; `id` as a rule."""
+    client_authentication_method: (
+        Literal["client_secret_basic", "client_secret_post", "none"] | None
+    ) = None
+    authorization_grant_type: Literal["authorization_code"] = "authorization_code"
+    user_info_authentication_method: Literal["header", "form", "query"] = "header"
+
+    @field_validator("provider")
+    @classmethod
+    def _is_no_name_of_ours(cls, provider: str) -> str:
+        if provider in ("token", "source-app"):
+            raise ValueError("this name is ours")
+        return provider
+
+    @field_validator("allowed_email_patterns")
+    @classmethod
+    def _lets_somebody_in(cls, patterns: str) -> str:
+        if not patterns.replace(",", "").strip():
+            raise ValueError("expected a pattern, such as *@example.org")
+        return patterns
+
+
 class Security(_Section):
     """Who may call the API."""
 
     system_token: SecretStr | None = None
-    """With it set, the API asks for it, or for a JWT."""
+    """With it set, the API asks for it, for an API token or for a JWT."""
+    oidc: Oidc | None = None
+    """With it set, people log in, and the API asks for that or for a token."""
     jwt_secret: SecretStr | None = None
     """Base64 key for JWTs; without it one is made and kept in the data directory."""
     allowed_origins: str = "*"
-    """Origins whose pages may call the API: a comma list of patterns."""
+    """Origins whose pages may call the API: a comma list of patterns; empty for none.
+
+    Who has logged in is only believed on pages of the platform itself and of origins that are named
+    here: `*` alone names nobody.
+    """
 
     @field_validator("jwt_secret")
     @classmethod
@@ -54,18 +108,27 @@ class Security(_Section):
         return secret
 
 
-class Facebook(_Section):
-    """Messenger and Instagram."""
+class MetaApp(_Section):
+    """An app at Meta, as all of its products have it."""
 
     app_id: str | None = None
     app_secret: SecretStr | None = None
     """Signs webhooks; without it they are refused."""
     webhook_secret: SecretStr | None = None
     """The verify token of the handshake."""
-    allow_legacy_sha1: bool = False
-    """Take webhooks that only carry the obsolete SHA-1 signature."""
     graph_version: str = "v25.0"
     api_url: str = "https://graph.facebook.com"
+
+
+class Facebook(MetaApp):
+    """Messenger and Instagram."""
+
+    allow_legacy_sha1: bool = False
+    """Take webhooks that only carry the obsolete SHA-1 signature."""
+
+
+class Whatsapp(MetaApp):
+    """WhatsApp, through Meta's Cloud API."""
 
 
 class Google(_Section):
@@ -75,11 +138,62 @@ class Google(_Section):
     """Signs webhooks; without it they are refused."""
 
 
+class Twilio(_Section):
+    """SMS and WhatsApp through Twilio."""
+
+    account_sid: str | None = None
+    auth_token: SecretStr | None = None
+    """Signs webhooks, and lets us call Twilio."""
+    api_url: str = "https://api.twilio.com"
+
+
+class Viber(_Section):
+    """A Viber bot."""
+
+    auth_token: SecretStr | None = None
+    """Signs webhooks, and lets us call Viber."""
+    api_url: str = "https://chatapi.viber.com"
+
+
+class Telegram(_Section):
+    """Telegram bots; each brings its token when it is connected."""
+
+    api_url: str = "https://api.telegram.org"
+
+
 class Sources(_Section):
     """The messaging platforms, by hook."""
 
     facebook: Facebook = Facebook()
     google: Google = Google()
+    whatsapp: Whatsapp = Whatsapp()
+    twilio: Twilio = Twilio()
+    viber: Viber = Viber()
+    telegram: Telegram = Telegram()
+
+
+class Media(_Section):
+    """Files that users and visitors upload."""
+
+    url: str | None = None
+    """A directory or an object store (`s3://bucket/path`, `gs://…`, `az://…`, `file:///…`); without
+    it, `media` in the data directory."""
+    options: dict[str, SecretStr] = {}
+    """What the object store needs to know, such as `aws_access_key_id`, `aws_region` or
+    `aws_endpoint`; what is not said comes from the environment."""
+    public_url: str | None = None
+    """Where the store serves its objects; without it Amazon's address for S3, and for other stores
+    the platform itself."""
+    max_bytes: int = Field(512 << 20, ge=1)
+    """The largest file taken; larger ones get 413."""
+
+    @field_validator("url")
+    @classmethod
+    def _is_a_store(cls, url: str | None) -> str | None:
+        scheme, mark, _ = (url or "").partition("://")
+        if mark and scheme not in _MEDIA_STORES:
+            raise ValueError(f"expected a directory or one of {', '.join(_MEDIA_STORES)}")
+        return url
 
 
 class Archive(_Section):
@@ -133,7 +247,15 @@ class Limits(_Section):
     """How long a command waits to be applied before it gets 503 and its id."""
     page_size: int = Field(10_000, ge=1)
     """The largest page of messages or conversations; a larger one asked for is cut to it."""
+    import_contacts: int = Field(1_000, ge=1)
+    """How many contacts one request may bring in."""
     ledger_days: float = Field(30, gt=0)
+    audit_days: float = Field(365, gt=0)
+    """How long it is kept who had what done."""
+    requests_per_minute: int | None = Field(None, ge=1)
+    """What one caller may ask of each API process; more gets 429. Without it there is no limit, nor
+    is there one for the system token or without authentication. A token can have its own.
+    """
 
 
 class Serve(_Section):
@@ -154,6 +276,7 @@ class Settings(_Section):
     http: Http = Http()
     security: Security = Security()
     sources: Sources = Sources()
+    media: Media = Media()
     archive: Archive = Archive()
     state: State = State()
     changes: Changes = Changes()
@@ -258,7 +381,7 @@ def _told(error: ValidationError) -> str:
 def _check_exposure(settings: Settings) -> None:
     if is_loopback(settings.http.host) or settings.insecure:
         return
-    if settings.security.system_token is None:
+    if settings.security.system_token is None and settings.security.oidc is None:
         raise ConfigError(
             f"http.host: {settings.http.host} can be reached from other machines, which needs "
             "security.system_token (or --insecure)"

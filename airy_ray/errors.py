@@ -7,9 +7,10 @@ AiryError
 ├── NotFoundError                ConversationNotFoundError · ChannelNotFoundError
 │                                MessageNotFoundError
 ├── RequestError                 a caller of the API asked what cannot be done; carries the answer
+├── FilterError                  a filter of conversations cannot be understood
 ├── RawLogError                  RecordCorruptError · OffsetOutOfRangeError · LogBusyError
 ├── StorageError                 DiskFullError · DamagedError · ChildDiedError
-├── StateError                   RowCorruptError · RebuildingError
+├── StateError                   RowCorruptError · RebuildingError · IndexingError
 └── PartitionError               PartitionUnavailableError (try again)
                                  PartitionFencedError (another owner)
 ```
@@ -89,6 +90,17 @@ class RequestError(AiryError):
 
     def __str__(self) -> str:
         return f"{self.status} {self.reason}".rstrip()
+
+
+class FilterError(AiryError):
+    """A filter cannot be understood; `reason` tells people why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"Failed to parse Lucene query: {self.reason}"
 
 
 class RawLogError(AiryError):
@@ -181,6 +193,10 @@ class RebuildingError(StateError):
 
     def __str__(self) -> str:
         return f"the state is being rebuilt: {self.applied} of {self.head} records done"
+
+
+class IndexingError(StateError):
+    """Nothing can be found now: the search index is being built, or damaged and about to be."""
 
 
 class PartitionError(AiryError):

@@ -3,21 +3,46 @@
 Three platforms run at a time, so that what is compared is measured in the same minute. The request
 without work is a POST to `/webhooks/health`: the API has none, but that one comes through the same
 HAProxy to a replica that is deployed like the API's, is read by the same code, and answered.
+
+Filters are also measured inside the store, without HTTP: as an API process looks through the index
+and reads the rows, from this process, on the same files. `BENCH_SIZES=1000,100000` in the
+environment leaves out the million, which takes some minutes to be stored.
 """
 
+import asyncio
 import contextlib
 import itertools
 import json
-from collections.abc import Iterable, Iterator
+import os
+import statistics
+import time
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from random import Random
+from typing import Any
+
+import httpx
 
 from airy_ray.clock import Micros, Millis, now_millis
 from airy_ray.cluster.layout import prepare_data, specs
 from airy_ray.config import Settings
-from airy_ray.model.ids import PartitionIndex, channel_id, conversation_id, format_id
+from airy_ray.filters.fulltext import full_text
+from airy_ray.filters.syntax import parse
+from airy_ray.model import commands
+from airy_ray.model.commands import DescribeConversation
+from airy_ray.model.ids import (
+    PartitionIndex,
+    channel_id,
+    command_id,
+    conversation_id,
+    format_id,
+    owner_of,
+    parse_id,
+    slot_of,
+)
 from airy_ray.partition.routing import partitions_of
-from airy_ray.rawlog.record import Prepared, prepare
+from airy_ray.rawlog.record import Prepared, Record, payload_id, prepare
 from airy_ray.rawlog.tail import LogTail
 from benchmarks.load import Post, wrk
 from benchmarks.measuring import (
@@ -28,10 +53,13 @@ from benchmarks.measuring import (
     main,
     temporary_directory,
 )
-from benchmarks.system import PAGE, Platform, platform
+from benchmarks.peers import postgres
+from benchmarks.peers.inbox_tables import WHERE, filtered, found, inbox_tables
+from benchmarks.store import stored_partitions
+from benchmarks.system import PAGE, Platform, platform, wait_until
 from benchmarks.traffic import recorded, text_messages
 
-_SIZES = (1_000, 100_000, 1_000_000)
+_SIZES = tuple(map(int, os.environ.get("BENCH_SIZES", "1000,100000,1000000").split(",")))
 _SLOWER_MAX = 1.2
 _NO_OP_SHARE = 0.6
 
@@ -45,6 +73,23 @@ _FOLDED_S = 900.0
 _WARM_UP_S = 1.0
 
 _LIST, _MESSAGES, _INFO = "conversations.list", "messages.list", "conversations.info"
+_SEARCH = "messages.search"
+
+_FILTERED_MS_MAX = 10.0
+_TAG = "0ee61a4f-9d9b-8c2d-8000-000000000001"
+_TAGGED = 100
+"""One conversation of so many has the tag."""
+_FILTERS = {
+    "name and unread": "display_name:facebook AND unread_count:[1 TO *]",
+    "unread range": "unread_count:[2 TO *]",
+    "tag": f"tag_ids:({_TAG})",
+    "search box": "display_name:*a1b*",
+}
+"""The first finds all conversations, the last looks through all names."""
+_WITHIN_LIMIT = ("name and unread", "unread range", "tag")
+_IN_STORE = 30
+"""How often each is asked inside the store for one figure."""
+_FULL_TEXT = "message q_12"
 
 
 def run(options: Options) -> int:
@@ -64,7 +109,19 @@ def run(options: Options) -> int:
                 posts = asked[size][endpoint]
                 load = wrk(url, posts, connections=1, seconds=options.seconds)
                 report.add(_named(endpoint, size), **load._asdict())
+            for name, size in itertools.product(_FILTERS, _SIZES):
+                url = f"{platforms[size].url}/{_LIST}"
+                posts = [_post({"page_size": _PAGE_SIZE, "filters": _FILTERS[name]})]
+                load = wrk(url, posts, connections=1, seconds=options.seconds)
+                report.add(_named(name, size), **load._asdict())
+            for size in _SIZES:
+                url = f"{platforms[size].url}/{_SEARCH}"
+                posts = [_post({"page_size": _PAGE_SIZE, "query": _FULL_TEXT})]
+                load = wrk(url, posts, connections=1, seconds=options.seconds)
+                report.add(_named("full text", size), **load._asdict())
+                _measure_in_store(report, platforms[size], size)
             _measure_rates(report, platforms[_SIZES[-1]], asked[_SIZES[-1]][_INFO], options.seconds)
+        asyncio.run(_measure_beside_postgres(report, platforms[_SIZES[-1]], _SIZES[-1], options))
     _judge(report)
     return report.finish()
 
@@ -75,8 +132,85 @@ def _measure_rates(report: Report, ours: Platform, posts: list[Post], seconds: f
         report.add(what, **load._asdict())
 
 
+async def _measure_beside_postgres(
+    report: Report, ours: Platform, size: int, options: Options
+) -> None:
+    """Ask the same of PostgreSQL, in turn with our store, both without HTTP."""
+    conversations = (
+        (_conversation(number), f"Facebook {_conversation(number)[-5:]}", number % _TAGGED == 0)
+        for number in range(size)
+    )
+    messages = (
+        (_conversation(int(contact[1:])), f"message q_{number}")
+        for number, contact in enumerate(_contacts(size))
+    )
+    store = stored_partitions(ours.settings)
+    wanted = full_text(_FULL_TEXT)
+    assert wanted is not None
+    report.facts["peer"] = postgres.version()
+    console.print("  filling PostgreSQL", style="dim")
+    async with inbox_tables(conversations, messages, _TAG) as peer:
+        for _ in range(options.repeats):
+            for name, text in _FILTERS.items():
+                where = WHERE[name].format(tag=_TAG)
+                report.add(
+                    f"{name}, ours and PostgreSQL's",
+                    ours_ms=await _median_of(
+                        partial(store.filtered_conversations, parse(text), 0, _PAGE_SIZE)
+                    ),
+                    theirs_ms=await _median_of(partial(filtered, peer, where, _PAGE_SIZE)),
+                )
+            report.add(
+                "full text, ours and PostgreSQL's",
+                ours_ms=await _median_of(partial(store.found_messages, wanted, _PAGE_SIZE)),
+                theirs_ms=await _median_of(partial(found, peer, _FULL_TEXT, _PAGE_SIZE)),
+            )
+
+
+def _measure_in_store(report: Report, ours: Platform, size: int) -> None:
+    store = stored_partitions(ours.settings)
+    for name, text in _FILTERS.items():
+        took_ms = _median_ms(partial(store.filtered_conversations, parse(text), 0, _PAGE_SIZE))
+        report.add(f"{_named(name, size)}, in the store", ms=took_ms)
+    wanted = full_text(_FULL_TEXT)
+    assert wanted is not None
+    took_ms = _median_ms(partial(store.found_messages, wanted, _PAGE_SIZE))
+    report.add(f"{_named('full text', size)}, in the store", ms=took_ms)
+
+
+def _median_ms(ask: Callable[[], Coroutine[Any, Any, object]]) -> float:
+    return asyncio.run(_median_of(ask))
+
+
+async def _median_of(ask: Callable[[], Coroutine[Any, Any, object]]) -> float:
+    await ask()
+    took_s = []
+    for _ in range(_IN_STORE):
+        began = time.perf_counter()
+        await ask()
+        took_s.append(time.perf_counter() - began)
+    return statistics.median(took_s) * 1_000
+
+
 def _judge(report: Report) -> None:
     few, many = _SIZES[0], _SIZES[-1]
+    for name in _WITHIN_LIMIT:
+        report.require(
+            f"filtered by {name}, in the store, {many:,}",
+            report.median(f"{_named(name, many)}, in the store", "ms"),
+            "ms",
+            at_most=_FILTERED_MS_MAX,
+        )
+    for name in (*_FILTERS, "full text"):
+        beside = f"{name}, ours and PostgreSQL's"
+        pairs = zip(
+            report.values(beside, "ours_ms"), report.values(beside, "theirs_ms"), strict=True
+        )
+        report.require(
+            f"{name}: of PostgreSQL's time, {many:,}",
+            statistics.median(ours / theirs for ours, theirs in pairs),
+            at_most=1,
+        )
     for endpoint in (_LIST, _MESSAGES, _INFO):
         report.require(
             f"{endpoint}: median with {many:,}, to that with {few:,}",
@@ -105,9 +239,17 @@ def _filled(directory: Path, size: int) -> Iterator[Platform]:
         ours.connect("facebook", PAGE)
         with console.status(f"folding {stored:,} messages"):
             ours.wait_until_projected(messages=stored, timeout_s=_FOLDED_S)
+            wait_until(lambda: _is_indexed(ours, size), "the search index", timeout_s=_FOLDED_S)
             ours.wait_until_quiet(timeout_s=_FOLDED_S)
         _check(ours, size)
         yield ours
+
+
+def _is_indexed(ours: Platform, size: int) -> bool:
+    asked = {"filters": f"tag_ids:{_TAG}", "page_size": 1}
+    answer = httpx.post(f"{ours.url}/{_LIST}", json=asked, timeout=30)
+    tagged = len(range(0, size, _TAGGED))
+    return answer.is_success and answer.json()["pagination_data"]["total"] == tagged
 
 
 def _fill(settings: Settings, size: int) -> int:
@@ -125,9 +267,28 @@ def _fill(settings: Settings, size: int) -> int:
             prepared.setdefault(partition, []).append(prepare(record))
         for partition, appended in prepared.items():
             tails[partition].append(appended)
+    for index, records in _tagging(size, layout.partitions, Micros(began_at * 1_000)).items():
+        tails[index].append(records)
     for tail in tails.values():
         tail.close()
     return count
+
+
+def _tagging(size: int, partitions: int, at: Micros) -> dict[PartitionIndex, list[Prepared]]:
+    """Return records that put the tag to some conversations."""
+    records: dict[PartitionIndex, list[Prepared]] = {}
+    for number in range(0, size, _TAGGED):
+        conversation = _conversation(number)
+        identifier = parse_id(conversation)
+        command = DescribeConversation(
+            id=format_id(command_id(slot_of(identifier), f"tag {number}".encode())),
+            conversation_id=conversation,
+            values={f"tags.{_TAG}": ""},
+        )
+        body = commands.encode(command)
+        record = Record(at, "command", "api", body, payload_id(body))
+        records.setdefault(owner_of(identifier, partitions), []).append(prepare(record))
+    return records
 
 
 def _contacts(size: int) -> Iterable[str]:

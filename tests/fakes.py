@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from airy_ray.clock import Micros, Millis
+from airy_ray.model.api_token import ApiToken
 from airy_ray.model.channel import Channel
-from airy_ray.model.contact import Contact, Identity
+from airy_ray.model.contact import Contact, Identity, Merge
 from airy_ray.model.conversation import Conversation
 from airy_ray.model.events import Event, Place
 from airy_ray.model.ids import CommandId, PartitionIndex
@@ -14,12 +15,14 @@ from airy_ray.model.message import Message
 from airy_ray.model.metadata import MetadataItem
 from airy_ray.model.tag import Tag
 from airy_ray.model.template import Template
+from airy_ray.model.user import User
 from airy_ray.partition.fold import FallenTimer, FoldError, encode_event, fold, understand
 from airy_ray.partition.fold import quarantine as put_aside
 from airy_ray.projections import keys
 from airy_ray.projections.project import project
 from airy_ray.projections.view import (
     Answer,
+    AuditEntry,
     Change,
     Erasure,
     Held,
@@ -38,7 +41,7 @@ from tests.builders import NOW
 
 Row = TypeVar("Row")
 
-TRIMMED = {"changes", "ledger", "outbox", "requests"}
+TRIMMED = {"audit", "changes", "ledger", "outbox", "requests"}
 """Tables that say what records came to: one more record is one more row."""
 
 _THE_ONLY = PartitionIndex(0)
@@ -80,6 +83,7 @@ class MemoryView:
     contact_of: Rows[bytes]
     contacts_by_name: Rows[bytes]
     identities: Rows[Identity]
+    merges: Rows[Merge]
     sends: Rows[Place]
     held: Rows[Held]
     timers: Rows[Timer]
@@ -91,12 +95,15 @@ class MemoryView:
     registry_channels: Rows[Channel]
     tags: Rows[Tag]
     templates: Rows[Template]
+    api_tokens: Rows[ApiToken]
+    users: Rows[User]
     requests: Rows[Answer]
 
     def __init__(self) -> None:
         self.position = 0
         self.changes: list[Change] = []
         self.outgoing: list[Outgoing] = []
+        self.audited: list[AuditEntry] = []
         self._tables = {name: MemoryRows[Any]() for name in ROW_TYPES if name not in APPENDED}
         for name, rows in self._tables.items():
             setattr(self, name, rows)
@@ -113,6 +120,9 @@ class MemoryView:
 
     def answer(self, command: CommandId, answer: Answer) -> None:
         self.requests.put(command, answer)
+
+    def audit(self, entry: AuditEntry) -> None:
+        self.audited.append(entry)
 
     def rows(self) -> dict[str, dict[bytes, Any]]:
         """Return all rows there are now, to be compared with those of another time or view."""

@@ -17,7 +17,16 @@ from tests import builders
 
 NOW = builders.NOW
 
-TRIMMED = {"changes", "requests", "ledger", "outbox", "orphans", "receipts", "timers"}
+TRIMMED = {
+    "audit",
+    "changes",
+    "requests",
+    "ledger",
+    "outbox",
+    "orphans",
+    "receipts",
+    "timers",
+}
 """Tables that lose rows by age, outside of the projection."""
 
 BUSY = Upkeep(sync_ms=0, segment_bytes=1 << 15, segment_age_ms=0, tail_records=1)

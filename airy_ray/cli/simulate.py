@@ -13,6 +13,7 @@ from airy_ray.cli.output import console, error_console, fail, print_json, print_
 from airy_ray.clock import now_millis
 from airy_ray.config import Settings, is_loopback, load
 from airy_ray.errors import ConfigError
+from airy_ray.simulator import telegram_api, viber_api
 from airy_ray.simulator.graph_api import USER_TOKEN, GraphApi, GraphServer
 from airy_ray.simulator.http import HttpClient
 from airy_ray.simulator.inbox import ApiError
@@ -21,6 +22,7 @@ from airy_ray.simulator.simulation import Simulation, Target, run
 from airy_ray.simulator.traffic import Cast, Shape, Traffic, cast
 
 _CONNECTIONS = 64
+_PHONE_NUMBER = "106540352242922"
 _SHOWN_S = 0.5
 
 
@@ -55,7 +57,7 @@ def simulate(
     ] = None,
     *,
     platform_only: Annotated[
-        bool, typer.Option("--platform-only", help="Only play Meta's API, until Ctrl-C.")
+        bool, typer.Option("--platform-only", help="Only play the platforms' APIs, until Ctrl-C.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Report for programs.")] = False,
 ) -> None:
@@ -73,9 +75,14 @@ def simulate(
         port = platform_port or _configured_port(settings)
     except ConfigError as error:
         fail(error)
-    graph = GraphApi(named.pages, app_id=app_id, app_secret=target.app_secret)
+    graph = GraphApi(
+        named.pages,
+        app_id=app_id,
+        app_secret=target.app_secret,
+        phone_numbers=[_PHONE_NUMBER],
+    )
     if platform_only:
-        _play(graph, named, port)
+        _play(graph, named, port, settings)
         return
 
     shape = Shape(rate, duration, conversations, pages, duplicates, disorder, batches)
@@ -143,17 +150,28 @@ def _configured_port(settings: Settings) -> int:
     return parts.port
 
 
-def _play(graph: GraphApi, named: Cast, port: int) -> None:
-    """Play Meta's API until Ctrl-C."""
+def _play(graph: GraphApi, named: Cast, port: int, settings: Settings) -> None:
+    """Play the APIs of Meta, Viber and Telegram, all at one address, until Ctrl-C."""
+    token = settings.sources.viber.auth_token
+    viber = viber_api.ViberApi("" if token is None else token.get_secret_value())
+    telegram = telegram_api.TelegramApi(telegram_api.BOT_TOKEN)
+    others = [*viber_api.routes(viber), *telegram_api.routes(telegram)]
     try:
-        server = GraphServer(graph, port)
+        server = GraphServer(graph, port, others)
     except OSError as error:
         fail(error)
     print_table(
         ["what to connect with", ""],
-        [("page_token", USER_TOKEN), *(("page_id", page) for page in named.pages)],
+        [
+            ("page_token, user_token", USER_TOKEN),
+            *(("page_id", page) for page in named.pages),
+            ("phone_number_id", _PHONE_NUMBER),
+            ("bot_token", telegram_api.BOT_TOKEN),
+        ],
     )
-    console.print(f"Meta's API is played at http://127.0.0.1:{port}; Ctrl-C stops it", style="dim")
+    console.print(
+        f"The platforms' APIs are played at http://127.0.0.1:{port}; Ctrl-C stops it", style="dim"
+    )
     with contextlib.suppress(KeyboardInterrupt):
         server.serve()
 

@@ -37,6 +37,17 @@ def parsed_instant(name: str, text: str, now: Millis) -> Micros:
     return Micros((told - _EPOCH) // timedelta(microseconds=1))
 
 
+def seconds(name: str, text: str) -> int:
+    """Return how long `30m`, `2h` or `7d` is.
+
+    Raises:
+        ConfigError: it is no such length of time; the text begins with `name`.
+    """
+    if (length := _AGE.fullmatch(text)) is None:
+        raise ConfigError(f"{name}: expected a length of time such as 30m, 2h or 7d")
+    return int(length[1]) * _SECONDS[length[2]]
+
+
 def size(length: int) -> str:
     """Return a number of bytes in a unit that keeps it short."""
     amount = float(length)

@@ -17,6 +17,7 @@ from airy_ray.cluster.layout import Layout, jwt_secret, prepare_data, run_direct
 from airy_ray.config import Settings, load
 from airy_ray.errors import ConfigError
 from airy_ray.serve import metrics, ray_environment
+from airy_ray.serve.api.identity_providers import provider
 
 _READY_S = 120.0
 _POLL_S = 0.1
@@ -60,6 +61,8 @@ def up(
     }
     try:
         settings = load(flags, file=config)
+        if settings.security.oidc is not None:
+            provider(settings.security.oidc)
         _check_port(settings)
         layout = prepare_data(settings)
         settings = settings.model_copy(update={"data": settings.data.resolve()})

@@ -4,6 +4,7 @@
 `RemoteAccess`, beside the actor, does the same there. Both are used alike and pass one suite.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
@@ -14,15 +15,18 @@ from airy_ray.cluster.appender import Appender
 from airy_ray.cluster.applied_waiters import AppliedWaiters
 from airy_ray.cluster.doorbell import Damaged, Ringer, asking_bell
 from airy_ray.errors import AiryError, DamagedError, RowCorruptError
+from airy_ray.filters.fulltext import FullText
+from airy_ray.filters.query import Query
 from airy_ray.partition.reader import PartitionReader
 from airy_ray.partition.spec import PartitionSpec
 from airy_ray.rawlog.record import Offset, Record
 from airy_ray.state.queries import Reading
+from airy_ray.state.search.searching import Found, SearchIndex
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-Query = Callable[Concatenate[Reading, P], T]
+Question = Callable[Concatenate[Reading, P], T]
 """A question to a consistent view of a state: a method of `Reading` whose answer can be sent."""
 
 
@@ -37,12 +41,22 @@ class PartitionAccess(Protocol):
         """Wait until the record at `offset` is applied; return whether it was in time."""
         ...
 
-    async def ask(self, query: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def ask(self, query: Question[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return the answer to a question; may be repeated.
 
         Raises:
             RebuildingError: the state is being rebuilt.
             RowCorruptError, DamagedError: it is damaged; its owner has been told.
+            PartitionUnavailableError: it cannot be reached now.
+        """
+        ...
+
+    async def search(self, wanted: Query | FullText, limit: int) -> Found:
+        """Return the newest conversations or messages that are wanted, at most `limit`.
+
+        Raises:
+            FilterError: it asks for too much.
+            IndexingError, RebuildingError: index or state are being built.
             PartitionUnavailableError: it cannot be reached now.
         """
         ...
@@ -60,6 +74,7 @@ class LocalAccess:
         self._waiters = waiters
         self._bell = asking_bell(spec.name)
         self._ringer = Ringer(run_directory)
+        self._index: tuple[Path, SearchIndex] | None = None
 
     def append(self, record: Record) -> Awaitable[Offset]:
         """Store a record; durable once awaited."""
@@ -71,7 +86,7 @@ class LocalAccess:
             self.spec.index, self._bell, offset, self._applied, timeout_s=timeout_s
         )
 
-    async def ask(self, query: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def ask(self, query: Question[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return the answer to a question, read where the state lies."""
         try:
             with self.reader.read() as view:
@@ -79,6 +94,13 @@ class LocalAccess:
         except (RowCorruptError, DamagedError):
             self._ringer.ring(self._bell, msgspec.msgpack.encode(Damaged()))
             raise
+
+    async def search(self, wanted: Query | FullText, limit: int) -> Found:
+        """Return the newest that are wanted, looked up where the index lies, on another thread."""
+        state = await self.ask(Reading.path)
+        if self._index is None or self._index[0] != state:
+            self._index = state, SearchIndex(state)
+        return await asyncio.to_thread(self._index[1].search, wanted, limit)
 
     def close(self) -> None:
         """Give the state back."""

@@ -136,6 +136,7 @@ def _spec(settings: Settings, layout: Layout, index: PartitionIndex) -> Partitio
         retention=Retention(
             changes_ms=int(settings.changes.keep_hours * _HOUR_MS),
             ledger_ms=int(settings.limits.ledger_days * 24 * _HOUR_MS),
+            audit_ms=int(settings.limits.audit_days * 24 * _HOUR_MS),
             rules=tuple(
                 Rule(rule.source, int(rule.after_days * 24 * _HOUR_MS))
                 for rule in settings.retention

@@ -16,3 +16,4 @@ def log_to_stderr(level: int = logging.INFO) -> None:
     logger.addHandler(handler)
     logger.setLevel(level)
     logger.propagate = False
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells addresses, tokens and all

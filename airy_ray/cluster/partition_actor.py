@@ -13,18 +13,21 @@ import ray
 from ray.actor import ActorHandle
 from ray.exceptions import RayActorError, RayTaskError
 
-from airy_ray.cluster.access import LocalAccess, P, Query
+from airy_ray.cluster.access import LocalAccess, P, Question
 from airy_ray.cluster.log_delivery import LogDelivery, LogTails
 from airy_ray.cluster.logs import log_to_stderr
 from airy_ray.cluster.machine import Machine, MachineSpec
 from airy_ray.cluster.owner import Owner
 from airy_ray.cluster.registry import Registry
 from airy_ray.errors import PartitionUnavailableError
+from airy_ray.filters.fulltext import FullText
+from airy_ray.filters.query import Query
 from airy_ray.model.channel import Channel
 from airy_ray.model.ids import REGISTRY, ChannelId, PartitionIndex
 from airy_ray.partition.reader import PartitionReader
 from airy_ray.rawlog.record import Offset, Record, encode
 from airy_ray.state.queries import Reading
+from airy_ray.state.search.searching import Found
 
 T = TypeVar("T")
 
@@ -78,6 +81,10 @@ class PartitionActor:
         """Return the answer to a question, given as the name of a method of `Reading`."""
         return await self._access().ask(getattr(Reading, query), *args, **named)
 
+    async def search(self, wanted: Query | FullText, limit: int) -> Found:
+        """Return the newest conversations or messages that are wanted."""
+        return await self._access().search(wanted, limit)
+
     async def stop(self) -> None:
         """Give the partition up in order."""
         if self._machine is not None:
@@ -115,10 +122,15 @@ class RemoteAccess:
         is_applied: bool = await _answered(self._actor.wait.remote(offset, timeout_s))
         return is_applied
 
-    async def ask(self, query: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def ask(self, query: Question[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return the answer to a question, asked where the state lies."""
         answer: T = await _answered(self._actor.ask.remote(query.__name__, args, kwargs))
         return answer
+
+    async def search(self, wanted: Query | FullText, limit: int) -> Found:
+        """Return the newest that are wanted, looked up where the index lies."""
+        found: Found = await _answered(self._actor.search.remote(wanted, limit))
+        return found
 
     def status_now(self, *, timeout_s: float) -> ActorStatus:
         """Return how the owner is; blocks. Raises Ray's own errors."""

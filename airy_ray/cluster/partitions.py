@@ -4,16 +4,21 @@ The cost of a list does not grow with the number of conversations: each partitio
 page, and the best of those are read.
 """
 
+import asyncio
 import heapq
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from itertools import islice
+from typing import Any
 
 from airy_ray.clock import now_micros
-from airy_ray.cluster.access import P, PartitionAccess, Query, T
-from airy_ray.errors import PartitionUnavailableError, RequestError
+from airy_ray.cluster.access import P, PartitionAccess, Question, T
+from airy_ray.errors import AiryError, PartitionUnavailableError, RequestError
+from airy_ray.filters.fulltext import FullText
+from airy_ray.filters.query import Query
 from airy_ray.model import commands
 from airy_ray.model.commands import AnyCommand
-from airy_ray.model.contact import Contact
+from airy_ray.model.contact import Snapshot
 from airy_ray.model.conversation import Conversation
 from airy_ray.model.ids import (
     REGISTRY,
@@ -24,14 +29,28 @@ from airy_ray.model.ids import (
     PartitionIndex,
     owner_of,
     parse_id,
+    partition_of,
 )
 from airy_ray.model.message import Message
+from airy_ray.projections import keys
 from airy_ray.projections.view import Answer
-from airy_ray.rawlog.record import Record, payload_id
+from airy_ray.rawlog.record import Offset, Record, payload_id
 from airy_ray.state.queries import Reading
+from airy_ray.state.search.searching import Found, Hit
+
+Ranked = list[tuple[int, T]]
+"""Rows with their ranks in a list that was searched for, greatest first."""
+
+_AT_ONCE = 1_000
+"""How much is asked for before it is known how much there is: the index reserves room for it."""
 
 ListedConversation = tuple[bytes, Conversation]
 """A conversation and the key that it is listed under."""
+
+_ECHOES_MAX = 3
+"""How often what others tell in turn is waited for: a merge is told, passed on, and told back."""
+
+_STEP = 500
 
 
 class Partitions:
@@ -47,6 +66,7 @@ class Partitions:
         self._accesses = accesses
         self._count = count
         self._command_wait_s = command_wait_s
+        self._walking = asyncio.Lock()
 
     async def conversation(self, identifier: ConversationId) -> Conversation | None:
         """Return a conversation."""
@@ -68,7 +88,7 @@ class Partitions:
             await access.ask(Reading.newest_conversation_keys, limit)
             for access in self._conversation_accesses()
         ]
-        rows = await self._merged([keys for keys, _ in begun], 0, limit)
+        rows = await self._merged([listed for listed, _ in begun], 0, limit)
         return rows, [head for _, head in begun]
 
     async def walk_on(self, since: list[int], after: bytes, limit: int) -> list[ListedConversation]:
@@ -99,6 +119,22 @@ class Partitions:
                 rows |= zip(asked, found, strict=True)
         return [(key, rows[key]) for key in page]
 
+    async def conversations_on(
+        self, channels: frozenset[bytes], offset: int, limit: int
+    ) -> tuple[list[Conversation], int]:
+        """Return a page of the conversations on some channels, and how many there are.
+
+        Looks at every conversation, a few at a time, and for one caller after the other.
+        """
+        async with self._walking:
+            walks = [
+                await _walked(access, channels, offset + limit)
+                for access in self._conversation_accesses()
+            ]
+        page = islice(heapq.merge(*(keys for keys, _ in walks)), offset, offset + limit)
+        rows = [await self.conversation(ConversationId(key[8:])) for key in page]
+        return [row for row in rows if row is not None], sum(count for _, count in walks)
+
     async def conversation_count(self) -> int:
         """Return how many conversations there are."""
         return sum(
@@ -107,6 +143,34 @@ class Partitions:
                 for access in self._conversation_accesses()
             ]
         )
+
+    async def filtered_conversations(
+        self, query: Query, offset: int, limit: int
+    ) -> tuple[int, Ranked[Conversation]]:
+        """Return how many conversations a filter finds, and a page of them, newest first.
+
+        Each comes with its rank: when its last message was.
+
+        Raises:
+            FilterError: it asks for too much.
+            IndexingError: the search index is being built.
+        """
+        found = await self._search(query, offset + limit)
+        total = sum(each.total for each in found)
+        is_within = limit > 0 and offset < total
+        hits = list(islice(_ranked(found), offset, offset + limit)) if is_within else []
+        return total, await self._rows(hits, Reading.found_conversations)
+
+    async def found_messages(self, wanted: FullText, limit: int) -> tuple[int, Ranked[Message]]:
+        """Return how many messages are wanted, and the newest, each with its rank in the list.
+
+        Raises:
+            IndexingError: the search index is being built.
+        """
+        found = await self._search(wanted, limit)
+        hits = list(islice(_ranked(found), limit))
+        rows = await self._rows(hits, Reading.found_messages)
+        return sum(each.total for each in found), rows
 
     async def messages(
         self, conversation: ConversationId, start: bytes | None, limit: int
@@ -123,14 +187,6 @@ class Partitions:
         """Return a message."""
         return await self._owner(identifier).ask(Reading.message, identifier)
 
-    async def person(self, contact: ContactId) -> list[ConversationId] | None:
-        """Return the conversations of a contact; None if there is no such contact."""
-        return await self._owner(contact).ask(Reading.person, contact)
-
-    async def contact(self, identifier: ContactId) -> Contact | None:
-        """Return a contact as it is kept."""
-        return await self._owner(identifier).ask(Reading.contact_row, identifier)
-
     async def erasures(self, contact: ContactId) -> dict[PartitionIndex, bool] | None:
         """Return which partitions have erased all of a contact; None if it was never asked of them.
 
@@ -143,7 +199,57 @@ class Partitions:
             return None
         return {PartitionIndex(index): bool(each) for index, each in enumerate(told)}
 
-    async def ask_registry(self, query: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def contact(self, identifier: ContactId) -> Snapshot | None:
+        """Return a contact whole, or the one that it was merged into."""
+        passed: set[ContactId] = set()
+        while identifier not in passed:  # a loop of redirects lasts for a moment only
+            passed.add(identifier)
+            found = await self._owner(identifier).ask(Reading.whole_contact, identifier)
+            if found is None or found.contact.merged_into is None:
+                return found
+            identifier = found.contact.merged_into
+        return None
+
+    async def contact_of(self, conversation: ConversationId) -> Snapshot | None:
+        """Return the contact whose conversation it is, whole."""
+        owner = self._owner(conversation)
+        holder = await owner.ask(Reading.contact_of, conversation)
+        return None if holder is None else await self.contact(holder)
+
+    async def contacts(self, start: bytes, limit: int) -> tuple[list[Snapshot], bytes | None]:
+        """Return listed contacts by name from the key `start` on, and the key that follows them."""
+        found = [
+            await access.ask(Reading.contact_names, start, limit + 1)
+            for access in self._conversation_accesses()
+        ]
+        page = list(islice(heapq.merge(*found), limit + 1))
+        rows: dict[bytes, Snapshot | None] = {}
+        for access, owned in zip(self._conversation_accesses(), found, strict=True):
+            wanted = set(owned)
+            asked = [key for key in page[:limit] if key in wanted]
+            if asked:
+                identifiers = [keys.named_contact(key) for key in asked]
+                contacts = await access.ask(Reading.whole_contacts, identifiers)
+                rows |= zip(asked, contacts, strict=True)
+        shown = [whole for key in page[:limit] if (whole := rows[key]) is not None]
+        return shown, page[limit] if len(page) > limit else None
+
+    async def contact_page_before(self, end: bytes, limit: int) -> bytes | None:
+        """Return the key from which a page of `limit` contacts leads up to `end`, if so many do."""
+        found = [
+            await access.ask(Reading.contact_names_before, end, limit)
+            for access in self._conversation_accesses()
+        ]
+        page = list(islice(heapq.merge(*found, reverse=True), limit))
+        return page[-1] if len(page) == limit else None
+
+    async def contact_count(self) -> int:
+        """Return how many contacts are listed."""
+        return sum(
+            [await access.ask(Reading.contact_count) for access in self._conversation_accesses()]
+        )
+
+    async def ask_registry(self, query: Question[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return the registry's answer to a question."""
         return await self._accesses[REGISTRY].ask(query, *args, **kwargs)
 
@@ -158,11 +264,56 @@ class Partitions:
         """
         return await self._carried_out(self._owner(parse_id(command.id)), command)
 
+    async def carry_out_everywhere(self, command: AnyCommand) -> Answer:
+        """Do as `carry_out`, and wait until other partitions have heard of it, and answered.
+
+        A partition that cannot be reached now is not waited for longer than a command is; it will
+        hear of it.
+        """
+        owner = owner_of(parse_id(command.id), self._count)
+        answer, offset = await self._applied(self._owner(parse_id(command.id)), command)
+        deadline = asyncio.get_running_loop().time() + self._command_wait_s
+        with suppress(AiryError):  # the command is carried out, whoever cannot be asked about it
+            await self._told(owner, offset, deadline, _ECHOES_MAX)
+        return answer
+
     async def register(self, command: AnyCommand) -> Answer:
         """Have the registry carry a command out; return its answer, as `carry_out` does."""
         return await self._carried_out(self._accesses[REGISTRY], command)
 
     async def _carried_out(self, owner: PartitionAccess, command: AnyCommand) -> Answer:
+        answer, _ = await self._applied(owner, command)
+        return answer
+
+    async def _told(
+        self, teller: PartitionIndex, offset: int, deadline: float, echoes: int
+    ) -> None:
+        """Wait until all have heard what a record has for them, and what comes back of that."""
+        last: dict[PartitionIndex, CommandId] = {}
+        for sequence, outgoing in await self._accesses[teller].ask(Reading.outgoing, offset):
+            assert outgoing.slot is not None  # what is for all partitions comes from the registry
+            target = partition_of(outgoing.slot, self._count)
+            forwarded = keys.forwarded(teller, sequence, payload_id(outgoing.body))
+            last[target] = CommandId(forwarded)  # whoever has heard this has heard all before it
+        for target, key in last.items():
+            heard = await self._heard(target, key, deadline)
+            if heard is not None and echoes > 0:
+                await self._told(target, heard, deadline, echoes - 1)
+
+    async def _heard(self, target: PartitionIndex, key: CommandId, deadline: float) -> int | None:
+        """Wait until a partition has folded what it is told; return the place of that record."""
+        access = self._accesses.get(target)
+        if access is None:
+            return None
+        while (left := deadline - asyncio.get_running_loop().time()) > 0:
+            applied = await access.ask(Reading.applied)
+            if await access.ask(Reading.answer, key) is not None:
+                return await access.ask(Reading.offset_of, key)
+            await access.wait(Offset(applied), left)
+        return None
+
+    async def _applied(self, owner: PartitionAccess, command: AnyCommand) -> tuple[Answer, Offset]:
+        """Have a command carried out; return its answer and the place of its record."""
         body = commands.encode(command)
         identifier = CommandId(parse_id(command.id))
         record = Record(now_micros(), "command", "api", body, payload_id(body))
@@ -172,11 +323,37 @@ class Partitions:
         answer = await owner.ask(Reading.answer, identifier)
         if answer is None:
             raise RequestError(503, f"applied, but its answer is gone; its id was {command.id}")
-        if answer.digest != record.payload_id:
+        if answer.digest != commands.asked(command, record.payload_id):
             raise RequestError(409, "this idempotency key was used for another request")
         if answer.status >= 500:
             raise RequestError(answer.status, "the request could not be carried out")
-        return answer
+        return answer, offset
+
+    async def _search(self, wanted: Query | FullText, limit: int) -> list[Found]:
+        """Return what each partition finds, at most `limit`, which nothing is reserved for."""
+        accesses = self._conversation_accesses()
+        if limit <= _AT_ONCE:
+            return await asyncio.gather(*(each.search(wanted, limit) for each in accesses))
+        counted = await asyncio.gather(*(each.search(wanted, 0) for each in accesses))
+        return await asyncio.gather(
+            *(
+                access.search(wanted, min(limit, found.total))
+                for access, found in zip(accesses, counted, strict=True)
+            )
+        )
+
+    async def _rows(
+        self, hits: list[Hit], query: Callable[[Reading, list[Any]], list[T | None]]
+    ) -> Ranked[T]:
+        """Return the rows of what was found, in order, without what is gone since."""
+        owned: dict[PartitionIndex, list[bytes]] = {}
+        for hit in hits:
+            owned.setdefault(owner_of(hit.id, self._count), []).append(hit.id)
+        rows: dict[bytes, T | None] = {}
+        for index, identifiers in owned.items():
+            found = await self._accesses[index].ask(query, identifiers)
+            rows |= zip(identifiers, found, strict=True)
+        return [(hit.rank, row) for hit in hits if (row := rows[hit.id]) is not None]
 
     def _owner(self, identifier: bytes) -> PartitionAccess:
         access = self._accesses.get(owner_of(identifier, self._count))
@@ -186,3 +363,26 @@ class Partitions:
 
     def _conversation_accesses(self) -> list[PartitionAccess]:
         return [self._accesses[PartitionIndex(index)] for index in range(self._count)]
+
+
+async def _walked(
+    access: PartitionAccess, channels: frozenset[bytes], limit: int
+) -> tuple[list[bytes], int]:
+    """Return the keys of the newest conversations of a partition on some channels, and the count.
+
+    Gives way to other requests after each step.
+    """
+    found: list[bytes] = []
+    count = 0
+    after: bytes | None = None
+    while True:
+        keys, after = await access.ask(Reading.conversation_keys_on, channels, after, _STEP)
+        count += len(keys)
+        found += keys[: max(0, limit - len(found))]
+        if after is None:
+            return found, count
+        await asyncio.sleep(0)
+
+
+def _ranked(found: list[Found]) -> Iterator[Hit]:
+    return heapq.merge(*(each.hits for each in found), key=lambda hit: -hit.rank)

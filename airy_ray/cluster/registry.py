@@ -1,25 +1,31 @@
 """The registry in a serving process: decoded copies, valid while the registry has not changed.
 
-Asking whether it has costs half a microsecond; a channel that was connected a moment ago is found.
+Asking whether it has costs half a microsecond; a channel that was connected a moment ago is found,
+and a token that was revoked a moment ago is not.
 """
 
 from airy_ray.errors import DamagedError, StateError
-from airy_ray.model import channel
+from airy_ray.model import api_token, channel, message
+from airy_ray.model.api_token import ApiToken
 from airy_ray.model.channel import Channel
 from airy_ray.model.ids import ChannelId
+from airy_ray.model.user import provider_of
 from airy_ray.partition.reader import PartitionReader
 
 _COPIES_MAX = 10_000
 
 
 class Registry:
-    """Channels by id, as the registry has them now. All calls must come from one thread."""
+    """Channels, tokens and users, as the registry has them now. All calls from one thread."""
 
     def __init__(self, reader: PartitionReader) -> None:
         self._reader = reader
         self._version = -1
         self._channels: dict[ChannelId, Channel | None] = {}
         self._rendered: dict[ChannelId, bytes] = {}
+        self._tokens: dict[bytes, ApiToken | None] = {}
+        self._senders: dict[str, bytes | None] = {}
+        self._providers: set[str] | None = None
 
     def channel(self, identifier: ChannelId) -> Channel | None:
         """Return a channel, connected or not.
@@ -45,12 +51,51 @@ class Registry:
             self._rendered[identifier] = b"null" if found is None else channel.rendered(found)
         return self._rendered[identifier]
 
+    def token(self, digest: bytes) -> ApiToken | None:
+        """Return the API token whose secret has this digest; whether it is good is not asked.
+
+        Raises:
+            StateError, DamagedError: the registry cannot be read now.
+        """
+        self._renew()
+        if digest not in self._tokens:
+            with self._reader.read() as view:
+                found = view.api_token(api_token.token_id(digest))
+            is_it = found is not None and found.digest == digest
+            self._tokens[digest] = found if is_it else None
+        return self._tokens[digest]
+
+    def sender(self, identifier: str) -> bytes | None:
+        """Return how messages end that a user of the directory sent; None for anybody else.
+
+        Most senders are contacts, which their ids give away: no user's provider begins them.
+        """
+        if ":" not in identifier:
+            return None
+        self._renew()
+        if self._providers is None:
+            with self._reader.read() as view:
+                self._providers = view.user_providers()
+        if provider_of(identifier) not in self._providers:
+            return None
+        if identifier not in self._senders:
+            with self._reader.read() as view:
+                user = view.user(identifier)
+            self._senders[identifier] = (
+                None if user is None else message.sender(user.id, user.name, user.avatar_url)
+            )
+        return self._senders[identifier]
+
     def _renew(self) -> None:
         version = self._reader.transaction_id
-        if version != self._version or len(self._channels) > _COPIES_MAX:
+        copies = len(self._channels) + len(self._tokens) + len(self._senders)
+        if version != self._version or copies > _COPIES_MAX:
             self._version = version
             self._channels.clear()
             self._rendered.clear()
+            self._tokens.clear()
+            self._senders.clear()
+            self._providers = None
 
 
 def known_channel(registry: Registry, identifier: ChannelId) -> Channel | None:

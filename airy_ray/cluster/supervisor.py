@@ -15,6 +15,7 @@ from ray.actor import ActorHandle
 from ray.exceptions import GetTimeoutError, RayError
 
 from airy_ray.clock import now_millis
+from airy_ray.cluster.indexing import IndexingProcess
 from airy_ray.cluster.logs import log_to_stderr
 from airy_ray.cluster.machine import MachineSpec
 from airy_ray.cluster.partition_actor import NAMESPACE, ActorStatus, RemoteAccess, start_partition
@@ -43,6 +44,7 @@ class Supervisor:
         self._statuses: dict[PartitionIndex, ActorStatus] = {}
         self._silent_looks: dict[PartitionIndex, int] = {}
         self._beacons = {spec.index: Beacon(spec.directory / BEACON) for spec in machine.partitions}
+        self._indexing: IndexingProcess | None = None
         self._stop = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
         self._watcher.start()
@@ -56,6 +58,8 @@ class Supervisor:
         """Have all owners give up their partitions in order."""
         self._stop.set()
         self._watcher.join()
+        if self._indexing is not None:
+            self._indexing.end()
         stopping = [access.stop_remotely() for access in self._partitions.values()]
         ray.wait(stopping, num_returns=len(stopping), timeout=_STOP_S)
 
@@ -65,10 +69,24 @@ class Supervisor:
         wait_s = 0.1  # the first answers make the system ready
         while not self._stop.wait(wait_s):
             self._free_logs()
+            self._keep_indexing()
             for index, access in self._partitions.items():
                 self._ping(index, access)
             if self.are_owned():
                 wait_s = _LOOK_S
+
+    def _keep_indexing(self) -> None:
+        """Start the process that feeds the search indexes, again if need be."""
+        if self._indexing is not None and self._indexing.is_alive:
+            return
+        if self._indexing is not None:
+            logger.error("the indexing process has ended, starting it again")
+            self._indexing.end()
+        try:
+            self._indexing = IndexingProcess(self._machine.partitions, self._machine.run_directory)
+        except OSError:  # no memory, no more processes: the next look tries again
+            logger.exception("the indexing process cannot be started")
+            self._indexing = None
 
     def _free_logs(self) -> None:
         """Kill a process that stopped moving inside an append: it holds up everybody else."""

@@ -23,6 +23,7 @@ class Conversation(msgspec.Struct, frozen=True, gc=False, array_like=True):
         last_message: JSON of the newest message up to its sender.
         message_count: how many messages it holds.
         last_inbound_at: when the contact last wrote, which opens a window for answers.
+        is_contactless: whether its contact was deleted; the next message brings it one again.
         erased_at: until when it was erased, of one that began anew after that.
     """
 
@@ -40,6 +41,7 @@ class Conversation(msgspec.Struct, frozen=True, gc=False, array_like=True):
     last_message: bytes
     message_count: int = 1
     last_inbound_at: Millis | None = None
+    is_contactless: bool = False
     erased_at: Millis | None = None
 
 
@@ -49,8 +51,13 @@ def default_name(source: str, conversation: ConversationId) -> str:
     return f"{kind[:1].upper()}{kind[1:]} {format_id(conversation)[-5:]}"
 
 
-def rendered(conversation: Conversation, channel: bytes) -> bytes:
-    """Return a conversation as the API shows it, with the JSON of its channel."""
+def rendered(
+    conversation: Conversation, channel: bytes, known_sender: bytes | None = None
+) -> bytes:
+    """Return a conversation as the API shows it, with the JSON of its channel.
+
+    `known_sender` is the end of its last message, if a user of the directory sent that.
+    """
     return b"".join(
         (
             b'{"id":"',
@@ -63,10 +70,26 @@ def rendered(conversation: Conversation, channel: bytes) -> bytes:
             served_metadata(conversation),
             b',"last_message":',
             conversation.last_message,
-            message.sender(conversation.last_sender_id),
+            known_sender or message.sender(conversation.last_sender_id),
             b"}",
         )
     )
+
+
+class _Direction(msgspec.Struct):
+    from_contact: bool
+
+
+_decode_direction = msgspec.json.Decoder(_Direction).decode
+
+
+def is_last_from_contact(conversation: Conversation) -> bool:
+    """Whether the contact wrote the last message. Takes parsing it; ask only when it matters."""
+    text = conversation.last_message + b"}"
+    try:
+        return _decode_direction(text).from_contact
+    except msgspec.DecodeError:
+        return _decode_direction(json_text.shield(text)).from_contact
 
 
 def served_metadata(conversation: Conversation) -> bytes:

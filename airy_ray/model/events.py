@@ -10,6 +10,7 @@ import msgspec
 
 from airy_ray.clock import Millis
 from airy_ray.model.channel import Channel
+from airy_ray.model.contact_events import ContactEvent
 from airy_ray.model.ids import ChannelId, CommandId, ContactId, ConversationId, MessageId
 from airy_ray.model.message import Message
 
@@ -227,6 +228,7 @@ Event = (
     | RetentionDue
     | WaitingFor
     | RecordsLost
+    | ContactEvent
 )
 
 

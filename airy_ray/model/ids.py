@@ -54,9 +54,9 @@ def message_id(conversation: ConversationId, source_message_id: str) -> MessageI
     return MessageId(_uuid8(conversation[:2] + digest.digest()))
 
 
-def contact_id(conversation: ConversationId) -> ContactId:
-    """Return the id of the contact whom `conversation` showed first."""
-    rest = blake2b(conversation, digest_size=14, person=b"contact").digest()
+def contact_id(conversation: ConversationId, again: bytes = b"") -> ContactId:
+    """Return the id of the contact whom `conversation` showed first, or, told apart, again."""
+    rest = blake2b(conversation + again, digest_size=14, person=b"contact").digest()
     return ContactId(_uuid8(conversation[:2] + rest))
 
 
@@ -81,6 +81,11 @@ def command_id(slot: Slot, seed: bytes) -> CommandId:
 def random_id(random: bytes) -> bytes:
     """Return an id out of 16 random bytes, in a random slot."""
     return _uuid8(random)
+
+
+def media_id(digest: bytes) -> bytes:
+    """Return the id of a file out of 16 bytes that digest what is in it."""
+    return _uuid8(digest)
 
 
 def slot_of(identifier: bytes) -> Slot:

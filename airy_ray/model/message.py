@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from airy_ray.clock import Millis
-from airy_ray.model import json_text
+from airy_ray.model import json_text, persistent_copies
 from airy_ray.model.ids import ChannelId, ConversationId, MessageId, format_id
 from airy_ray.model.metadata import EMPTY_DOCUMENT
 
@@ -42,10 +42,15 @@ class Message(msgspec.Struct, frozen=True, gc=False, array_like=True):
     recipient_id: str | None = None
 
 
-def rendered(message: Message, *, with_metadata: bool = True) -> bytes:
-    """Return a message as the API shows it; payloads built from it alone have null metadata."""
+def rendered(
+    message: Message, *, with_metadata: bool = True, known_sender: bytes | None = None
+) -> bytes:
+    """Return a message as the API shows it; payloads built from it alone have null metadata.
+
+    `known_sender` is its end, if a user of the directory sent it.
+    """
     metadata = message.metadata if with_metadata else b"null"
-    return head(message) + metadata + sender(message.sender_id)
+    return head(message) + metadata + (known_sender or sender(message.sender_id))
 
 
 def head(message: Message) -> bytes:
@@ -55,7 +60,7 @@ def head(message: Message) -> bytes:
             b'{"id":"',
             format_id(message.id).encode(),
             b'","content":',
-            message.content,
+            persistent_copies.shown(message.content, message.metadata),
             b',"sent_at":"',
             json_text.instant(message.sent_at).encode(),
             _middle(message.delivery_state, message.from_contact, message.source),
@@ -63,9 +68,13 @@ def head(message: Message) -> bytes:
     )
 
 
-def sender(sender_id: str) -> bytes:
+def sender(sender_id: str, name: str | None = None, avatar_url: str | None = None) -> bytes:
     """Return the end of a message's JSON. Names of users are the reader's to fill in."""
-    return b',"sender":{"id":' + json_text.quote(sender_id) + b',"name":null,"avatar_url":null}}'
+    return b',"sender":{"id":%b,"name":%b,"avatar_url":%b}}' % (
+        json_text.quote(sender_id),
+        b"null" if name is None else json_text.quote(name),
+        b"null" if avatar_url is None else json_text.quote(avatar_url),
+    )
 
 
 @lru_cache(maxsize=256)

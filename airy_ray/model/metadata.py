@@ -2,6 +2,7 @@
 
 Contract: platform API §5. One item per leaf; objects nest along the dots; arrays are leaves;
 numbers come back as floating point. A later instant wins where a scalar and a nested key collide.
+A key that begins with `data_` is one name, dots and all (sources §10).
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,6 +12,7 @@ import msgspec
 
 from airy_ray.clock import Millis
 from airy_ray.model import json_text
+from airy_ray.model.persistent_copies import OPAQUE
 
 Namespace = Literal["conversation", "channel", "message", "contact"]
 
@@ -42,7 +44,7 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, bytes]:
     """Return the leaves of an object: dotted key to JSON text. Empty objects make none."""
     leaves: dict[str, bytes] = {}
     for key, value in values.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and not (prefix + key).startswith(OPAQUE):
             leaves |= flatten(value, f"{prefix}{key}.")
         else:
             leaves[prefix + key] = leaf(value)
@@ -66,7 +68,8 @@ def document(items: Iterable[tuple[str, MetadataItem]]) -> bytes:
     assembled: dict[str, Any] = {}
     for key, item in sorted(items, key=lambda pair: (pair[1].at, pair[0])):
         if not item.is_removed:
-            _place(assembled, key.split("."), msgspec.Raw(item.value))
+            path = [key] if key.startswith(OPAQUE) else key.split(".")
+            _place(assembled, path, msgspec.Raw(item.value))
     return json_text.encode(assembled)
 
 

@@ -14,7 +14,7 @@ from airy_ray.model.commands import AnyCommand
 from airy_ray.model.events import Event
 from airy_ray.model.ids import PartitionIndex, parse_id
 from airy_ray.partition.interpret import interpret
-from airy_ray.projections import keys
+from airy_ray.projections import audit, keys
 from airy_ray.projections.commands import carry_out, is_repeated
 from airy_ray.projections.messages import Effect
 from airy_ray.projections.project import project
@@ -77,6 +77,7 @@ def understand(
             case "command":
                 command = commands.decode(record.body)
                 parse_id(command.id)  # its answer is kept under it, whatever else fails
+                commands.asked(command, b"")
                 return Understood(offset, record, command=command)
             case "timer":
                 fallen = msgspec.msgpack.decode(record.body, type=FallenTimer).key
@@ -119,9 +120,13 @@ def quarantine(batch: Batch, error: FoldError) -> None:
         at=record.received_at,
     )
     batch.quarantine.put(keys.offset(offset), fault)
-    if error.failed.command is not None:
-        answer = Answer(record.payload_id, 500, at=record.at)
-        batch.requests.put(parse_id(error.failed.command.id), answer)
+    command = error.failed.command
+    if command is not None:
+        answer = Answer(commands.asked(command, record.payload_id), 500, at=record.at)
+        batch.requests.put(parse_id(command.id), answer)
+        entry = audit.entry(command, 500, b"", record.at)
+        if entry is not None:
+            batch.audit(entry)
     batch.note(_entry(error.failed, "quarantined", (fault.error,), ()))
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -12,6 +14,13 @@ from airy_ray.rawlog.tail import LogTail
 from airy_ray.state.lmdb_tables import TABLES
 from airy_ray.state.queries import Reading, reading
 from airy_ray.storage.environments import Environment, close_environment, open_environment
+
+
+class LiveState(NamedTuple):
+    """Where the live generation is, and its environment as this process has it open."""
+
+    path: Path
+    environment: Environment
 
 
 class PartitionReader:
@@ -43,6 +52,19 @@ class PartitionReader:
         """Changes with every commit to the live generation, and only then."""
         environment = self._live()
         return self._generation.number << 48 | environment.transaction_id
+
+    def live(self) -> LiveState:
+        """Return the live generation, which stays open until another one is.
+
+        Raises:
+            RebuildingError: it is being rebuilt; its text tells how far.
+            DamagedError: it cannot be read.
+        """
+        environment = self._live()
+        if self._generation.target is not None:
+            raise RebuildingError(0, self._generation.target)
+        path = generations.path_of(self._tail.directory, self._generation.number)
+        return LiveState(path, environment)
 
     def close(self) -> None:
         """Give the environment back."""

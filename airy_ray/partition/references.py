@@ -10,12 +10,10 @@ from typing import Any
 import lmdb
 
 from airy_ray.model.ids import (
-    REGISTRY,
     ContactId,
     ConversationId,
-    PartitionIndex,
     format_id,
-    owner_of,
+    slot_of,
 )
 from airy_ray.projections import keys
 from airy_ray.state.tables import ROW_TYPES, decoded
@@ -58,7 +56,7 @@ class _Rows:
         return found
 
 
-def problems(path: Path, partition: PartitionIndex, partitions: int) -> Iterator[str]:
+def problems(path: Path) -> Iterator[str]:
     """Yield what does not agree in the state in `path`, which nobody writes.
 
     Raises:
@@ -73,7 +71,7 @@ def problems(path: Path, partition: PartitionIndex, partitions: int) -> Iterator
         rows = _Rows(environment, transaction)
         yield from _messages(rows)
         yield from _conversations(rows)
-        yield from _contacts(rows, partition, partitions)
+        yield from _contacts(rows)
         for table, start in _NAMED_AT.items():
             yield from _named_messages(rows, table, start)
         yield from _told_messages(rows)
@@ -134,10 +132,11 @@ def _of_no_conversation(rows: _Rows, table: str) -> Iterator[str]:
                 yield f"{table} speaks of conversation {format_id(last)}, which is not there"
 
 
-def _contacts(rows: _Rows, partition: PartitionIndex, partitions: int) -> Iterator[str]:
-    for conversation, contact in rows.all("contact_of"):
-        if not _is_here(contact, partition, partitions):
-            continue
+def _contacts(rows: _Rows) -> Iterator[str]:
+    for conversation, holder in rows.all("contact_of"):
+        contact = holder[:_ID]
+        if slot_of(conversation) != slot_of(contact):
+            continue  # what it was told may be on its way
         name = f"conversation {format_id(conversation)}"
         if rows.get("contacts", contact) is None:
             yield f"{name} is with a contact that is not there"
@@ -150,10 +149,6 @@ def _contacts(rows: _Rows, partition: PartitionIndex, partitions: int) -> Iterat
         named = keys.contact_name(contact.display_name, contact.id)
         if contact.merged_into is None and rows.get("contacts_by_name", named) is None:
             yield f"contact {format_id(identifier)} is not in the list at its name"
-
-
-def _is_here(identifier: bytes, partition: PartitionIndex, partitions: int) -> bool:
-    return partition != REGISTRY and owner_of(identifier, partitions) == partition
 
 
 def _named_messages(rows: _Rows, table: str, start: int) -> Iterator[str]:

@@ -22,12 +22,14 @@ class Retention:
         changes_ms: entries of the change feed; a client away for longer reloads over HTTP.
         ledger_ms: what became of each record.
         orphans_ms: records whose channel nobody connects.
+        audit_ms: who had what done.
         rules: when conversations go; the one for a source goes before the one for all.
     """
 
     changes_ms: int = 48 * 3_600_000
     ledger_ms: int = 30 * 86_400_000
     orphans_ms: int = 7 * 86_400_000
+    audit_ms: int = 365 * 86_400_000
     rules: tuple[Rule, ...] = ()
 
 

@@ -152,6 +152,7 @@ class Caretaker:
             ledger=Millis(now - keep.ledger_ms),
             orphans=Millis(seen - keep.orphans_ms),
             receipts=Millis(seen - EARLY_RECEIPT_MS),
+            audit=Millis(now - keep.audit_ms),
         )
         expire(self._partition.state, cutoffs, forwarded=forwarded_until(self._partition))
         self._expired_at = now

@@ -294,7 +294,7 @@ def _state_problems(spec: PartitionSpec, path: Path) -> tuple[list[str], dict[st
     if found:
         return found, {}
     found, about = state_check.rows(path)
-    return found or list(references.problems(path, spec.index, spec.count)), about
+    return found or list(references.problems(path)), about
 
 
 def check_snapshots(spec: PartitionSpec, _: Path, __: bool) -> Iterator[Finding]:

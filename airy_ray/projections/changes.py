@@ -9,6 +9,9 @@ from airy_ray.model.metadata import EMPTY_DOCUMENT, Namespace
 from airy_ray.model.tag import Tag
 from airy_ray.projections.view import Change, View
 
+SILENT = b""
+"""What clients hear of a change that is none to them."""
+
 
 def message_stored(view: View, stored: Message, head: bytes) -> None:
     """Tell of a new message, or of a new version of one; `head` is its JSON up to its metadata."""
@@ -43,8 +46,10 @@ def metadata_stored(
     *,
     conversation: ConversationId | None = None,
 ) -> None:
-    """Tell the metadata of a subject as it is now; of an empty document nothing is told."""
+    """Tell the metadata of a subject as it is now; clients hear nothing of an empty document."""
     if document == EMPTY_DOCUMENT:
+        if namespace == "conversation":  # the search index must hear that the last key is gone
+            view.emit(Change("metadata.updated", conversation, None, SILENT))
         return
     event = b"".join(
         (

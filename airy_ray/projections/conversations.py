@@ -21,6 +21,7 @@ def add(
     shown: bytes,
     present: Conversation | None,
     erased_at: Millis | None,
+    at: Millis,
 ) -> bool:
     """Show a new message in its conversation, which its first message brings into being.
 
@@ -29,6 +30,9 @@ def add(
     is_unread = message.from_contact and message.updated_at is None
     if present is None:
         present = _begin(view, place, message, shown, erased_at)
+    elif present.is_contactless:
+        present = msgspec.structs.replace(present, is_contactless=False)
+        contacts.introduce_again(view, present, at)
     held = present.message_count + 1
     count, last_inbound_at = present.unread_count, present.last_inbound_at
     if is_unread:
@@ -138,5 +142,5 @@ def _advanced(
         shown,
         message_count,
         last_inbound_at,
-        present.erased_at,
+        erased_at=present.erased_at,
     )

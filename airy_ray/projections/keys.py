@@ -66,9 +66,19 @@ def contact_name(name: str | None, contact: ContactId) -> bytes:
     return b"\xff" + contact if name is None else bounded(name) + b"\0" + contact
 
 
+def named_contact(key: bytes) -> ContactId:
+    """Return the contact that a key of `contact_name` lists."""
+    return ContactId(key[-16:])
+
+
 def identity(contact: ContactId, conversation: ConversationId) -> bytes:
     """Find the identities of a contact."""
     return contact + conversation
+
+
+def merge(contact: ContactId, position: int, index: int) -> bytes:
+    """Sort those whom a contact took over, oldest first; some came along with others."""
+    return contact + offset(position) + index.to_bytes(4, "big")
 
 
 def alias(source: str, kind: str, key: str) -> bytes:

@@ -214,7 +214,7 @@ def _insert(view: View, place: Place, message: Message, at: Millis) -> Effect:
     head = messages.head(message)
     changes.message_stored(view, message, head)
     shown = head + message.metadata
-    if conversations.add(view, place, message, shown, conversation, erased_at):
+    if conversations.add(view, place, message, shown, conversation, erased_at, at):
         _release(view, place, at)
     if not message.from_contact:
         receipts.expect(view, message)

@@ -38,7 +38,8 @@ def describe_conversation(
         present, metadata=document, display_name=display_name_of(view, conversation)
     )
     view.conversations.put(conversation, described)
-    contacts.follow(view, described, at)
+    if described.display_name != present.display_name or "contact.avatar_url" in values:
+        contacts.follow(view, described, at)
     tell_conversation(view, described, at)
     return True
 

@@ -3,13 +3,15 @@
 from typing import assert_never
 
 from airy_ray.clock import Millis
-from airy_ray.model import events
+from airy_ray.model import contact_events, events
 from airy_ray.model.events import Event
 from airy_ray.projections import (
     changes,
     channels,
+    contacts,
     conversations,
     erasure,
+    merges,
     messages,
     metadata,
     reactions,
@@ -86,6 +88,21 @@ def project(view: View, event: Event, at: Millis) -> Effect:
         case events.WaitingFor():
             waiting.wait(view, event)
             return WAITING
+        case (
+            contact_events.ConversationClaimed()
+            | contact_events.ConversationPassed()
+            | contact_events.ConversationLeft()
+            | contact_events.ConversationGranted()
+            | contact_events.ConversationLost()
+        ):
+            contacts.receive(view, event, at)
+        case (
+            contact_events.ContactMerged()
+            | contact_events.MergeFollowed()
+            | contact_events.LoopFound()
+            | contact_events.ContactRestored()
+        ):
+            merges.receive(view, event, at)
         case events.RecordsLost(first=first, last=last):
             changes.records_lost(view, first, last, at)
         case _:

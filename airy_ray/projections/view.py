@@ -5,8 +5,9 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from airy_ray.clock import Millis
+from airy_ray.model.api_token import ApiToken
 from airy_ray.model.channel import Channel
-from airy_ray.model.contact import Contact, Identity
+from airy_ray.model.contact import Contact, Identity, Merge
 from airy_ray.model.conversation import Conversation
 from airy_ray.model.events import Place
 from airy_ray.model.ids import CommandId, ContactId, ConversationId, MessageId, Slot
@@ -14,6 +15,7 @@ from airy_ray.model.message import Message
 from airy_ray.model.metadata import MetadataItem
 from airy_ray.model.tag import Tag
 from airy_ray.model.template import Template
+from airy_ray.model.user import User
 
 Row = TypeVar("Row")
 
@@ -48,6 +50,22 @@ class Answer(msgspec.Struct, frozen=True, gc=False, array_like=True):
     status: int
     body: bytes = b""
     at: Millis = Millis(0)
+
+
+class AuditEntry(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """Who wanted what done: never what a message says.
+
+    Attributes:
+        action: the command, `conversations.mark-read` and so on.
+        subject: the id of what it is about, or of what it made.
+        status: what its caller was answered, as an HTTP status.
+    """
+
+    at: Millis
+    principal: str
+    action: str
+    subject: str | None
+    status: int
 
 
 class Timer(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -159,6 +177,8 @@ class View(Protocol):
     contact_of: Rows[bytes]
     contacts_by_name: Rows[bytes]
     identities: Rows[Identity]
+    merges: Rows[Merge]
+    """Whom contacts took over, by contact, oldest first."""
     sends: Rows[Place]
     held: Rows[Held]
     """Messages that wait for their conversation, by its id."""
@@ -173,6 +193,8 @@ class View(Protocol):
     registry_channels: Rows[Channel]
     tags: Rows[Tag]
     templates: Rows[Template]
+    api_tokens: Rows[ApiToken]
+    users: Rows[User]
     requests: Rows[Answer]
 
     @property
@@ -190,4 +212,8 @@ class View(Protocol):
 
     def answer(self, command: CommandId, answer: Answer) -> None:
         """Leave the answer of a command for its caller."""
+        ...
+
+    def audit(self, entry: AuditEntry) -> None:
+        """Write down who had the record's command carried out."""
         ...

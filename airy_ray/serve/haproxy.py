@@ -6,7 +6,7 @@
 3. "Nobody can answer now" is a 503, not a 500; nor a 404, for the API has all paths, and one
    without an application only comes too early.
 4. Replicas are told not to watch for clients that leave: that costs two tasks for each request, and
-   requests are done within milliseconds anyway.
+   requests are done within milliseconds anyway. Files are not: players leave in the middle of them.
 5. It dies with the process that starts it: one that outlived a crash would hold the port, and go on
    sending requests to where nobody is.
 
@@ -27,7 +27,7 @@ _CHANGES = (
     (
         r"(?m)^(frontend http_frontend.*\n)",
         r"\1    http-request set-header x-request-disconnect-disabled ?1"
-        r" if !{ req.hdr(upgrade) -m found }" + "\n",
+        r" if !{ req.hdr(upgrade) -m found } !{ path_beg /media/ }" + "\n",
     ),
 )
 _PR_SET_PDEATHSIG = 1

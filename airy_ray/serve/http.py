@@ -22,11 +22,12 @@ TEXT = b"text/plain; charset=utf-8"
 
 
 class Request(msgspec.Struct):
-    """A request whose body has been read.
+    """A request.
 
     Attributes:
         path: as it was called, without the prefix of its application.
         headers: names in lower case; of repeated ones the last.
+        body: empty while it has not been read.
     """
 
     method: str
@@ -42,11 +43,16 @@ class Request(msgspec.Struct):
 
 
 class Response(msgspec.Struct, gc=False):
-    """What a route answers."""
+    """What a route answers.
+
+    Attributes:
+        headers: beside those that say what the body is.
+    """
 
     status: int = 200
     body: bytes = b""
     content_type: bytes = JSON
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 class Streamed(msgspec.Struct):
@@ -63,14 +69,21 @@ class Streamed(msgspec.Struct):
     pieces: AsyncIterator[bytes] | None = None
 
 
+def read_head(scope: Scope) -> Request:
+    """Return a request whose body is still to be read."""
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    path: str = scope["path"]
+    return Request(scope["method"], path, scope["query_string"], headers, b"")
+
+
 async def read_request(scope: Scope, receive: Receive, *, body_bytes_max: int) -> Request:
     """Return a request with its body.
 
     Raises:
         RequestError: 413, the body is too large; 400, the client went away in the middle of it.
     """
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    announced = headers.get("content-length", "")
+    request = read_head(scope)
+    announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > body_bytes_max:
         raise RequestError(413, f"the body is larger than {body_bytes_max} bytes")
     message = await receive()
@@ -81,8 +94,8 @@ async def read_request(scope: Scope, receive: Receive, *, body_bytes_max: int) -
         raise RequestError(400, "the body is incomplete")
     if len(body) > body_bytes_max:
         raise RequestError(413, f"the body is larger than {body_bytes_max} bytes")
-    path: str = scope["path"]
-    return Request(scope["method"], path, scope["query_string"], headers, body)
+    request.body = body
+    return request
 
 
 async def respond(send: Send, response: Response | Streamed, headers: Headers = ()) -> None:
@@ -95,7 +108,7 @@ async def respond(send: Send, response: Response | Streamed, headers: Headers = 
         await _stream(send, response, headers)
         return
     body = response.body
-    sent = [(b"content-length", str(len(body)).encode()), *headers]
+    sent = [(b"content-length", str(len(body)).encode()), *response.headers, *headers]
     if body:
         sent.append((b"content-type", response.content_type))
     await send({"type": "http.response.start", "status": response.status, "headers": sent})

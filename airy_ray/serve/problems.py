@@ -6,6 +6,7 @@ from airy_ray.errors import (
     AiryError,
     ChannelNotFoundError,
     DeliveryError,
+    FilterError,
     NotFoundError,
     PartitionError,
     PayloadError,
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 _STATUS: tuple[tuple[type[AiryError], int], ...] = (
     (SignatureError, 403),
     (PayloadError, 400),
+    (FilterError, 400),
     (DeliveryError, 500),
     (ChannelNotFoundError, 404),
     (NotFoundError, 404),

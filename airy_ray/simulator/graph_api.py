@@ -1,4 +1,4 @@
-"""Meta's Graph API, played: what connecting a page calls (contract: sources §1.6).
+"""Meta's Graph API, played: what connecting a channel calls (contract: sources §1.6, §3.8).
 
 Tokens are exchanged, pages listed and subscribed, and errors have Meta's form and texts.
 """
@@ -17,6 +17,8 @@ from starlette.routing import Route
 
 USER_TOKEN = "EAAsimulated"  # noqa: S105 - opens nothing but this server
 """A short-lived token of who may manage the pages."""
+SYSTEM_USER_TOKEN = "EAAsystemuser"  # noqa: S105 - opens nothing but this server
+"""One that lasts, and so cannot be exchanged."""
 
 _LISTED_AT_ONCE = 25
 
@@ -32,12 +34,20 @@ class GraphError(Exception):
 
 
 class GraphApi:
-    """Pages and the tokens for them."""
+    """Pages and phone numbers, and the tokens for them."""
 
-    def __init__(self, pages: Sequence[str], *, app_id: str, app_secret: str) -> None:
+    def __init__(
+        self,
+        pages: Sequence[str],
+        *,
+        app_id: str,
+        app_secret: str,
+        phone_numbers: Sequence[str] = (),
+    ) -> None:
         self.subscribed: set[str] = set()
         """Pages whose events an app gets."""
         self._pages = list(pages)
+        self._phone_numbers = frozenset(phone_numbers)
         self._app = (app_id, app_secret)
         self._long_lived = _token("long-lived", app_id)
         self._page_of = {_token("page", page): page for page in pages}
@@ -48,12 +58,16 @@ class GraphApi:
             raise GraphError(1, "Error validating client secret.")
         if query.get("grant_type") != "fb_exchange_token":
             raise GraphError(100, "Invalid grant_type.")
+        if query.get("fb_exchange_token") == SYSTEM_USER_TOKEN:
+            raise GraphError(100, "The access token cannot be exchanged.")
         self._check_user(query.get("fb_exchange_token"))
         return {"access_token": self._long_lived, "token_type": "bearer", "expires_in": 5_183_944}
 
     def page(self, page: str, query: dict[str, str]) -> dict[str, Any]:
-        """Return a page, with a token of its own."""
+        """Return a page, with a token of its own; or a phone number."""
         self._check_user(query.get("access_token"))
+        if page in self._phone_numbers:
+            return {"id": page}
         if page not in self._pages:
             raise GraphError(
                 100,
@@ -96,12 +110,12 @@ class GraphApi:
         }
 
     def _check_user(self, token: str | None) -> None:
-        if token not in (USER_TOKEN, self._long_lived):
+        if token not in (USER_TOKEN, SYSTEM_USER_TOKEN, self._long_lived):
             raise _invalid_token()
 
 
-def application(api: GraphApi) -> Starlette:
-    """Return the API as an ASGI application, for any version of it."""
+def application(api: GraphApi, others: Sequence[Route] = ()) -> Starlette:
+    """Return the API as an ASGI application, for any version of it, beside those of others."""
 
     async def exchange(request: Request) -> JSONResponse:
         return JSONResponse(api.exchange(dict(request.query_params)))
@@ -118,6 +132,7 @@ def application(api: GraphApi) -> Starlette:
 
     return Starlette(
         routes=[
+            *others,
             Route("/{version}/oauth/access_token", exchange),
             Route("/{version}/me/accounts", accounts),
             Route("/{version}/me/subscribed_apps", subscribe, methods=["POST"]),
@@ -128,16 +143,16 @@ def application(api: GraphApi) -> Starlette:
 
 
 class GraphServer:
-    """Serves the API on a thread of its own, or in the foreground.
+    """Serves the API, and others beside it, on a thread of its own or in the foreground.
 
     Raises:
         OSError: it cannot listen at `port`; 0 is any that is free.
     """
 
-    def __init__(self, api: GraphApi, port: int) -> None:
+    def __init__(self, api: GraphApi, port: int, others: Sequence[Route] = ()) -> None:
         self._socket = socket.create_server(("127.0.0.1", port))
         self.port: int = self._socket.getsockname()[1]
-        self._server = uvicorn.Server(uvicorn.Config(application(api), log_level="error"))
+        self._server = uvicorn.Server(uvicorn.Config(application(api, others), log_level="error"))
         self._thread = threading.Thread(target=self.serve, name="graph-api", daemon=True)
 
     def serve(self) -> None:

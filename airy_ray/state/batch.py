@@ -9,8 +9,9 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
+from airy_ray.model.api_token import ApiToken
 from airy_ray.model.channel import Channel
-from airy_ray.model.contact import Contact, Identity
+from airy_ray.model.contact import Contact, Identity, Merge
 from airy_ray.model.conversation import Conversation
 from airy_ray.model.events import Place
 from airy_ray.model.ids import CommandId
@@ -18,9 +19,11 @@ from airy_ray.model.message import Message
 from airy_ray.model.metadata import MetadataItem
 from airy_ray.model.tag import Tag
 from airy_ray.model.template import Template
+from airy_ray.model.user import User
 from airy_ray.projections import keys
 from airy_ray.projections.view import (
     Answer,
+    AuditEntry,
     Change,
     Erasure,
     Held,
@@ -117,6 +120,7 @@ class Batch:
     contact_of: Rows[bytes]
     contacts_by_name: Rows[bytes]
     identities: Rows[Identity]
+    merges: Rows[Merge]
     sends: Rows[Place]
     held: Rows[Held]
     timers: Rows[Timer]
@@ -128,6 +132,8 @@ class Batch:
     registry_channels: Rows[Channel]
     tags: Rows[Tag]
     templates: Rows[Template]
+    api_tokens: Rows[ApiToken]
+    users: Rows[User]
     requests: Rows[Answer]
     quarantine: Rows[Any]
     meta: Rows[bytes]
@@ -139,6 +145,7 @@ class Batch:
         self._changes = self._appended["changes"]
         self._outbox = self._appended["outbox"]
         self._ledger = self._appended["ledger"]
+        self._audit = self._appended["audit"]
         self._index = 0
         self._sequence = 0
         self.position = 0
@@ -167,6 +174,10 @@ class Batch:
     def answer(self, command: CommandId, answer: Answer) -> None:
         """Leave the answer of a command for its caller."""
         self.requests.put(command, answer)
+
+    def audit(self, entry: AuditEntry) -> None:
+        """Write down who had the record's command carried out."""
+        self._audit[keys.offset(self.position)] = entry
 
     def note(self, entry: Any) -> None:
         """Write down in the ledger what became of the record."""

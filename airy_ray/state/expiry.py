@@ -28,6 +28,7 @@ class Cutoffs:
     ledger: Millis
     orphans: Millis
     receipts: Millis
+    audit: Millis
 
 
 def expire(state: State, cutoffs: Cutoffs, *, forwarded: int) -> int:
@@ -42,6 +43,7 @@ def expire(state: State, cutoffs: Cutoffs, *, forwarded: int) -> int:
     gone += _delete_before(state, "changes", changes_end.to_bytes(8, "big"))
     gone += _delete_before(state, "outbox", forwarded.to_bytes(8, "big"))
     gone += _delete_before(state, "ledger", keys.offset(ledger_end))
+    gone += _delete_oldest(state, "audit", cutoffs.audit)
     gone += _delete_if(state, "receipts", lambda row: _is_past(row, cutoffs.receipts))
     gone += _delete_if(state, "orphans", lambda row: _is_past(row, cutoffs.orphans))
     return gone
@@ -134,6 +136,23 @@ def _delete_before(state: State, table: str, end: bytes) -> int:
             cursor = transaction.cursor(state.environment.tables[table])
             step = 0
             while step < _STEP and cursor.first() and cursor.key() < end:
+                cursor.delete()
+                step += 1
+        gone += step
+        if step < _STEP:
+            return gone
+
+
+def _delete_oldest(state: State, table: str, before: Millis) -> int:
+    """Delete the first rows of a table, up to one that is from `before` or later."""
+    gone = 0
+    while True:
+        with state.environment.write() as transaction:
+            cursor = transaction.cursor(state.environment.tables[table])
+            step = 0
+            while step < _STEP and cursor.first():
+                if decoded(table, cursor.key(), cursor.value()).at >= before:
+                    break
                 cursor.delete()
                 step += 1
         gone += step

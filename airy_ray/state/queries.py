@@ -10,25 +10,41 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from heapq import merge
 from itertools import islice
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import lmdb
 
 from airy_ray.errors import RowCorruptError
+from airy_ray.model.api_token import ApiToken
 from airy_ray.model.channel import Channel
-from airy_ray.model.contact import Contact
+from airy_ray.model.contact import Contact, Identity, Merge, Snapshot
 from airy_ray.model.conversation import Conversation
 from airy_ray.model.ids import ChannelId, CommandId, ContactId, ConversationId, MessageId
 from airy_ray.model.message import Message
 from airy_ray.model.tag import Tag
 from airy_ray.model.template import Template
+from airy_ray.model.user import User, provider_of
 from airy_ray.projections import keys
-from airy_ray.projections.view import Answer, Change, Erasure, Tombstone
+from airy_ray.projections.contacts import ID_BYTES
+from airy_ray.projections.view import Answer, AuditEntry, Change, Erasure, Outgoing, Tombstone
 from airy_ray.state.tables import Fault, LedgerEntry, decoded, unsealed
 from airy_ray.storage.environments import Environment
 
 WALKED_CHANGES_MAX = 10_000
 """How many changes since the walk of a list began are looked at for each of its pages."""
+
+_NEWEST = 4_096
+"""How far back in the ledger a record is looked for that was folded a moment ago."""
+
+
+class Touched(NamedTuple):
+    """What so many entries of the change feed are about, and the sequence of the last, if any."""
+
+    conversations: set[ConversationId]
+    messages: set[MessageId]
+    entries: int
+    last: int | None
 
 
 @contextmanager
@@ -44,6 +60,11 @@ class Reading:
     def __init__(self, environment: Environment, transaction: lmdb.Transaction[bytes]) -> None:
         self._handles = environment.tables
         self._transaction = transaction
+        self._path = environment.path
+
+    def path(self) -> Path:
+        """Return the directory of the generation that is read."""
+        return self._path
 
     def applied(self) -> int:
         """Return how many records are folded in; 0 while a new state has not said so."""
@@ -94,6 +115,26 @@ class Reading:
                     stayed.append(key)
         return list(islice(merge(moved, stayed), count))
 
+    def conversation_keys_on(
+        self, channels: frozenset[bytes], after: bytes | None, count: int
+    ) -> tuple[list[bytes], bytes | None]:
+        """Return which of the next `count` conversations after key `after` are on some channels.
+
+        Keys as `conversation_keys` has them, and the key to go on after, None at the end.
+        """
+        cursor = self._transaction.cursor(self._handles["conversations_by_time"])
+        found: list[bytes] = []
+        if not (cursor.first() if after is None else cursor.set_range(after + b"\0")):
+            return found, None
+        key = b""
+        seen = 0
+        for key, value in islice(cursor, count):
+            unsealed("conversations_by_time", key, value)
+            seen += 1
+            if self._listed_conversation(key).channel_id in channels:
+                found.append(key)
+        return found, key if seen == count else None
+
     def listed_conversations(self, found: list[bytes]) -> list[Conversation]:
         """Return the conversations that keys of `conversation_keys` stand for."""
         return [self._listed_conversation(key) for key in found]
@@ -124,17 +165,6 @@ class Reading:
         if message is None:
             raise RowCorruptError("messages", key)
         return message
-
-    def person(self, contact: ContactId) -> list[ConversationId] | None:
-        """Return the conversations of a contact, in whatever partitions; None if there is none."""
-        if self._get("contacts", contact) is None:
-            return None
-        return [ConversationId(key[16:]) for key, _ in self._under("identities", contact, None)]
-
-    def contact_row(self, contact: ContactId) -> Contact | None:
-        """Return a contact as it is kept."""
-        row: Contact | None = self._get("contacts", contact)
-        return row
 
     def oldest_conversations(
         self, before: bytes | None, limit: int
@@ -203,11 +233,160 @@ class Reading:
         template: Template | None = self._get("templates", identifier)
         return template
 
+    def offset_of(self, request: CommandId) -> int | None:
+        """Return where the record is that was answered under an id, if it is one of the newest."""
+        cursor = self._transaction.cursor(self._handles["ledger"])
+        is_placed = cursor.last()
+        for _ in range(_NEWEST):
+            if not is_placed:
+                break
+            key, value = cursor.item()
+            entry: LedgerEntry = decoded("ledger", key, value)
+            if entry.request == request:
+                return int.from_bytes(key, "big")
+            is_placed = cursor.prev()
+        return None
+
+    def contact(self, identifier: ContactId) -> Contact | None:
+        """Return a contact, or the redirect that it became."""
+        contact: Contact | None = self._get("contacts", identifier)
+        return contact
+
+    def contact_of(self, conversation: ConversationId) -> ContactId | None:
+        """Return whose a conversation is."""
+        holder: bytes | None = self._get("contact_of", conversation)
+        return None if holder is None else ContactId(holder[:ID_BYTES])
+
+    def whole_contact(self, identifier: ContactId) -> Snapshot | None:
+        """Return a contact, or redirect, with its identities and those whom it took over."""
+        contact = self.contact(identifier)
+        if contact is None:
+            return None
+        identities: list[tuple[ConversationId, Identity]] = [
+            (ConversationId(key[ID_BYTES:]), identity)
+            for key, identity in self._under("identities", identifier, None)
+        ]
+        merges: list[Merge] = [merge for _, merge in self._under("merges", identifier, None)]
+        return Snapshot(contact, tuple(identities), tuple(merges))
+
+    def whole_contacts(self, identifiers: list[ContactId]) -> list[Snapshot | None]:
+        """Return contacts as `whole_contact` does."""
+        return [self.whole_contact(each) for each in identifiers]
+
+    def contact_names(self, start: bytes, limit: int) -> list[bytes]:
+        """Return keys of listed contacts, by name, from `start` on; each ends with its id."""
+        return [key for key, _ in islice(self._under("contacts_by_name", b"", start), limit)]
+
+    def contact_names_before(self, end: bytes, limit: int) -> list[bytes]:
+        """Return keys of listed contacts that are less than `end`, the last of them first."""
+        cursor = self._transaction.cursor(self._handles["contacts_by_name"])
+        is_placed = cursor.prev() if cursor.set_range(end) else cursor.last()
+        found: list[bytes] = []
+        while is_placed and len(found) < limit:
+            found.append(cursor.key())
+            is_placed = cursor.prev()
+        return found
+
+    def contact_count(self) -> int:
+        """Return how many contacts are listed."""
+        return self._count("contacts_by_name")
+
+    def outgoing(self, offset: int) -> list[tuple[int, Outgoing]]:
+        """Return what the record at `offset` has for other partitions, with its sequences."""
+        first = keys.sequence(offset).to_bytes(8, "big")
+        rows = self._under("outbox", first[:6], None)
+        return [(int.from_bytes(key, "big"), outgoing) for key, outgoing in rows]
+
+    def api_token(self, identifier: bytes) -> ApiToken | None:
+        """Return an API token of the registry."""
+        token: ApiToken | None = self._get("api_tokens", identifier)
+        return token
+
+    def api_tokens(self) -> list[ApiToken]:
+        """Return all API tokens of the registry, by id."""
+        return [token for _, token in self._under("api_tokens", b"", None)]
+
+    def user(self, identifier: str) -> User | None:
+        """Return a user of the registry."""
+        user: User | None = self._get("users", keys.bounded(identifier))
+        return user
+
+    def users(self, start: str | None, limit: int) -> list[User]:
+        """Return users by id, from one with the id `start` on, or where that would be."""
+        key = None if start is None else keys.bounded(start)
+        return [user for _, user in islice(self._under("users", b"", key), limit)]
+
+    def user_before(self, identifier: str, distance: int) -> User | None:
+        """Return the user who comes `distance` places before one, if there are so many."""
+        cursor = self._transaction.cursor(self._handles["users"])
+        if not cursor.set_key(keys.bounded(identifier)):
+            return None
+        for _ in range(distance):
+            if not cursor.prev():
+                return None
+        user: User = decoded("users", *cursor.item())
+        return user
+
+    def user_count(self) -> int:
+        """Return how many users there are."""
+        return self._count("users")
+
+    def user_providers(self) -> set[str]:
+        """Return who vouches for users: one step for each provider, however many users it has."""
+        cursor = self._transaction.cursor(self._handles["users"])
+        found = set()
+        is_placed = cursor.first()
+        while is_placed:
+            provider = provider_of(decoded("users", *cursor.item()).id)
+            found.add(provider)
+            is_placed = cursor.set_range(keys.bounded(provider) + b";")  # what follows a colon
+        return found
+
+    def audit(self, before: int | None, limit: int) -> list[tuple[int, AuditEntry]]:
+        """Return who had what done, newest first, of offsets less than `before`."""
+        return self._newest("audit", before, limit)
+
     def changes(self, after: int, limit: int) -> list[tuple[int, Change]]:
         """Return entries of the change feed with greater sequences than `after`, oldest first."""
         start = (after + 1).to_bytes(8, "big")
-        rows = islice(self._under("changes", b"", start), limit)
-        return [(int.from_bytes(key, "big"), change) for key, change in rows]
+        told = (each for each in self._under("changes", b"", start) if each[1].event)
+        return [(int.from_bytes(key, "big"), change) for key, change in islice(told, limit)]
+
+    def first_change(self) -> int | None:
+        """Return the sequence of the oldest entry of the change feed that is still there."""
+        key = next((key for key, _ in self._under("changes", b"", None)), None)
+        return None if key is None else int.from_bytes(key, "big")
+
+    def touched(self, start: int, limit: int) -> Touched:
+        """Return what up to `limit` entries of the change feed from `start` on are about."""
+        conversations: set[ConversationId] = set()
+        messages: set[MessageId] = set()
+        count, last = 0, None
+        for key, change in islice(self._under("changes", b"", start.to_bytes(8, "big")), limit):
+            count, last = count + 1, key
+            is_of_message = change.kind.startswith("message.")
+            if change.conversation_id is not None and (is_of_message or change.message_id is None):
+                conversations.add(change.conversation_id)
+            if change.message_id is not None and is_of_message:
+                messages.add(change.message_id)
+        sequence = None if last is None else int.from_bytes(last, "big")
+        return Touched(conversations, messages, count, sequence)
+
+    def conversations_after(self, key: bytes, limit: int) -> list[tuple[bytes, Conversation]]:
+        """Return conversations by key, those after `key`, with their keys."""
+        return list(islice(self._under("conversations", b"", key + b"\0"), limit))
+
+    def messages_after(self, key: bytes, limit: int) -> list[tuple[bytes, Message]]:
+        """Return messages by key, those after `key`, with their keys."""
+        return list(islice(self._under("messages", b"", key + b"\0"), limit))
+
+    def found_conversations(self, found: list[ConversationId]) -> list[Conversation | None]:
+        """Return conversations; None for those that are gone."""
+        return [self.conversation(identifier) for identifier in found]
+
+    def found_messages(self, found: list[MessageId]) -> list[Message | None]:
+        """Return messages; None for those that are gone."""
+        return [self.message(identifier) for identifier in found]
 
     def ledger(self, before: int | None, limit: int) -> list[tuple[int, LedgerEntry]]:
         """Return what became of records, newest first, of offsets less than `before`."""

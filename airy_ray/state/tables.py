@@ -12,16 +12,19 @@ from xxhash import xxh3_64_digest
 
 from airy_ray.clock import Micros
 from airy_ray.errors import RowCorruptError
+from airy_ray.model.api_token import ApiToken
 from airy_ray.model.channel import Channel
-from airy_ray.model.contact import Contact, Identity
+from airy_ray.model.contact import Contact, Identity, Merge
 from airy_ray.model.conversation import Conversation
 from airy_ray.model.events import Place
 from airy_ray.model.message import Message
 from airy_ray.model.metadata import MetadataItem
 from airy_ray.model.tag import Tag
 from airy_ray.model.template import Template
+from airy_ray.model.user import User
 from airy_ray.projections.view import (
     Answer,
+    AuditEntry,
     Change,
     Erasure,
     Held,
@@ -85,6 +88,7 @@ ROW_TYPES: dict[str, type[Any] | None] = {
     "contact_of": None,
     "contacts_by_name": None,
     "identities": Identity,
+    "merges": Merge,
     "sends": Place,
     "held": Held,
     "timers": Timer,
@@ -96,16 +100,19 @@ ROW_TYPES: dict[str, type[Any] | None] = {
     "registry_channels": Channel,
     "tags": Tag,
     "templates": Template,
+    "api_tokens": ApiToken,
+    "users": User,
     "requests": Answer,
     "changes": Change,
     "outbox": Outgoing,
     "ledger": LedgerEntry,
+    "audit": AuditEntry,
     "quarantine": Fault,
     "meta": None,
 }
 """Table to the type of its rows; None for those whose rows are plain bytes."""
 
-APPENDED = ("changes", "outbox", "ledger")
+APPENDED = ("changes", "outbox", "ledger", "audit")
 """Tables whose keys only grow."""
 
 EncodeInto = Callable[[Any, bytearray], None]

@@ -26,7 +26,7 @@ def fastapi_inbox() -> Iterator[str]:
     """Run the inbox until the block ends; yield its address."""
     if importlib.util.find_spec("asyncpg") is None:
         raise BenchmarkError(f"asyncpg is missing: {sys.executable} -m pip install asyncpg")
-    with _postgres() as database_port:
+    with database() as database_port:
         port = free_port()
         url = f"http://127.0.0.1:{port}"
         command = [sys.executable, "-m", "uvicorn", "benchmarks.peers.fastapi_inbox:app"]
@@ -49,7 +49,7 @@ def version() -> str:
 
 
 @contextlib.contextmanager
-def _postgres() -> Iterator[int]:
+def database() -> Iterator[int]:
     """Run a fresh PostgreSQL with its own defaults, synchronous commits on; yield its port."""
     account = _account()
     identity: dict[str, Any] = {}

@@ -6,12 +6,13 @@ import pytest
 
 from tests.e2e import platforms
 from tests.e2e.client import Agent, Client
-from tests.e2e.platforms import GraphApi
+from tests.e2e.platforms import GraphApi, Played
 from tests.e2e.program import Running, home, small_disk, started
 
 BODY_BYTES_MAX = 1 << 20
 SYSTEM_TOKEN = "a-system-token"
 DISK_BYTES = 48 << 20
+FILE_BYTES_MAX = 120 << 20
 
 
 @pytest.fixture(scope="package")
@@ -22,7 +23,14 @@ def graph_api() -> Iterator[GraphApi]:
 
 
 @pytest.fixture(scope="package")
-def platform(graph_api: GraphApi) -> Iterator[Running]:
+def played() -> Iterator[Played]:
+    """The APIs of the other platforms, which it calls too."""
+    with platforms.played() as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
+def platform(graph_api: GraphApi, played: Played) -> Iterator[Running]:
     """The platform with the secrets of the recorded payloads."""
     facebook = {
         "app_id": platforms.APP_ID,
@@ -35,8 +43,13 @@ def platform(graph_api: GraphApi) -> Iterator[Running]:
             "jwt_secret": platforms.JWT_SECRET,
             "allowed_origins": "https://*.example.org,https://shop.example.com",
         },
-        "sources": {"facebook": facebook, "google": {"partner_key": platforms.PARTNER_KEY}},
+        "sources": {
+            "facebook": facebook,
+            "google": {"partner_key": platforms.PARTNER_KEY},
+            **played.settings,
+        },
         "limits": {"body_bytes": BODY_BYTES_MAX},
+        "media": {"max_bytes": FILE_BYTES_MAX},
     }
     with home(settings) as place, started(place) as running:
         yield running

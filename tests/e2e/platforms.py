@@ -1,4 +1,4 @@
-"""The messaging platforms, played: webhooks signed as they sign them, and Meta's Graph API."""
+"""The messaging platforms, played: webhooks signed as they sign them, and what we call of them."""
 
 import hmac
 import json
@@ -11,6 +11,8 @@ from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from airy_ray.simulator import graph_api as simulated
+from airy_ray.simulator import telegram_api, viber_api
 from tests.e2e import recorded
 
 APP_ID: str = recorded.manifest("facebook")["config"]["appId"]
@@ -88,6 +90,9 @@ class _Handler(BaseHTTPRequestHandler):
         path, query = self._called("GET")
         if path == "/v25.0/oauth/access_token":
             self._exchange(query["fb_exchange_token"])
+        elif path == "/v25.0/me/accounts":
+            page = 2 if "after" in query else 1
+            self._answer(200, recorded.response("facebook", f"api_accounts_{page}.json"))
         else:
             self._answer(200, self.server.page | {"id": path.rpartition("/")[2]})
 
@@ -133,3 +138,41 @@ def graph_api() -> Iterator[GraphApi]:
         finally:
             server.shutdown()
             thread.join()
+
+
+class Played:
+    """WhatsApp, Viber and Telegram at one address, as `airy-ray simulate` plays them."""
+
+    phone_number = "106540352242922"
+    viber_token = "445da6az1s345z78-dazcczb2542zv51a-e0vc5fva17480im9"
+    bot_token = telegram_api.BOT_TOKEN
+    user_token = simulated.USER_TOKEN
+    system_user_token = simulated.SYSTEM_USER_TOKEN
+
+    def __init__(self) -> None:
+        self.app = {"app_id": "12345", "app_secret": "0a1b2c3d4e5f60718293a4b5c6d7e8f9"}
+        self.viber = viber_api.ViberApi(self.viber_token)
+        self.telegram = telegram_api.TelegramApi(self.bot_token)
+        self.server = simulated.GraphServer(
+            simulated.GraphApi([], **self.app, phone_numbers=[self.phone_number]),
+            0,
+            [*viber_api.routes(self.viber), *telegram_api.routes(self.telegram)],
+        )
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What a platform that calls them is told."""
+        url = f"http://127.0.0.1:{self.server.port}"
+        return {
+            "whatsapp": self.app | {"api_url": url},
+            "viber": {"auth_token": self.viber_token, "api_url": url},
+            "telegram": {"api_url": url},
+        }
+
+
+@contextmanager
+def played() -> Iterator[Played]:
+    """Serve the APIs of other platforms than Meta's Messenger for a while."""
+    served = Played()
+    with served.server:
+        yield served

@@ -7,9 +7,22 @@ import pytest
 
 from tests.e2e import platforms
 from tests.e2e.client import Client
-from tests.e2e.platforms import GraphApi
+from tests.e2e.platforms import GraphApi, Played
+from tests.e2e.program import Running
 
 NOBODY = "6f2f0e5c-9f4e-4b74-9b33-1f7f4e2a9999"
+LOGS = (".log", ".out", ".err")
+SOURCES = (
+    "chatplugin",
+    "facebook",
+    "google",
+    "instagram",
+    "whatsapp",
+    "twilio.sms",
+    "twilio.whatsapp",
+    "viber",
+    "telegram",
+)
 
 
 def new_name() -> str:
@@ -215,7 +228,7 @@ def test_only_a_website_cannot_be_disconnected_twice(
     assert (again.status_code, again.content) == (status, b"")
 
 
-@pytest.mark.parametrize("source", ["chatplugin", "facebook", "google", "instagram"])
+@pytest.mark.parametrize("source", SOURCES)
 def test_any_disconnect_takes_a_channel_of_any_source(source: str, client: Client) -> None:
     website = client.connect_website()
     left = client.post(f"/channels.{source}.disconnect", {"channel_id": website["id"]})
@@ -254,6 +267,17 @@ def test_a_channel_that_nobody_connected_is_not_found(path: str, client: Client)
         ("/channels.facebook.connect", {"page_token": "a"}),
         ("/channels.instagram.connect", {"page_id": "a", "page_token": "a"}),
         ("/channels.google.disconnect", {}),
+        ("/channels.facebook.explore", {}),
+        ("/channels.whatsapp.connect", {"phone_number_id": "1", "user_token": "t"}),
+        ("/channels.whatsapp.connect", {"phone_number_id": "1", "name": "a"}),
+        ("/channels.whatsapp.connect", {"user_token": "t", "name": "a"}),
+        ("/channels.twilio.sms.connect", {"phone_number": "+1"}),
+        ("/channels.twilio.sms.connect", {"name": "a"}),
+        ("/channels.twilio.sms.connect", {"phone_number": " ", "name": "a"}),
+        ("/channels.twilio.whatsapp.connect", {"phone_number": "whatsapp: ", "name": "a"}),
+        ("/channels.telegram.connect", {"name": "a"}),
+        ("/channels.viber.disconnect", {}),
+        ("/channels.viber.disconnect", {"channel_id": "no id"}),
     ],
 )
 def test_what_is_required_has_to_be_said(path: str, asked: dict[str, Any], client: Client) -> None:
@@ -261,3 +285,165 @@ def test_what_is_required_has_to_be_said(path: str, asked: dict[str, Any], clien
 
     assert response.status_code == 400
     assert list(response.json()) == ["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "source", "known_as"),
+    [
+        pytest.param("twilio.sms", " +1 415\t555 0100 ", "twilio.sms", "+14155550100", id="sms"),
+        pytest.param(
+            "twilio.whatsapp",
+            "+1 415 555 0100",
+            "twilio.whatsapp",
+            "whatsapp:+14155550100",
+            id="whatsapp",
+        ),
+        pytest.param(
+            "twilio.whatsapp",
+            "whatsapp:+1 415 555 0100",
+            "twilio.whatsapp",
+            "whatsapp:+14155550100",
+            id="whatsapp, with its prefix",
+        ),
+        pytest.param("twilio.sms", 14155550100, "twilio.sms", "14155550100", id="a JSON number"),
+    ],
+)
+def test_a_number_at_twilio_is_known_without_spaces(
+    path: str, asked: str | int, source: str, known_as: str, client: Client
+) -> None:
+    named = {"phone_number": asked, "name": "Blips", "image_url": "https://i"}
+    channel = client.call(f"/channels.{path}.connect", named)
+
+    assert (channel["source"], channel["source_channel_id"]) == (source, known_as)
+    assert channel["metadata"] == {"name": "Blips", "image_url": "https://i"}
+
+
+@pytest.mark.parametrize("token", ["user_token", "system_user_token"])
+def test_a_number_of_the_cloud_api_is_connected(token: str, client: Client, played: Played) -> None:
+    asked = {
+        "phone_number_id": played.phone_number,
+        "user_token": getattr(played, token),
+        "name": "Blips",
+    }
+    channel = client.call("/channels.whatsapp.connect", asked)
+
+    assert (channel["source"], channel["source_channel_id"]) == ("whatsapp", played.phone_number)
+    assert channel["metadata"] == {"name": "Blips"}
+
+
+def test_a_number_that_meta_refuses_is_not_connected(client: Client) -> None:
+    number = new_name()
+    asked = {"phone_number_id": number, "user_token": "EAAnobody", "name": "Blips"}
+    response = client.post("/channels.whatsapp.connect", asked)
+
+    assert response.status_code == 500
+    assert response.json() == {"message": "Invalid OAuth access token."}
+    assert number not in [each["source_channel_id"] for each in listed(client)]
+
+
+def test_the_viber_bot_is_called_what_viber_calls_it(client: Client, played: Played) -> None:
+    channel = client.call("/channels.viber.connect")
+
+    assert channel == {
+        "id": channel["id"],
+        "source": "viber",
+        "source_channel_id": "pa:75346594275468546724",
+        "connected": True,
+        "metadata": {
+            "name": "Simulated bot",
+            "image_url": "https://media-direct.example.org/icon.png",
+        },
+    }
+    assert played.viber.webhook == f"{client.url}/viber"
+
+
+def test_what_the_viber_bot_is_called_can_be_said(client: Client) -> None:
+    metadata = client.call("/channels.viber.connect", {"name": "Ours"})["metadata"]
+
+    assert metadata["name"] == "Ours"
+
+
+@pytest.mark.parametrize("source", ["viber", "facebook"])
+def test_viber_is_told_that_its_bot_is_left_on_whatever_path(
+    source: str, client: Client, played: Played
+) -> None:
+    channel = client.call("/channels.viber.connect")
+    one = {"channel_id": channel["id"]}
+    left = [client.post(f"/channels.{source}.disconnect", one).status_code for _ in range(2)]
+
+    assert left == [204, 204]
+    assert played.viber.webhook == ""
+    assert client.post("/channels.info", one).status_code == 404
+
+
+def test_a_bot_that_viber_does_not_let_go_stays_connected(
+    client: Client, played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = client.call("/channels.viber.connect")
+    one = {"channel_id": channel["id"]}
+    with monkeypatch.context() as refusing:
+        refusing.setattr(played.viber, "answer", lambda *_: {"status": 12, "status_message": "no"})
+        left = client.post("/channels.viber.disconnect", one)
+        again = client.post("/channels.viber.connect")
+
+    text = "Failed to {} the viber webhook. Error: no"
+    assert (left.status_code, left.json()) == (500, {"message": text.format("disconnect")})
+    assert (again.status_code, again.json()) == (500, {"message": text.format("connect")})
+    assert client.call("/channels.info", one) == channel
+
+
+def test_a_telegram_bot_is_connected_by_its_token(client: Client, played: Played) -> None:
+    channel = client.call("/channels.telegram.connect", {"bot_token": played.bot_token})
+    webhook = dict(played.telegram.webhooks["7012345678"])
+    left = client.post("/channels.telegram.disconnect", {"channel_id": channel["id"]})
+
+    assert (channel["source"], channel["source_channel_id"]) == ("telegram", "7012345678")
+    assert channel["metadata"] == {"name": "Simulated bot 5678"}
+    assert played.bot_token not in str(channel)
+    assert webhook["url"] == f"{client.url}/telegram/7012345678"
+    assert left.status_code == 204
+    assert played.telegram.webhooks == {}
+
+
+def test_a_telegram_bot_that_telegram_does_not_know_is_not_connected(client: Client) -> None:
+    response = client.post("/channels.telegram.connect", {"bot_token": "1:nobody"})
+
+    assert (response.status_code, response.json()) == (500, {"message": "Unauthorized"})
+    assert not listed(client, source="telegram")
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [("/channels.facebook.explore", "auth_token"), ("/facebook.channels.explore", "token")],
+)
+def test_the_pages_of_somebody_are_listed_with_those_that_are_connected(
+    path: str, field: str, client: Client
+) -> None:
+    page = {"page_id": "108800000000001", "page_token": "EAAshort"}
+    client.call("/channels.facebook.connect", page)
+    found = client.call(path, {field: "EAAshort"})
+
+    assert found == {
+        "data": [
+            {
+                "page_id": "108800000000001",
+                "name": "Blips and Chitz",
+                "image_url": "https://scontent.example.org/p1.jpg",
+                "connected": True,
+            },
+            {"page_id": "108800000000009", "name": "Schweinbrücke", "connected": False},
+        ]
+    }
+
+
+def test_no_token_is_written_to_a_log(client: Client, played: Played, platform: Running) -> None:
+    tokens = (played.bot_token, played.viber_token, "EAAshortlived", "EAApage", "EAAlongLived")
+    client.post("/channels.telegram.connect", {"bot_token": played.bot_token})
+    client.post("/channels.viber.connect")
+    asked = {"page_id": new_name(), "page_token": "EAAshortlived"}
+    client.post("/channels.facebook.connect", asked)
+    logs = [path for path in platform.home.run_directory.rglob("*") if path.suffix in LOGS]
+    texts = [path.read_text(errors="replace") for path in logs]
+
+    assert any("ServeReplica" in path.name or "worker" in path.name for path in logs)
+    assert not [token for token in tokens for text in texts if token in text]

@@ -164,3 +164,37 @@ def test_the_archive_is_in_the_data_directory_unless_it_is_put_elsewhere() -> No
 def test_settings_do_not_change_once_they_are_read() -> None:
     with pytest.raises(ValueError, match="frozen"):
         settings().http.port = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("url", ["files", "/srv/files", "file:///srv/files", "s3://b/p", "gs://b"])
+def test_files_are_kept_in_a_directory_or_an_object_store(url: str) -> None:
+    assert settings({"media.url": url}).media.url == url
+
+
+def test_files_cannot_be_kept_elsewhere() -> None:
+    with pytest.raises(ConfigError, match=r"^media\.url: expected a directory or one of file, s3"):
+        settings({"media.url": "ftp://example.org"})
+
+
+OIDC = {"provider": "github", "client_id": "c", "allowed_email_patterns": "*@example.org"}
+
+
+def test_a_login_is_enough_to_be_reached_from_elsewhere() -> None:
+    flags = {"http.host": "0.0.0.0", "security.oidc": OIDC}
+
+    assert settings(flags).security.oidc is not None
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        pytest.param({"allowed_email_patterns": " , "}, "expected a pattern", id="nobody"),
+        pytest.param({"provider": "token"}, "this name is ours", id="a name of ours"),
+        pytest.param({"provider": "Git Hub"}, "provider", id="no name"),
+        pytest.param({"clientId": "c"}, "unknown setting", id="the reference's spelling"),
+        pytest.param({"authorization_grant_type": "implicit"}, "authorization_code", id="grant"),
+    ],
+)
+def test_a_login_that_cannot_be_is_refused_at_start(changed: dict[str, str], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        settings({"security.oidc": OIDC | changed})

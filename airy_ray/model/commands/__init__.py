@@ -5,12 +5,28 @@ As a record's body a command is JSON, so that an exported log can be read by peo
 
 import msgspec
 
-from airy_ray.model.commands.base import ANONYMOUS, Command
+from airy_ray.model.commands.access import (
+    AccessCommand,
+    ClaimKey,
+    CreateToken,
+    RevokeToken,
+    SeeUser,
+)
+from airy_ray.model.commands.base import ANONYMOUS, Command, asked
 from airy_ray.model.commands.channels import (
     ChannelCommand,
     ConnectChannel,
     DisconnectChannel,
     UpdateChannel,
+)
+from airy_ray.model.commands.contacts import (
+    ContactCommand,
+    ContactFields,
+    CreateContact,
+    DeleteContact,
+    MergeContacts,
+    UnmergeContacts,
+    UpdateContact,
 )
 from airy_ray.model.commands.conversations import (
     ConversationCommand,
@@ -38,7 +54,9 @@ from airy_ray.model.commands.registry import (
 )
 
 AnyCommand = (
-    ChannelCommand
+    AccessCommand
+    | ChannelCommand
+    | ContactCommand
     | ConversationCommand
     | ErasureCommand
     | MessageCommand
@@ -54,13 +72,20 @@ decode = msgspec.json.Decoder(AnyCommand).decode
 
 __all__ = [
     "ANONYMOUS",
+    "AccessCommand",
     "AnyCommand",
     "ChannelCommand",
+    "ClaimKey",
     "Command",
     "ConnectChannel",
+    "ContactCommand",
+    "ContactFields",
     "ConversationCommand",
+    "CreateContact",
     "CreateTag",
     "CreateTemplate",
+    "CreateToken",
+    "DeleteContact",
     "DeleteTag",
     "DeleteTemplate",
     "DescribeConversation",
@@ -68,17 +93,23 @@ __all__ = [
     "EraseContact",
     "ErasureCommand",
     "MarkRead",
+    "MergeContacts",
     "MessageCommand",
     "ResendMessage",
+    "RevokeToken",
+    "SeeUser",
     "SendMessage",
     "SuggestReplies",
     "TagCommand",
     "TemplateCommand",
+    "UnmergeContacts",
     "UpdateChannel",
+    "UpdateContact",
     "UpdateTag",
     "UpdateTemplate",
     "UpsertMetadata",
     "VisitorSend",
+    "asked",
     "decode",
     "encode",
 ]

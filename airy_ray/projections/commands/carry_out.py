@@ -1,10 +1,13 @@
 """The door to all commands: each is carried out once, and leaves its answer."""
 
 from airy_ray.clock import Millis
-from airy_ray.model.commands import AnyCommand
+from airy_ray.model.commands import AnyCommand, asked
 from airy_ray.model.ids import CommandId, parse_id
+from airy_ray.projections import audit
 from airy_ray.projections.commands import (
+    access,
     channels,
+    contacts,
     conversations,
     erasure,
     messages,
@@ -20,7 +23,9 @@ REPEATED_WITHIN_MS = 24 * 3_600_000
 """How long the id of a command, or the place of a forward, is known; later it is a new one."""
 
 HANDLERS: dict[type[AnyCommand], Handler] = {
+    **access.HANDLERS,
     **channels.HANDLERS,
+    **contacts.HANDLERS,
     **conversations.HANDLERS,
     **erasure.HANDLERS,
     **messages.HANDLERS,
@@ -33,13 +38,16 @@ HANDLERS: dict[type[AnyCommand], Handler] = {
 def carry_out(view: View, command: AnyCommand, digest: bytes, at: Millis) -> Effect:
     """Carry a command out, unless one with its id was already, and leave its answer.
 
-    `digest` is of all that was asked.
+    `digest` is of the command as it is.
     """
     identifier = CommandId(parse_id(command.id))
     if is_repeated(view, identifier, at):
         return IGNORED_REPEATED
     effect, status, body = HANDLERS[type(command)](view, command, identifier, at)
-    view.answer(identifier, Answer(digest, status, body, at))
+    view.answer(identifier, Answer(asked(command, digest), status, body, at))
+    entry = audit.entry(command, status, body, at)
+    if entry is not None:
+        view.audit(entry)
     return effect
 
 

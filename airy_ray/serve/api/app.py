@@ -1,9 +1,10 @@
 """The API application: finds the endpoint, lets the caller in, answers (contract: §1, §2)."""
 
 import logging
-from fnmatch import fnmatchcase
+from typing import Any
 
 import httpx
+from pydantic import BaseModel
 
 from airy_ray.cluster.layout import Layout, jwt_secret
 from airy_ray.cluster.logs import log_to_stderr
@@ -13,22 +14,38 @@ from airy_ray.config import Settings
 from airy_ray.errors import AiryError, RequestError
 from airy_ray.serve import problems
 from airy_ray.serve.api import (
+    api_tokens,
+    audit,
     channels,
     chatplugin,
     client,
+    components,
+    connecting,
+    contacts,
     conversations,
+    elsewhere,
     erasure,
     export,
+    media,
     messages,
     metadata,
+    reach,
+    scopes,
+    search,
     tags,
     templates,
+    users,
 )
+from airy_ray.serve.api.callers import Callers, Grant
 from airy_ray.serve.api.documentation import Documentation
-from airy_ray.serve.api.endpoint import Endpoint, parsed
+from airy_ray.serve.api.endpoint import Endpoint, FileEndpoint, parsed
+from airy_ray.serve.api.login import Login, gone
 from airy_ray.serve.api.operations import health, prometheus
+from airy_ray.serve.api.origins import Origins, Pairs
 from airy_ray.serve.api.platform import Caller, Platform
-from airy_ray.serve.api.tokens import Callers, Tokens
+from airy_ray.serve.api.rate_limits import RateLimits
+from airy_ray.serve.api.tokens import Tokens
+from airy_ray.serve.api.users import Sightings
 from airy_ray.serve.http import (
     Receive,
     Request,
@@ -36,10 +53,13 @@ from airy_ray.serve.http import (
     Scope,
     Send,
     Streamed,
+    read_head,
     read_request,
     respond,
     run_lifespan,
 )
+from airy_ray.serve.media.store import PATH as MEDIA_PATH
+from airy_ray.serve.media.store import open_store
 from airy_ray.serve.webhooks import HOOKS, Hooks
 
 logger = logging.getLogger(__name__)
@@ -47,23 +67,42 @@ logger = logging.getLogger(__name__)
 ENDPOINTS: dict[str, Endpoint] = {
     endpoint.path: endpoint
     for module in (
+        api_tokens,
+        audit,
         channels,
         chatplugin,
         client,
+        components,
+        connecting,
+        contacts,
         conversations,
         erasure,
         export,
         messages,
         metadata,
+        search,
         tags,
         templates,
+        users,
     )
     for endpoint in module.ENDPOINTS
 }
-"""Every path of the API."""
+"""Every path of the API that takes JSON."""
+
+FILE_ENDPOINTS: dict[str, FileEndpoint] = {
+    endpoint.path: endpoint for endpoint in media.FILE_ENDPOINTS
+}
+"""Every path of the API that takes a file."""
 
 _PLATFORM_WAIT_S = 10.0
 _JSON = "application/json"
+
+
+def description() -> dict[str, Any]:
+    """Return the whole API as OpenAPI."""
+    from airy_ray.serve.api import openapi  # loads FastAPI, which nothing else here needs
+
+    return openapi.description(ENDPOINTS.values(), FILE_ENDPOINTS.values(), media.download)
 
 
 class Api:
@@ -72,12 +111,11 @@ class Api:
     def __init__(self, settings: Settings, layout: Layout) -> None:
         self._settings = settings
         self._layout = layout
-        self._origins = [
-            pattern.strip()
-            for pattern in settings.security.allowed_origins.split(",")
-            if pattern.strip()
-        ]
-        self._documentation = Documentation(ENDPOINTS.values())
+        self._origins = Origins(settings.security.allowed_origins, settings.http.public_url)
+        self._sightings = Sightings()
+        self._limits = RateLimits(settings.limits.requests_per_minute)
+        self._login: Login | None = None
+        self._documentation = Documentation(description)
         self._platform: Platform | None = None
         self._hooks: Hooks | None = None
 
@@ -90,12 +128,10 @@ class Api:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         origin = next((value for name, value in scope["headers"] if name == b"origin"), None)
-        shared = self._shared_headers(origin)
+        shared = self._origins.shared_headers(None if origin is None else origin.decode("latin-1"))
+        response: Response | Streamed
         try:
-            request = await read_request(
-                scope, receive, body_bytes_max=self._settings.limits.body_bytes
-            )
-            response: Response | Streamed = await self._answer(request, is_allowed=bool(shared))
+            response = await self._answer(scope, receive, shared)
         except AiryError as error:
             response = problems.answer(error)
         except Exception:  # one request must not take others down; its fault is in the log
@@ -105,27 +141,76 @@ class Api:
             shared += _asked_headers(scope)
         await respond(send, response, shared)
 
-    async def _answer(self, request: Request, *, is_allowed: bool) -> Response | Streamed:
-        assert self._platform is not None  # requests come after the start
+    async def _answer(self, scope: Scope, receive: Receive, told: Pairs) -> Response | Streamed:
+        """Answer a request; `told` are the headers that go with it, whatever it comes to."""
+        platform = self._platform
+        assert platform is not None  # requests come after the start
+        takes_file = FILE_ENDPOINTS.get(scope["path"])
+        if takes_file is not None and scope["method"] == "POST":
+            head = read_head(scope)
+            await self._admit_file(takes_file, head, platform, told)
+            return await takes_file.handler(platform, head, receive)
+        request = await read_request(
+            scope, receive, body_bytes_max=self._settings.limits.body_bytes
+        )
         if request.method == "OPTIONS" and "access-control-request-method" in request.headers:
-            return Response(200 if is_allowed else 403)
+            return Response(200 if told else 403)
+        if not self._origins.may_call(request.headers):
+            raise RequestError(403)
         endpoint = ENDPOINTS.get(request.path)
         if endpoint is None:
-            return await self._other(request, self._platform)
+            return await self._other(request, platform)
         if endpoint.is_open:
-            principal = ""
-        else:
-            principal = self._platform.callers.principal(request.headers.get("authorization"))
-        if request.method != "POST":
-            raise RequestError(405, "every endpoint is called with POST")
-        content_type = request.headers.get("content-type", _JSON)
-        if request.body and not content_type.lower().startswith(_JSON):
-            raise RequestError(415, "the body has to be JSON")
-        caller = Caller(principal, request.headers, request.body)
-        return await endpoint.handler(self._platform, caller, parsed(endpoint, request.body))
+            caller = Caller("", request.headers, request.body, endpoint.path)
+            return await endpoint.handler(platform, caller, _body(endpoint, request))
+        grant = self._granted(request, platform, told)
+        scopes.check(grant, endpoint)
+        await self._spend(grant, told)
+        asked = _body(endpoint, request)
+        caller = Caller(grant.principal, request.headers, request.body, endpoint.path, grant)
+        await reach.check(platform, grant, endpoint, asked)
+        await self._sightings.note(platform, grant)
+        if scopes.scope_of(endpoint.path) != "read":
+            await platform.claim(caller)
+        return await endpoint.handler(platform, caller, asked)
 
-    async def _other(self, request: Request, platform: Platform) -> Response:
-        """Answer what is no endpoint: webhooks, health, metrics, documentation; open to all."""
+    async def _admit_file(
+        self, endpoint: FileEndpoint, head: Request, platform: Platform, told: Pairs
+    ) -> None:
+        """Refuse who may not upload: neither a caller of the API nor a visitor of a website."""
+        if not self._origins.may_call(head.headers):
+            raise RequestError(403)
+        try:
+            grant = self._granted(head, platform, told)
+        except RequestError:
+            media.let_visitor_in(platform, head)
+            return
+        scopes.check(grant, endpoint)
+        await self._spend(grant, told)
+
+    def _granted(self, request: Request, platform: Platform, told: Pairs) -> Grant:
+        """Return what who calls may do, if they are somebody, and ask for it themselves."""
+        callers = platform.callers
+        try:
+            grant = callers.grant(request.headers)
+        except RequestError:
+            if self._login is not None and callers.has_dead_session(request.headers):
+                told.append(gone(request))
+            raise
+        if grant.is_session and not self._origins.may_use_session(request.headers):
+            raise RequestError(403)
+        return grant
+
+    async def _spend(self, grant: Grant, told: Pairs) -> None:
+        """Count a request, and refuse one too many."""
+        quota = await self._limits.spend(grant)
+        if quota is not None:
+            told += quota.headers
+            if quota.is_exceeded:
+                raise RequestError(429, "too many requests")
+
+    async def _other(self, request: Request, platform: Platform) -> Response | Streamed:
+        """Answer what is no endpoint: webhooks, files, health, metrics, documentation."""
         hook = request.path.strip("/")
         if hook in HOOKS:
             assert self._hooks is not None
@@ -137,27 +222,25 @@ class Api:
         page = self._documentation.page(request.path)
         if page is not None:
             return page
-        platform.callers.principal(request.headers.get("authorization"))
-        raise RequestError(404, "no such endpoint")
-
-    def _shared_headers(self, origin: bytes | None) -> list[tuple[bytes, bytes]]:
-        """Return the headers with which pages of an origin may read answers; none if not."""
-        if origin is None:
-            return []
-        text = origin.decode("latin-1")
-        if not any(fnmatchcase(text, pattern) for pattern in self._origins):
-            return []
-        return [
-            (b"access-control-allow-origin", origin),
-            (b"access-control-allow-credentials", b"true"),
-            (b"vary", b"origin"),
-        ]
+        if request.path.startswith(MEDIA_PATH):
+            return await media.download(platform, request)
+        if request.path in FILE_ENDPOINTS:
+            raise RequestError(405, "every endpoint is called with POST")
+        if self._login is not None:
+            answer = await self._login.answer(request)
+            if answer is not None:
+                return answer
+        self._granted(request, platform, [])
+        raise RequestError(404, elsewhere.reason(request.path) or "no such endpoint")
 
     async def _start(self) -> None:
         log_to_stderr()
         machine = Machine(machine_spec(self._settings, self._layout))
         token = self._settings.security.system_token
         tokens = Tokens(jwt_secret(self._settings))
+        oidc, public_url = self._settings.security.oidc, self._settings.http.public_url
+        http = httpx.AsyncClient(timeout=_PLATFORM_WAIT_S)
+        self._login = None if oidc is None else Login(oidc, tokens, http, public_url)
         self._platform = Platform(
             settings=self._settings,
             machine=machine,
@@ -167,8 +250,14 @@ class Api:
                 command_wait_s=self._settings.limits.command_wait_s,
             ),
             tokens=tokens,
-            callers=Callers(None if token is None else token.get_secret_value(), tokens),
-            http=httpx.AsyncClient(timeout=_PLATFORM_WAIT_S),
+            callers=Callers(
+                None if token is None else token.get_secret_value(),
+                tokens,
+                api_token=machine.registry.token,
+                has_login=oidc is not None,
+            ),
+            http=http,
+            media=open_store(self._settings),
         )
         self._hooks = Hooks(self._settings, machine)
 
@@ -176,6 +265,16 @@ class Api:
         if self._platform is not None:
             await self._platform.http.aclose()
             self._platform.machine.close()
+
+
+def _body(endpoint: Endpoint, request: Request) -> BaseModel:
+    """Return what is asked of an endpoint."""
+    if request.method != "POST":
+        raise RequestError(405, "every endpoint is called with POST")
+    content_type = request.headers.get("content-type", _JSON)
+    if request.body and not content_type.lower().startswith(_JSON):
+        raise RequestError(415, "the body has to be JSON")
+    return parsed(endpoint, request.body)
 
 
 def _asked_headers(scope: Scope) -> list[tuple[bytes, bytes]]:

@@ -1,15 +1,13 @@
-"""`channels.*` (contract: platform API §7.6, sources §0.8)."""
-
-from typing import Any
+"""`channels.*`: listed, renamed, disconnected (contract: platform API §7.6, sources §0.8)."""
 
 from pydantic import AliasChoices, Field
 
 from airy_ray.errors import ChannelNotFoundError
 from airy_ray.model import channel
 from airy_ray.model.channel import Channel
-from airy_ray.model.commands import ConnectChannel, DisconnectChannel, UpdateChannel
-from airy_ray.model.ids import ChannelId, channel_id, format_id
-from airy_ray.serve.api import graph, shapes
+from airy_ray.model.commands import DisconnectChannel, UpdateChannel
+from airy_ray.model.ids import ChannelId, format_id
+from airy_ray.serve.api import shapes, telegram, viber
 from airy_ray.serve.api.endpoint import Body, Endpoint, Id, OptionalText
 from airy_ray.serve.api.paging import items
 from airy_ray.serve.api.platform import Caller, Platform
@@ -38,43 +36,16 @@ class UpdatedChannel(Body):
     image_url: OptionalText = ImageUrl
 
 
-class ChatpluginChannel(Body):
-    """A website."""
-
-    name: str = Field(min_length=1)
-    image_url: OptionalText = ImageUrl
-
-
-class GoogleChannel(Body):
-    """An agent of Google Business Messages or RCS."""
-
-    gbm_id: str = Field(min_length=1)
-    name: str = Field(min_length=1)
-    image_url: OptionalText = ImageUrl
-
-
-class FacebookChannel(Body):
-    """A page, with a token of somebody who may manage it."""
-
-    page_id: str = Field(min_length=1)
-    page_token: str = Field(min_length=1)
-    name: OptionalText = None
-    image_url: OptionalText = ImageUrl
-
-
-class InstagramChannel(FacebookChannel):
-    """An Instagram account, and the page that it belongs to."""
-
-    account_id: str = Field(min_length=1)
-
-
-async def list_channels(platform: Platform, _: Caller, asked: ListChannels) -> Response:
+async def list_channels(platform: Platform, caller: Caller, asked: ListChannels) -> Response:
     """Return the connected channels, by id."""
+    reach = caller.grant.reach
     return items(
         [
             channel.rendered(each)
             for each in platform.machine.registry.channels()
-            if each.connected and asked.source in (None, each.source)
+            if each.connected
+            and asked.source in (None, each.source)
+            and (reach is None or reach.covers(each))
         ]
     )
 
@@ -89,71 +60,19 @@ async def update_channel(platform: Platform, caller: Caller, asked: UpdatedChann
     command = UpdateChannel(
         **caller.signed(),
         channel_id=format_id(asked.channel_id),
-        metadata=_given(name=asked.name, image_url=asked.image_url),
+        metadata=given(name=asked.name, image_url=asked.image_url),
     )
     return await platform.register(command)
 
 
-async def connect_chatplugin(
-    platform: Platform, caller: Caller, asked: ChatpluginChannel
-) -> Response:
-    """Make a new channel for a website."""
-    metadata = _given(name=asked.name, image_url=asked.image_url)
-    return await _connect(
-        platform, caller, source="chatplugin", known_as=asked.name, metadata=metadata, is_new=True
-    )
-
-
-async def connect_google(platform: Platform, caller: Caller, asked: GoogleChannel) -> Response:
-    """Use an agent as a channel."""
-    metadata = _given(name=asked.name, image_url=asked.image_url)
-    return await _connect(
-        platform, caller, source="google", known_as=asked.gbm_id, metadata=metadata
-    )
-
-
-async def connect_facebook(platform: Platform, caller: Caller, asked: FacebookChannel) -> Response:
-    """Use a page as a channel: get a token that lasts, and subscribe to the page's events."""
-    page = await graph.connect_page(platform, asked.page_id, asked.page_token)
-    metadata = _given(
-        name=asked.name or page.name,
-        image_url=asked.image_url or page.image_url,
-        page_id=asked.page_id,
-    )
-    return await _connect(
-        platform,
-        caller,
-        source="facebook",
-        known_as=asked.page_id,
-        metadata=metadata,
-        token=page.token,
-    )
-
-
-async def connect_instagram(
-    platform: Platform, caller: Caller, asked: InstagramChannel
-) -> Response:
-    """Use an Instagram account as a channel: its events are those of its page."""
-    page = await graph.connect_page(platform, asked.page_id, asked.page_token)
-    default_name = None if page.name is None else f"{page.name} Instagram account"
-    metadata = _given(
-        name=asked.name or default_name,
-        image_url=asked.image_url,
-        page_id=asked.page_id,
-        account_id=asked.account_id,
-    )
-    return await _connect(
-        platform,
-        caller,
-        source="instagram",
-        known_as=asked.account_id,
-        metadata=metadata,
-        token=page.token,
-    )
-
-
 async def disconnect(platform: Platform, caller: Caller, asked: OneChannel) -> Response:
-    """Stop using a channel, of whatever source: clients mix the paths up. Repeated, it is fine."""
+    """Stop using a channel, of whatever source: clients mix the paths up. Repeated, it is fine.
+
+    What its platform has to be told it is told first; if that fails, nothing has changed.
+    """
+    known = platform.machine.registry.channel(ChannelId(asked.channel_id))
+    if known is not None and known.connected:
+        await _unsubscribe(platform, known)
     command = DisconnectChannel(
         **caller.signed(),
         channel_id=format_id(asked.channel_id),
@@ -179,30 +98,29 @@ def connected(platform: Platform, identifier: bytes) -> Channel:
     return found
 
 
-async def _connect(
-    platform: Platform,
-    caller: Caller,
-    *,
-    source: str,
-    known_as: str,
-    metadata: dict[str, Any],
-    token: str | None = None,
-    is_new: bool = False,
-) -> Response:
-    command = ConnectChannel(
-        **caller.signed(),
-        source=source,
-        source_channel_id=known_as,
-        channel_id=None if is_new else format_id(channel_id(source, known_as)),
-        token=token,
-        metadata=metadata,
-    )
-    return await platform.register(command)
-
-
-def _given(**values: str | None) -> dict[str, Any]:
+def given(**values: str | None) -> dict[str, str]:
+    """Return the values that are there."""
     return {key: value for key, value in values.items() if value is not None}
 
+
+async def _unsubscribe(platform: Platform, left: Channel) -> None:
+    """Tell the platform of a channel that its events are not wanted, where that is the custom."""
+    if left.source == "viber":
+        await viber.unsubscribe(platform)
+    elif left.source == "telegram" and left.token is not None:
+        await telegram.unsubscribe(platform, left.token)
+
+
+_DISCONNECTED = (
+    "facebook",
+    "instagram",
+    "google",
+    "whatsapp",
+    "twilio.sms",
+    "twilio.whatsapp",
+    "viber",
+    "telegram",
+)
 
 ENDPOINTS = [
     Endpoint(
@@ -230,13 +148,6 @@ ENDPOINTS = [
         failures=(404,),
     ),
     Endpoint(
-        "/channels.chatplugin.connect",
-        connect_chatplugin,
-        ChatpluginChannel,
-        "Connect a website",
-        shapes.Channel,
-    ),
-    Endpoint(
         "/channels.chatplugin.disconnect",
         disconnect_connected,
         OneChannel,
@@ -244,51 +155,15 @@ ENDPOINTS = [
         status=204,
         failures=(404,),
     ),
-    Endpoint(
-        "/channels.facebook.connect",
-        connect_facebook,
-        FacebookChannel,
-        "Connect a Facebook page",
-        shapes.Channel,
-        failures=(500,),
-    ),
-    Endpoint(
-        "/channels.facebook.disconnect",
-        disconnect,
-        OneChannel,
-        "Disconnect a Facebook page",
-        status=204,
-        failures=(404,),
-    ),
-    Endpoint(
-        "/channels.instagram.connect",
-        connect_instagram,
-        InstagramChannel,
-        "Connect an Instagram account",
-        shapes.Channel,
-        failures=(500,),
-    ),
-    Endpoint(
-        "/channels.instagram.disconnect",
-        disconnect,
-        OneChannel,
-        "Disconnect an Instagram account",
-        status=204,
-        failures=(404,),
-    ),
-    Endpoint(
-        "/channels.google.connect",
-        connect_google,
-        GoogleChannel,
-        "Connect a Google agent",
-        shapes.Channel,
-    ),
-    Endpoint(
-        "/channels.google.disconnect",
-        disconnect,
-        OneChannel,
-        "Disconnect a Google agent",
-        status=204,
-        failures=(404,),
-    ),
+    *[
+        Endpoint(
+            f"/channels.{source}.disconnect",
+            disconnect,
+            OneChannel,
+            "Disconnect a channel",
+            status=204,
+            failures=(404,),
+        )
+        for source in _DISCONNECTED
+    ],
 ]

@@ -2,13 +2,14 @@
 
 import os
 import time
+from dataclasses import replace
 
 from pydantic import Field
 
 from airy_ray.errors import RequestError
 from airy_ray.model import json_text, message
 from airy_ray.model.commands import VisitorSend
-from airy_ray.model.ids import ConversationId, format_id, parse_id, random_id, slot_of
+from airy_ray.model.ids import ConversationId, format_id, parse_id, random_id
 from airy_ray.serve.api import shapes
 from airy_ray.serve.api.channels import connected
 from airy_ray.serve.api.endpoint import Body, Endpoint, OptionalId, OptionalText
@@ -89,9 +90,9 @@ async def send(platform: Platform, caller: Caller, asked: Send) -> Response:
     except ValueError:
         raise RequestError(401, "the token is for no conversation") from None
     connected(platform, channel)
+    visitor = replace(caller, principal=visit.conversation_id)
     command = VisitorSend(
-        id=format_id(caller.command_id(slot_of(conversation))),
-        principal=visit.conversation_id,
+        **visitor.signed(conversation),
         conversation_id=format_id(conversation),
         channel_id=format_id(channel),
         message=message_text(caller.body),

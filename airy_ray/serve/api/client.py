@@ -2,21 +2,15 @@
 
 from importlib.metadata import version
 
+import msgspec
+
 from airy_ray.model import json_text
-from airy_ray.serve.api import shapes
+from airy_ray.serve.api import components, shapes
 from airy_ray.serve.api.endpoint import Endpoint, Nothing
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.http import Response
 
-_COMPONENTS = {
-    "api-admin": ("api-admin",),
-    "api-communication": ("api-communication",),
-    "sources-chatplugin": ("sources-chatplugin",),
-    "sources-facebook": ("sources-facebook-connector", "sources-facebook-events-router"),
-    "sources-google": ("sources-google-connector", "sources-google-events-router"),
-    "unread-counter": ("unread-counter",),
-}
-"""The reference's components that this platform does the work of, and their services."""
+_VERSION = version("airy-ray")
 
 _COLORS = {
     "tag-green": ("0E764F", "F5FFFB", 3),
@@ -26,13 +20,8 @@ _COLORS = {
 }
 
 
-async def config(platform: Platform, _: Caller, __: Nothing) -> Response:
+async def config(platform: Platform, caller: Caller, _: Nothing) -> Response:
     """Return what runs here, how tags look, and the version."""
-    services = {
-        service: {"enabled": True, "healthy": True, "component": component}
-        for component, members in _COMPONENTS.items()
-        for service in members
-    }
     colors = {
         name: {
             "default": color,
@@ -43,11 +32,12 @@ async def config(platform: Platform, _: Caller, __: Nothing) -> Response:
         }
         for name, (color, background, position) in _COLORS.items()
     }
+    profile = caller.grant.profile
     told = {
-        "services": services,
-        "user_profile": None,
+        "services": await components.services(platform),
+        "user_profile": None if profile is None else msgspec.structs.asdict(profile),
         "tag_config": {"colors": colors},
-        "cluster_version": version("airy-ray"),
+        "cluster_version": _VERSION,
     }
     return Response(body=json_text.encode(told))
 

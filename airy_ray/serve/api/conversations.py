@@ -6,14 +6,19 @@ from typing import Any
 import msgspec
 from pydantic import Field
 
+from airy_ray.cluster.partitions import Ranked
 from airy_ray.errors import ConversationNotFoundError, RequestError
+from airy_ray.filters.query import Combined, Numbers, Query, Word
+from airy_ray.filters.syntax import parse
 from airy_ray.model import conversation
 from airy_ray.model.commands import DescribeConversation, MarkRead
 from airy_ray.model.conversation import Conversation
 from airy_ray.model.ids import ConversationId, format_id
+from airy_ray.serve.api import reach as reaches
 from airy_ray.serve.api import shapes
+from airy_ray.serve.api.callers import Reach
 from airy_ray.serve.api.endpoint import Body, Endpoint, Id, OptionalText, aliases
-from airy_ray.serve.api.paging import cursor, page, placed
+from airy_ray.serve.api.paging import cursor, page, placed, ranked_page
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.http import Response
 
@@ -23,7 +28,9 @@ _INTEGER = re.compile(r"-?[0-9]{1,100}")
 class ListConversations(Body):
     """Which page of which conversations."""
 
-    filters: str | None = Field(None, description="Not supported yet: null.")
+    filters: str | None = Field(
+        None, description="Which ones, in the syntax of Lucene: `unread_count:[1 TO *]`."
+    )
     cursor: OptionalText = Field(
         None,
         description="`next_cursor` of the page before; or an offset, which does not hold still.",
@@ -55,11 +62,19 @@ class NamedContact(OneConversation):
     display_name: str = Field(min_length=1)
 
 
-async def list_conversations(platform: Platform, _: Caller, asked: ListConversations) -> Response:
-    """Return a page of conversations, by their last message, newest first."""
-    if asked.filters is not None:
-        raise RequestError(400, "filters: not supported yet")
+async def list_conversations(
+    platform: Platform, caller: Caller, asked: ListConversations
+) -> Response:
+    """Return a page of conversations, all or filtered, by their last message, newest first."""
     size = max(0, min(asked.page_size or 0, platform.settings.limits.page_size))
+    reach = caller.grant.reach
+    if asked.filters is not None:
+        query = parse(asked.filters)
+        if reach is not None:
+            query = Combined(must=(query, _within(platform, reach)))
+        return await _filtered(platform, query, asked.cursor, size)
+    if reach is not None:
+        return await _list_within(platform, reach, _offset(asked.cursor), size)
     total = await platform.partitions.conversation_count()
     if asked.cursor is not None and _INTEGER.fullmatch(asked.cursor):
         return await _page_at(platform, int(asked.cursor), size, total)
@@ -93,6 +108,48 @@ async def _page_of_walk(platform: Platform, asked: str | None, size: int, total:
     if shown and len(rows) > size:
         following = cursor(_WalkedTo(since, rows[size - 1][0]))
     return page(shown, previous=asked or "0", following=following, total=total)
+
+
+async def _list_within(platform: Platform, reach: Reach, offset: int, size: int) -> Response:
+    """Return a page of the conversations within reach; takes looking at all there are."""
+    channels = reaches.channels_within(platform, reach)
+    rows, total = await platform.partitions.conversations_on(channels, max(offset, 0), size)
+    if offset < 0:
+        rows = []
+    following = str(offset + size) if rows and offset + size < total else None
+    shown = [rendered(platform, row) for row in rows]
+    return page(shown, previous=str(offset), following=following, total=total)
+
+
+def _within(platform: Platform, reach: Reach) -> Query:
+    """Return a filter for what is within reach of a limited token."""
+    channels = reaches.channels_within(platform, reach)
+    return Combined(should=tuple(Word("channel_id", format_id(each)) for each in sorted(channels)))
+
+
+async def _filtered(platform: Platform, query: Query, asked: str | None, size: int) -> Response:
+    if asked is not None and _INTEGER.fullmatch(asked):
+        offset = int(asked)
+        start, wanted = (offset, size) if offset >= 0 else (0, 0)
+        total, rows = await platform.partitions.filtered_conversations(query, start, wanted)
+        following = str(offset + size) if wanted and offset + size < total else None
+        shown = [rendered(platform, row) for _, row in rows]
+        return page(shown, previous=asked, following=following, total=total)
+
+    async def find(until: int | None, limit: int) -> tuple[int, Ranked[Conversation]]:
+        older = Numbers("last_message_at", None, until)
+        wanted = query if until is None else Combined(must=(query, older))
+        return await platform.partitions.filtered_conversations(wanted, 0, limit)
+
+    return await ranked_page(find, asked, size, lambda row: rendered(platform, row), first="0")
+
+
+def _offset(cursor: str | None) -> int:
+    if cursor is None:
+        return 0
+    if _INTEGER.fullmatch(cursor) is None:
+        raise RequestError(400, "cursor: not a cursor")
+    return int(cursor)
 
 
 async def conversation_info(platform: Platform, _: Caller, asked: OneConversation) -> Response:
@@ -165,8 +222,12 @@ async def _describe(
 
 
 def rendered(platform: Platform, row: Conversation) -> bytes:
-    """Return a conversation's JSON, with its channel as the registry has it now."""
-    return conversation.rendered(row, platform.machine.registry.rendered(row.channel_id))
+    """Return a conversation's JSON, with its channel and users as the registry has them now."""
+    registry = platform.machine.registry
+    sender = registry.sender(row.last_sender_id)
+    if sender is not None and conversation.is_last_from_contact(row):
+        sender = None  # some sources let contacts choose their ids
+    return conversation.rendered(row, registry.rendered(row.channel_id), sender)
 
 
 ENDPOINTS = [

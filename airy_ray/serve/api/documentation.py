@@ -1,12 +1,10 @@
 """`/openapi.json`, and `/docs` to read: one page without scripts or anything from elsewhere."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
 
 from airy_ray.model import json_text
-from airy_ray.serve.api.endpoint import Endpoint
-from airy_ray.serve.api.openapi import description
 from airy_ray.serve.http import Response
 
 _HTML = b"text/html; charset=utf-8"
@@ -26,10 +24,10 @@ code,pre{background:#262626}td,th,h2{border-color:#333}}
 
 
 class Documentation:
-    """Serves the description of endpoints, which is put together when it is first asked for."""
+    """Serves the description of the API, which is put together when it is first asked for."""
 
-    def __init__(self, endpoints: Iterable[Endpoint]) -> None:
-        self._endpoints = tuple(endpoints)
+    def __init__(self, description: Callable[[], dict[str, Any]]) -> None:
+        self._description = description
         self._pages: dict[str, Response] = {}
 
     def page(self, path: str) -> Response | None:
@@ -37,7 +35,7 @@ class Documentation:
         if path not in ("/openapi.json", "/docs"):
             return None
         if not self._pages:
-            described = description(self._endpoints)
+            described = self._description()
             page = Response(200, _page(described).encode(), _HTML)
             self._pages = {
                 "/openapi.json": Response(body=json_text.encode(described)),
@@ -47,18 +45,20 @@ class Documentation:
 
 
 def _page(described: Mapping[str, Any]) -> str:
-    areas: dict[str, list[tuple[str, Any]]] = {}
+    areas: dict[str, list[tuple[str, str, Any]]] = {}
     for path, methods in described["paths"].items():
-        for operation in methods.values():
-            areas.setdefault(operation["tags"][0], []).append((path, operation))
+        for method, operation in methods.items():
+            areas.setdefault(operation["tags"][0], []).append((method, path, operation))
     index = "".join(
         f'<a href="#{escape(path)}">{escape(path.strip("/"))}</a>'
         for operations in areas.values()
-        for path, _ in operations
+        for _, path, _ in operations
     )
     sections = "".join(
         f"<h2>{escape(area)}</h2>"
-        + "".join(_section(path, operation, described) for path, operation in operations)
+        + "".join(
+            _section(method, path, operation, described) for method, path, operation in operations
+        )
         for area, operations in areas.items()
     )
     title = f"{described['info']['title']} {described['info']['version']}"
@@ -74,13 +74,15 @@ def _page(described: Mapping[str, Any]) -> str:
     )
 
 
-def _section(path: str, operation: Mapping[str, Any], described: Mapping[str, Any]) -> str:
+def _section(
+    method: str, path: str, operation: Mapping[str, Any], described: Mapping[str, Any]
+) -> str:
     rows = "".join(
         f"<tr><td>{escape(status)}<td>{_text(answer['description'])}{_type_of(answer)}"
         for status, answer in operation["responses"].items()
     )
     return (
-        f'<h3 id="{escape(path)}"><code>POST {escape(path)}</code> '
+        f'<h3 id="{escape(path)}"><code>{method.upper()} {escape(path)}</code> '
         f"{escape(operation['summary'])}</h3><p>{_text(operation.get('description', ''))}</p>"
         f"{_fields(operation, described)}<table><tr><th>Answer<th>{rows}</table>"
     )
@@ -88,6 +90,8 @@ def _section(path: str, operation: Mapping[str, Any], described: Mapping[str, An
 
 def _fields(operation: Mapping[str, Any], described: Mapping[str, Any]) -> str:
     """Return a table of what a body may say."""
+    if "requestBody" not in operation:
+        return ""
     content = operation["requestBody"]["content"]
     [(_, media)] = content.items()
     schema = _resolved(media["schema"], described)

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
@@ -12,7 +12,7 @@ from airy_ray.errors import RequestError
 from airy_ray.model import json_text
 from airy_ray.model.ids import parse_id
 from airy_ray.serve.api.platform import Caller, Platform
-from airy_ray.serve.http import Response, Streamed
+from airy_ray.serve.http import Receive, Request, Response, Streamed
 
 
 class Body(BaseModel):
@@ -56,14 +56,17 @@ Handler = Callable[[Platform, Caller, Any], Awaitable[Response | Streamed]]
 
 
 _QUESTIONS = {
-    "list",
-    "info",
-    "search",
-    "config",
     "authenticate",
-    "resumeToken",
+    "config",
     "erasure-status",
+    "explore",
     "export",
+    "get",
+    "info",
+    "list",
+    "recent-messages",
+    "resumeToken",
+    "search",
 }
 """The verbs of endpoints that change nothing."""
 
@@ -85,7 +88,7 @@ class Endpoint:
 
     path: str
     handler: Handler
-    takes: type[Body]
+    takes: type[BaseModel]
     summary: str
     answers: Any = None
     status: int = 200
@@ -102,12 +105,31 @@ class Endpoint:
         return self.path.rpartition(".")[2] not in _QUESTIONS
 
 
-def aliases(endpoint: Endpoint, *paths: str) -> list[Endpoint]:
+FileHandler = Callable[[Platform, Request, Receive], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class FileEndpoint:
+    """A path of the API that takes one file as `multipart/form-data`, in a part called `file`.
+
+    Attributes:
+        handler: lets its caller in itself, and reads the body piece by piece.
+    """
+
+    path: str
+    handler: FileHandler
+    summary: str
+
+
+_E = TypeVar("_E", Endpoint, FileEndpoint)
+
+
+def aliases(endpoint: _E, *paths: str) -> list[_E]:
     """Return an endpoint under its own path and under others."""
-    return [endpoint, *(replace(endpoint, path=path) for path in paths)]
+    return [replace(endpoint, path=path) for path in (endpoint.path, *paths)]
 
 
-def parsed(endpoint: Endpoint, body: bytes) -> Body:
+def parsed(endpoint: Endpoint, body: bytes) -> BaseModel:
     """Return what a body says.
 
     Raises:
@@ -128,7 +150,7 @@ def parsed(endpoint: Endpoint, body: bytes) -> Body:
     return _validated(endpoint, shielded)
 
 
-def _validated(endpoint: Endpoint, body: bytes) -> Body:
+def _validated(endpoint: Endpoint, body: bytes) -> BaseModel:
     try:
         value = from_json(body, allow_inf_nan=False)  # pydantic's models would take NaN for JSON
         return endpoint.takes.model_validate(value)

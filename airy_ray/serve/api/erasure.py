@@ -1,49 +1,39 @@
 """`contacts.erase`: a person is forgotten; and how far that is."""
 
-from typing import Literal
-from uuid import UUID
-
 from airy_ray.errors import RequestError
 from airy_ray.model import json_text
 from airy_ray.model.commands import EraseContact
+from airy_ray.model.contact import taken_over
 from airy_ray.model.ids import ContactId, format_id
-from airy_ray.serve.api.endpoint import Body, Endpoint, Id
+from airy_ray.serve.api import shapes
+from airy_ray.serve.api.contacts import OneContact
+from airy_ray.serve.api.endpoint import Endpoint
 from airy_ray.serve.api.platform import Caller, Platform
-from airy_ray.serve.api.shapes import Shape
 from airy_ray.serve.http import Response
 
 _NOT_FOUND = RequestError(404, "Contact not found")
 
 
-class OneContact(Body):
-    """Which contact."""
-
-    id: Id
-
-
-class Erasure(Shape):
-    """How far an erasure is."""
-
-    id: UUID
-    state: Literal["pending", "done"]
-    """Done once no file of the data directory holds anything of the person."""
-    partitions: dict[str, Literal["pending", "done"]]
-
-
 async def erase(platform: Platform, caller: Caller, asked: OneContact) -> Response:
-    """Have a contact forgotten, with all conversations; again, tell how far that is."""
-    contact = ContactId(asked.id)
-    conversations = await platform.partitions.person(contact)
-    if conversations is not None:
+    """Forget a person: the contact, those merged into it, all conversations and messages.
+
+    They are gone from all answers at once, and from all files a while later. Asked again, it tells
+    how far that is. There is no way back.
+    """
+    asked_for = ContactId(asked.id)
+    found = await platform.partitions.contact(asked_for)
+    if found is not None:
+        contact = found.contact.id
+        contacts = dict.fromkeys((contact, asked_for, *taken_over(found)))
         command = EraseContact(
             **caller.signed(contact),
-            contact_ids=(format_id(contact),),
-            conversation_ids=tuple(format_id(each) for each in conversations),
+            contact_ids=tuple(format_id(each) for each in contacts),
+            conversation_ids=tuple(format_id(each) for each, _ in found.identities),
         )
         answer = await platform.carry_out(command)
         if answer.status != 200:
             return answer
-    return await _told(platform, contact)
+    return await _told(platform, asked_for)
 
 
 async def erasure_status(platform: Platform, _: Caller, asked: OneContact) -> Response:
@@ -74,7 +64,7 @@ ENDPOINTS = [
         erase,
         OneContact,
         "Forget a person: contact, conversations, messages, in all files",
-        Erasure,
+        shapes.Erasure,
         failures=(404,),
     ),
     Endpoint(
@@ -82,7 +72,7 @@ ENDPOINTS = [
         erasure_status,
         OneContact,
         "Tell how far the erasure of a contact is",
-        Erasure,
+        shapes.Erasure,
         failures=(404,),
     ),
 ]

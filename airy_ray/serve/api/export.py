@@ -11,17 +11,17 @@ log/<partition>.jsonl                   what was received and asked for, as it c
 import asyncio
 import io
 import zipfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 
-from airy_ray.clock import Millis
 from airy_ray.errors import RequestError
-from airy_ray.model import json_text, message
-from airy_ray.model.contact import Contact
-from airy_ray.model.ids import ContactId, ConversationId, format_id
+from airy_ray.model import contact, message
+from airy_ray.model.contact import Snapshot
+from airy_ray.model.ids import ContactId, format_id
 from airy_ray.partition.person import said_of
 from airy_ray.projections import keys
 from airy_ray.serve.api import conversations as conversation_endpoints
-from airy_ray.serve.api.endpoint import Body, Endpoint, Id
+from airy_ray.serve.api.contacts import OneContact
+from airy_ray.serve.api.endpoint import Endpoint
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.http import Streamed
 from airy_ray.storage import child
@@ -30,25 +30,20 @@ _MESSAGES_AT_ONCE = 200
 _LINES_AT_ONCE = 200
 
 
-class OneContact(Body):
-    """Which contact."""
-
-    id: Id
-
-
 async def export(platform: Platform, _: Caller, asked: OneContact) -> Streamed:
-    """Return all that is kept of a contact."""
-    identifier = ContactId(asked.id)
-    contact = await platform.partitions.contact(identifier)
-    conversations = await platform.partitions.person(identifier)
-    if contact is None or conversations is None:
+    """Return all that is kept of a contact, as files in a ZIP that is made while it is sent.
+
+    What is shown of the person, files of their messages, and what the log says of them.
+    """
+    person = await platform.partitions.contact(ContactId(asked.id))
+    if person is None:
         raise RequestError(404, "Contact not found")
-    name = f"contact-{format_id(identifier)}.zip"
+    name = f"contact-{format_id(person.contact.id)}.zip"
     headers = [
         (b"content-type", b"application/zip"),
         (b"content-disposition", f'attachment; filename="{name}"'.encode()),
     ]
-    pieces = zipped(_files(platform, contact, conversations))
+    pieces = zipped(_files(platform, person))
     return Streamed(200, headers, pieces=pieces)
 
 
@@ -56,10 +51,10 @@ Part = tuple[str, bytes]
 """The name of a file and a piece of it; pieces of one file follow one another."""
 
 
-async def _files(
-    platform: Platform, contact: Contact, conversations: Sequence[ConversationId]
-) -> AsyncIterator[Part]:
-    yield "contact.json", _told(contact, conversations)
+async def _files(platform: Platform, person: Snapshot) -> AsyncIterator[Part]:
+    yield "contact.json", contact.rendered(person.contact, person.identities, person.history)
+    conversations = [identifier for identifier, _ in person.identities]
+    contacts = [person.contact.id, *contact.taken_over(person)]
     for identifier in conversations:
         directory = f"conversations/{format_id(identifier)}"
         row = await platform.partitions.conversation(identifier)
@@ -73,7 +68,7 @@ async def _files(
             last = page[-1]
             start = keys.message(identifier, last.sent_at, last.id) + b"\0"
     for spec in platform.machine.spec.partitions:
-        lines_of = child.results(said_of, spec, conversations, [ContactId(contact.id)])
+        lines_of = child.results(said_of, spec, conversations, contacts)
         try:
             while some := await asyncio.to_thread(_some, lines_of):
                 yield f"log/{spec.name}.jsonl", b"".join(some)
@@ -94,22 +89,6 @@ def _close(lines: Iterator[bytes]) -> None:
     close = getattr(lines, "close", None)
     if close is not None:
         close()
-
-
-def _told(contact: Contact, conversations: Sequence[ConversationId]) -> bytes:
-    def instant(at: Millis | None) -> str | None:
-        return None if at is None else json_text.instant(at)
-
-    return json_text.encode(
-        {
-            "id": format_id(contact.id),
-            "display_name": contact.display_name,
-            "avatar_url": contact.avatar_url,
-            "created_at": instant(contact.created_at),
-            "updated_at": instant(contact.updated_at),
-            "conversations": [format_id(each) for each in conversations],
-        }
-    )
 
 
 class _Sink(io.RawIOBase):

@@ -5,6 +5,7 @@ from pydantic import Field
 
 from airy_ray.errors import ConversationNotFoundError, RequestError
 from airy_ray.model import commands, json_text, message
+from airy_ray.model.conversation import Conversation
 from airy_ray.model.ids import (
     ChannelId,
     ConversationId,
@@ -21,7 +22,7 @@ from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.http import Response
 
 _NO_RECIPIENT = "conversation_id, or channel_id and source_recipient_id, is required"
-_PAGE_SIZE = 10
+PAGE_SIZE = 10
 """The size of a page when a size of zero or less is asked for."""
 
 
@@ -67,13 +68,28 @@ async def list_messages(platform: Platform, _: Caller, asked: ListMessages) -> R
     conversation = await platform.partitions.conversation(identifier)
     if conversation is None:
         raise ConversationNotFoundError
-    size = asked.page_size if asked.page_size and asked.page_size > 0 else _PAGE_SIZE
+    return await message_page(platform, conversation, asked.cursor, asked.page_size)
+
+
+async def message_page(
+    platform: Platform,
+    conversation: Conversation,
+    asked_cursor: str | None,
+    page_size: int | None,
+    *,
+    with_metadata: bool = True,
+) -> Response:
+    """Return a page of a conversation's messages, newest first (§1.3)."""
+    size = page_size if page_size and page_size > 0 else PAGE_SIZE
     size = min(size, platform.settings.limits.page_size)
     total = conversation.message_count
-    cursor = asked.cursor.strip() if asked.cursor and total > size else ""
-    start = await _start(platform, identifier, cursor) if cursor else None
-    rows = await platform.partitions.messages(identifier, start, size + 1)
-    shown = [message.rendered(row) for row in rows[:size]]
+    cursor = asked_cursor.strip() if asked_cursor and total > size else ""
+    start = await _start(platform, conversation.id, cursor) if cursor else None
+    rows = await platform.partitions.messages(conversation.id, start, size + 1)
+    shown = [
+        message.rendered(row, with_metadata=with_metadata, known_sender=_sender(platform, row))
+        for row in rows[:size]
+    ]
     following = format_id(rows[size].id) if len(rows) > size else None
     return page(shown, previous=cursor or None, following=following, total=total)
 
@@ -155,6 +171,10 @@ async def _check_connected(platform: Platform, identifier: ConversationId) -> No
     channel = platform.machine.registry.channel(known.channel_id)
     if channel is None or not channel.connected:
         raise RequestError(403)
+
+
+def _sender(platform: Platform, row: Message) -> bytes | None:
+    return None if row.from_contact else platform.machine.registry.sender(row.sender_id)
 
 
 async def all_messages(platform: Platform, identifier: ConversationId) -> list[Message]:

@@ -3,21 +3,24 @@
 FastAPI describes the endpoints; it does not serve them.
 """
 
-from collections.abc import Collection
+import json
+from collections.abc import Callable, Collection
 from importlib.metadata import version
 from inspect import cleandoc
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, UploadFile
+from fastapi import Response as Plain
 
 from airy_ray.model.json_text import NESTING_MAX
-from airy_ray.serve.api.endpoint import Endpoint
-from airy_ray.serve.api.shapes import Problem
+from airy_ray.serve.api.endpoint import Endpoint, FileEndpoint
+from airy_ray.serve.api.scopes import scope_of
+from airy_ray.serve.api.shapes import Problem, Uploaded
 
 _DESCRIPTION = f"""
-Every endpoint is called with POST and a JSON body. Unknown fields are ignored; a number is taken
-where a text is expected; bodies may nest {NESTING_MAX} levels deep. Errors have a body
-`{{"message": "..."}}` or none.
+Every endpoint is called with POST and a JSON body; files are the exception. Unknown fields are
+ignored; a number is taken where a text is expected; bodies may nest {NESTING_MAX} levels deep.
+Errors have a body `{{"message": "..."}}` or none.
 
 A repeated command with the same `Idempotency-Key` is one command, and gets the first answer.
 
@@ -50,13 +53,17 @@ _NAMED_IDS = {
     "Message": "message_id",
 }
 """Under which names ids are taken outside of their own area."""
-_ALWAYS = (400, 403, 413, 415, 503)
+_ALWAYS = (400, 403, 413, 415, 429, 503)
 _WITHOUT_BODY = (403, 404)
 """Failures that mostly have no body, as the contract has it."""
 
 
-def description(endpoints: Collection[Endpoint]) -> dict[str, Any]:
-    """Return the description of endpoints."""
+def description(
+    endpoints: Collection[Endpoint],
+    file_endpoints: Collection[FileEndpoint] = (),
+    download: Callable[..., object] | None = None,
+) -> dict[str, Any]:
+    """Return the description of endpoints: those of JSON, those that take files, and `download`."""
     app = FastAPI(
         title="airy-ray",
         version=version("airy-ray"),
@@ -66,8 +73,13 @@ def description(endpoints: Collection[Endpoint]) -> dict[str, Any]:
     )
     for endpoint in endpoints:
         _describe(app, endpoint)
+    for each in file_endpoints:
+        _describe_upload(app, each)
+    if download is not None:
+        _describe_download(app, download)
     described = app.openapi()
     _correct(described, endpoints)
+    described = _with_titles_for_names(described)
     _describe_security(described, endpoints)
     _link(described, endpoints)
     return described
@@ -94,7 +106,7 @@ def _describe(app: FastAPI, endpoint: Endpoint) -> None:
         methods=["POST"],
         operation_id=_name(endpoint),
         summary=endpoint.summary,
-        description=cleandoc(endpoint.handler.__doc__ or ""),
+        description=_told(endpoint),
         status_code=endpoint.status,
         response_model=endpoint.answers,
         response_description="Done." if endpoint.answers is None else "What was asked for.",
@@ -104,25 +116,92 @@ def _describe(app: FastAPI, endpoint: Endpoint) -> None:
     )
 
 
+def _told(endpoint: Endpoint) -> str:
+    """Return what an endpoint does, and which scope an API token needs for it."""
+    needs = "" if endpoint.is_open else f"\n\nScope: `{scope_of(endpoint.path)}`."
+    return cleandoc(endpoint.handler.__doc__ or "") + needs
+
+
+def _describe_upload(app: FastAPI, endpoint: FileEndpoint) -> None:
+    async def described(file: UploadFile) -> None:
+        """Stand for the endpoint, which is served elsewhere."""
+
+    app.add_api_route(
+        endpoint.path,
+        described,
+        methods=["POST"],
+        operation_id=_name(endpoint),
+        summary=endpoint.summary,
+        description=cleandoc(endpoint.handler.__doc__ or ""),
+        response_model=Uploaded,
+        response_description="Where the file can be fetched.",
+        tags=[_area(endpoint)],
+        responses={
+            status: {"description": _FAILURES[status]}
+            | ({} if status in _WITHOUT_BODY else {"model": Problem})
+            for status in (*_ALWAYS, 422)
+        },
+    )
+
+
+def _describe_download(app: FastAPI, download: Callable[..., object]) -> None:
+    async def described(name: str) -> None:
+        """Stand for the files, which are served elsewhere."""
+
+    for method in ("GET", "HEAD"):
+        app.add_api_route(
+            "/media/{name}",
+            described,
+            methods=[method],
+            operation_id=f"media_{method.lower()}",
+            summary="Fetch a file",
+            description=cleandoc(download.__doc__ or ""),
+            response_class=Plain,
+            tags=["media"],
+            responses={
+                200: {"description": "The file.", "content": {"*/*": {}}},
+                206: {"description": "The part of it that `Range` asks for."},
+                304: {"description": "The caller has it already."},
+                400: {"description": "The request is not understood."},
+                404: {"description": "There is no such file."},
+                416: {"description": "There is no such part of it."},
+                503: {"description": "Not available now."},
+            },
+        )
+
+
 def _correct(described: dict[str, Any], endpoints: Collection[Endpoint]) -> None:
     """Take out what FastAPI adds for itself: our answer to a wrong body is 400, never 422."""
     for endpoint in endpoints:
         path = described["paths"][endpoint.path]
         path["post"]["requestBody"]["required"] = not endpoint.may_be_empty
         answers = path["post"]["responses"]
-        told = answers.get("422")
-        if told is not None and told["description"] == "Validation Error":
-            del answers["422"]
         for answer in answers.values():
             if answer.get("content") == {"application/json": {"schema": {}}}:
                 del answer["content"]
-        content = answers[str(endpoint.status)].get("content")
-        if content is not None and endpoint.media_type not in content:
-            content[endpoint.media_type] = content.pop("application/json")
+        if endpoint.media_type != "application/json":
+            binary = {"schema": {"type": "string", "format": "binary"}}
+            answers[str(endpoint.status)]["content"] = {endpoint.media_type: binary}
         path["post"]["responses"] = dict(sorted(answers.items()))
+    for methods in described["paths"].values():
+        for operation in methods.values():
+            told = operation["responses"].get("422")
+            if told is not None and told["description"] == "Validation Error":
+                del operation["responses"]["422"]
     schemas = described["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
+
+
+def _with_titles_for_names(described: dict[str, Any]) -> dict[str, Any]:
+    """Call the schemas of lists and pages as they are titled, not by pydantic's names for them."""
+    schemas = described["components"]["schemas"]
+    generic = {name: schema["title"] for name, schema in schemas.items() if name.endswith("_")}
+    text = json.dumps(described)
+    for name, title in generic.items():
+        text = text.replace(f'"{name}"', f'"{title}"').replace(f'/{name}"', f'/{title}"')
+    renamed: dict[str, Any] = json.loads(text)
+    return renamed
 
 
 def _describe_security(described: dict[str, Any], endpoints: Collection[Endpoint]) -> None:
@@ -174,7 +253,7 @@ def _id_in(answers: Any) -> tuple[str, str] | None:
         return answers.__name__, "/id"
     if "data" in fields:
         (item,) = fields["data"].annotation.__args__
-        return item.__name__, "/data/0/id"
+        return (item.__name__, "/data/0/id") if "id" in item.model_fields else None
     return None
 
 
@@ -185,9 +264,9 @@ def _field_for(shape: str, maker: Endpoint, taker: Endpoint) -> str:
     return _NAMED_IDS.get(shape, "")
 
 
-def _name(endpoint: Endpoint) -> str:
+def _name(endpoint: Endpoint | FileEndpoint) -> str:
     return endpoint.path.strip("/").replace("-", "_").replace(".", "_")
 
 
-def _area(endpoint: Endpoint) -> str:
+def _area(endpoint: Endpoint | FileEndpoint) -> str:
     return endpoint.path.strip("/").partition(".")[0]

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import msgspec
@@ -26,6 +27,10 @@ def items(rows: list[bytes]) -> Response:
 
 
 Place = TypeVar("Place", bound=msgspec.Struct)
+Row = TypeVar("Row")
+
+Find = Callable[[int | None, int], Awaitable[tuple[int, list[tuple[int, Row]]]]]
+"""Return how many rows there are of a rank at most, or of any, and the first of them, ranked."""
 
 
 def cursor(place: msgspec.Struct) -> str:
@@ -45,3 +50,38 @@ def placed(text: str, kind: type[Place]) -> Place:
         return msgspec.msgpack.decode(packed, type=kind)
     except (ValueError, binascii.Error, msgspec.DecodeError):
         raise RequestError(400, "cursor: not a cursor") from None
+
+
+class _Ranked(msgspec.Struct, frozen=True, array_like=True, tag="ranked"):
+    """Where a page begins: at a rank, after `shown` rows of that rank."""
+
+    rank: int
+    shown: int
+
+
+async def ranked_page(
+    find: Find[Row],
+    asked: str | None,
+    size: int,
+    rendered: Callable[[Row], bytes],
+    *,
+    first: str | None = None,
+) -> Response:
+    """Return a page of rows that come by their rank, greatest first; new ones do not shift it.
+
+    `asked` is the cursor of the request, `first` what the first page is told to be.
+    """
+    begun = None if asked is None else placed(asked, _Ranked)
+    shown_before = 0 if begun is None else begun.shown
+    total, rows = await find(None if begun is None else begun.rank, shown_before + size + 1)
+    if begun is not None:
+        total = (await find(None, 0))[0]
+        rows = rows[sum(rank == begun.rank for rank, _ in rows[:shown_before]) :]
+    following = None
+    if size > 0 and len(rows) > size:
+        rank = rows[size][0]
+        shown = sum(each == rank for each, _ in rows[:size])
+        shown += shown_before if begun is not None and rank == begun.rank else 0
+        following = cursor(_Ranked(rank, shown))
+    found = [rendered(row) for _, row in rows[:size]]
+    return page(found, previous=asked or first, following=following, total=total)

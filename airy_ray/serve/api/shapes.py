@@ -6,7 +6,7 @@ Answers are put together from stored bytes, not from these models; tests hold th
 from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 Instant = Annotated[
     str,
@@ -75,6 +75,14 @@ class Conversation(Shape):
     last_message: Message
 
 
+class FoundMessage(Shape):
+    """A message that holds what was looked for."""
+
+    message: Message
+    conversation_id: UUID
+    snippet: str = Field(description="Where it does, as HTML: what was looked for is `<em>`.")
+
+
 class Tag(Shape):
     """A tag."""
 
@@ -92,6 +100,156 @@ class Template(Shape):
     content: Content
 
 
+class PostalAddress(Shape):
+    """Where a contact lives or works."""
+
+    organization_name: str | None
+    address_line1: str | None
+    address_line2: str | None
+    postal_code: str | None
+    city: str | None
+    state: str | None
+    country: str | None
+
+
+class Contact(Shape):
+    """A person, known by one identity for each conversation."""
+
+    id: UUID
+    display_name: str | None
+    avatar_url: str | None
+    title: str | None
+    gender: str | None
+    timezone: int | None = Field(description="Hours from Greenwich.")
+    locale: str | None
+    organization_name: str | None
+    via: dict[str, str] | None = Field(description="Ways to reach them: `phone`, `email`, any.")
+    address: PostalAddress | None
+    conversations: dict[UUID, str] | None = Field(description="Id of each, and its source.")
+    metadata: Any
+    created_at: int = Field(description="Milliseconds since 1970.")
+    updated_at: int | None
+
+
+class MergedContact(Contact):
+    """A contact, with those whom it took over, as they were."""
+
+    merge_history: list[Contact]
+
+
+Progress = Literal["pending", "done"]
+
+
+class Erasure(Shape):
+    """How far the erasure of a person is."""
+
+    id: UUID
+    state: Progress = Field(description="Done once no file holds anything of the person.")
+    partitions: dict[str, Progress]
+
+
+class FacebookPage(Shape):
+    """A page that somebody may connect."""
+
+    page_id: str
+    name: str | None = None
+    image_url: str | None = None
+    connected: bool
+
+
+class Component(Shape):
+    """A part of the platform, as the control center shows it; keys as the reference has them."""
+
+    name: str
+    displayName: str
+    description: str
+    descriptionDE: str
+    descriptionFR: str
+    descriptionES: str
+    category: str
+    price: str
+    availableFor: str | None
+    docs: str | None
+    source: str | None
+    repository: str
+    isChannel: str | None
+    isApp: str | None
+    internalUI: str | None
+    configurationValues: str
+    installationStatus: str
+
+
+class Components(Shape):
+    """All components, by name."""
+
+    components: dict[str, Component]
+
+
+class ComponentSettings(Shape):
+    """How components are set up, by name; secrets are masked."""
+
+    components: dict[str, dict[str, str]]
+
+
+class User(Shape):
+    """Somebody who has logged in."""
+
+    id: str
+    name: str | None
+    avatar_url: str | None
+    first_seen_at: Instant
+    last_seen_at: Instant
+
+
+class ApiToken(Shape):
+    """What a program calls the API with, without its secret."""
+
+    id: UUID
+    name: str
+    scope: Literal["read", "write", "manage"]
+    sources: list[str]
+    channel_ids: list[UUID]
+    requests_per_minute: int | None
+    created_at: Instant
+    created_by: str
+    expires_at: Instant | None
+
+
+class NewApiToken(ApiToken):
+    """A token, with its secret, which is told only now."""
+
+    token: str
+
+
+class AuditEntry(Shape):
+    """Who had what done, when, and what became of it."""
+
+    at: Instant
+    principal: str
+    action: str
+    subject: str | None
+    status: int
+
+
+class AuditPagination(Shape):
+    """Where to read on."""
+
+    next_cursor: str | None
+
+
+class AuditPage(Shape):
+    """A page of the audit log."""
+
+    data: list[AuditEntry]
+    pagination_data: AuditPagination
+
+
+class Uploaded(Shape):
+    """A file that is kept."""
+
+    media_url: str = Field(description="Where it can be fetched, by anybody.")
+
+
 Item = TypeVar("Item")
 
 
@@ -99,6 +257,11 @@ class Items(Shape, Generic[Item]):
     """A list that is not cut into pages."""
 
     data: list[Item]
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """Return what the description calls a list of some items."""
+        return f"{params[0].__name__}List"
 
 
 class PaginationData(Shape):
@@ -114,6 +277,11 @@ class Page(Shape, Generic[Item]):
 
     data: list[Item]
     pagination_data: PaginationData
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """Return what the description calls a page of some items."""
+        return f"{params[0].__name__}Page"
 
 
 class VisitorEntered(Shape):
@@ -168,3 +336,7 @@ class ClientConfig(Shape):
     user_profile: UserProfile | None
     tag_config: TagConfig
     cluster_version: str
+
+
+class MessagesByConversation(RootModel[dict[UUID, Page[Message] | None]]):
+    """Pages of messages, newest first, by conversation; null for one without messages."""

@@ -1,7 +1,8 @@
-"""Tokens: of visitors (contract: platform API §12.1) and of callers of the API (§2.2, §2.3)."""
+"""JWTs: of visitors (contract: platform API §12.1), of people and of programs (§2.3, §2.4)."""
 
 import hmac
 import re
+import uuid
 from base64 import b64decode
 from typing import Any
 
@@ -9,12 +10,14 @@ import jwt
 import msgspec
 
 from airy_ray.errors import RequestError
-from airy_ray.model.commands import ANONYMOUS
 
 _ALGORITHM = "HS256"
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
 _VISIT_S = 3_600
 _RESUME_S = 7 * 86_400
+_SESSION_S = 30 * 86_400
+FLOW_S = 600
+"""How long somebody may take to log in."""
 
 
 class Visit(msgspec.Struct, frozen=True):
@@ -22,6 +25,26 @@ class Visit(msgspec.Struct, frozen=True):
 
     conversation_id: str
     channel_id: str
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """A person as they are known where they logged in."""
+
+    id: str
+    name: str | None = None
+    avatar_url: str | None = None
+
+
+class Principal(msgspec.Struct, frozen=True):
+    """Whom a JWT is for: a person, who has a profile, or a program.
+
+    Attributes:
+        source: the custom source that a program speaks for.
+    """
+
+    name: str
+    profile: Profile | None = None
+    source: str | None = None
 
 
 class Tokens:
@@ -55,8 +78,20 @@ class Tokens:
         """Return what a token for coming back opens; raises as `read_visit` does."""
         return self._read(token, "resume_conversation_id", "resume_channel_id")
 
-    def principal(self, token: str) -> str | None:
-        """Return the name of the user or program that an API token is for, None if it is none."""
+    def session(self, profile: Profile, now_s: int) -> str:
+        """Return a token with which somebody stays logged in for a month."""
+        told = {"id": profile.id, "name": profile.name, "avatarUrl": profile.avatar_url}
+        claims = {
+            "jti": str(uuid.uuid4()),
+            "sub": profile.name or profile.id,
+            "iat": now_s,
+            "exp": now_s + _SESSION_S,
+            "principal": msgspec.json.encode(told).decode(),
+        }
+        return jwt.encode(claims, self._key, algorithm=_ALGORITHM)
+
+    def read_principal(self, token: str) -> Principal | None:
+        """Return the person or program that an API token is for, None if it is for nobody."""
         try:
             claims = jwt.decode(token, self._key, algorithms=[_ALGORITHM])
             told = msgspec.json.decode(claims["principal"])
@@ -64,8 +99,33 @@ class Tokens:
             return None
         if not isinstance(told, dict):
             return None
-        name = told.get("id") or told.get("name")
-        return name if isinstance(name, str) else None
+        if told.get("id"):
+            return _person(told)
+        return _program(told)
+
+    def secret(self, seed: bytes) -> bytes:
+        """Return 32 bytes that only this installation makes of a seed."""
+        return hmac.digest(self._key, b"secret\0" + seed, "sha256")
+
+    def flow(self, claims: dict[str, Any], now_s: int) -> str:
+        """Return a token that remembers, in the browser, a login that has begun."""
+        made = {"login": claims, "iat": now_s, "exp": now_s + FLOW_S}
+        return jwt.encode(made, self._key, algorithm=_ALGORITHM)
+
+    def read_flow(self, token: str) -> dict[str, Any]:
+        """Return what is remembered of a login that has begun.
+
+        Raises:
+            RequestError: 403, it is forged, expired, or a token of another kind.
+        """
+        try:
+            claims = jwt.decode(
+                token, self._key, algorithms=[_ALGORITHM], options={"require": ["exp", "login"]}
+            )
+        except jwt.PyJWTError:
+            raise RequestError(403, "the login took too long; begin again") from None
+        login: dict[str, Any] = claims["login"]
+        return login
 
     def _made(self, visit: Visit, claims: dict[str, Any], now_s: int, until_s: int) -> str:
         claims |= {"sub": visit.conversation_id, "iat": now_s, "exp": until_s}
@@ -91,34 +151,24 @@ def bearer(authorization: str | None) -> str | None:
     return authorization.removeprefix("Bearer").strip() or None
 
 
-class Callers:
-    """Tells who calls the API."""
+def _person(told: dict[str, Any]) -> Principal | None:
+    identifier, name, avatar_url = told["id"], told.get("name"), told.get("avatarUrl")
+    if not isinstance(identifier, str):
+        return None
+    profile = Profile(
+        identifier,
+        name if isinstance(name, str) else None,
+        avatar_url if isinstance(avatar_url, str) else None,
+    )
+    return Principal(identifier, profile)
 
-    def __init__(self, system_token: str | None, tokens: Tokens) -> None:
-        self._system_token = system_token
-        self._tokens = tokens
 
-    def principal(self, authorization: str | None) -> str:
-        """Return the name of who calls.
-
-        Raises:
-            RequestError: 403 without a body, authentication is on and this is nobody.
-        """
-        if self._system_token is None:
-            return ANONYMOUS
-        token = bearer(authorization)
-        if token is not None and self.is_system(token):
-            return f"system-token-{self._system_token[:4]}"
-        name = None if token is None else self._tokens.principal(token)
-        if name is None:
-            raise RequestError(403)
-        return name
-
-    def is_system(self, token: str) -> bool:
-        """Whether a token is the system token."""
-        if self._system_token is None:
-            return False
-        return hmac.compare_digest(token.encode(), self._system_token.encode())
+def _program(told: dict[str, Any]) -> Principal | None:
+    name, data = told.get("name"), told.get("data")
+    if not isinstance(name, str):
+        return None
+    source = data.get("source") if isinstance(data, dict) else None
+    return Principal(name, source=source if isinstance(source, str) else None)
 
 
 def _decoded(jwt_secret: str) -> bytes:

@@ -65,6 +65,8 @@ def supervise(
     for each in running:
         each._stop.set()
         each._watcher.join()
+        if each._indexing is not None:
+            each._indexing.end()
 
 
 def until(is_so: Callable[[], bool]) -> None:

@@ -1,9 +1,10 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
-from airy_ray.model import conversation
+from airy_ray.model import conversation, message
 from airy_ray.model.ids import format_id
 from tests import builders
 
@@ -106,3 +107,15 @@ def test_a_lone_surrogate_in_metadata_stays_one() -> None:
     assert rb'"note":"\ud83d"' in conversation.served_metadata(
         builders.conversation(metadata=metadata)
     )
+
+
+@pytest.mark.parametrize("is_so", [True, False])
+@pytest.mark.parametrize(
+    "content", [b'{"from_contact":1}', rb'"\ud83d"', b"1e400", b"[" * 100 + b"]" * 100]
+)
+def test_who_wrote_the_last_message_can_be_told(content: bytes, is_so: bool) -> None:
+    last = builders.changed(builders.message(from_contact=is_so), content=content)
+    row = builders.conversation()
+    row = msgspec.structs.replace(row, last_message=message.head(last) + last.metadata)
+
+    assert conversation.is_last_from_contact(row) is is_so

@@ -98,3 +98,12 @@ def test_a_document_tells_numbers_as_floating_point() -> None:
     items = [(key, MetadataItem(text, Millis(0))) for key, text in flatten({"a": 42}).items()]
 
     assert document(items) == b'{"a":42.0}'
+
+
+def test_a_key_that_names_a_file_is_one_name_dots_and_all() -> None:
+    key = "data_https://cdn.example.org/a.b.jpg?x=1"
+    items = [(key, MetadataItem(b'"copy"', Millis(1))), ("a.b", MetadataItem(b"1.0", Millis(2)))]
+
+    assert json.loads(document(items)) == {key: "copy", "a": {"b": 1.0}}
+    assert flatten({key: "copy"}) == {key: b'"copy"'}
+    assert flatten({"data_x": {"y": 1}}) == {"data_x": b'{"y":1}'}

@@ -3,6 +3,8 @@ from typing import Any
 
 import pytest
 
+from airy_ray.clock import Millis
+from airy_ray.model import message as messages
 from airy_ray.model.ids import format_id
 from airy_ray.projections import metadata
 from tests import builders
@@ -128,3 +130,28 @@ def test_metadata_of_one_subject_is_not_that_of_another() -> None:
     )
 
     assert document(view) == {"b": 1.0}
+
+
+@pytest.mark.parametrize("comes_first", ["message", "copy"])
+def test_a_copy_of_a_file_is_shown_in_its_place(comes_first: str) -> None:
+    original = "https://cdn.example.org/a.jpg?x=1&y=2#z" + "w" * 300
+    values = {f"data_{original}": b'"https://ours/1.jpg"'}
+    conversation, identifier = builders.conversation_id(), builders.message_id()
+    view = MemoryView()
+    if comes_first == "copy":
+        metadata.describe_message(view, conversation, identifier, values, Millis(1))
+    folded(message_received("m1", text=original), onto=view)
+    if comes_first == "message":
+        metadata.describe_message(view, conversation, identifier, values, Millis(1))
+    key = view.message_keys.get(identifier)
+    stored = view.messages.get(key or b"")
+    listed = view.conversations.get(conversation)
+
+    assert stored is not None
+    assert listed is not None
+    shown = json.loads(messages.rendered(stored))
+    assert shown["content"] == {"text": "https://ours/1.jpg"}
+    assert shown["metadata"][f"data_{original}"] == "https://ours/1.jpg"
+    assert original.encode() in stored.content
+    last = json.loads(listed.last_message + b"}")
+    assert last["content"] == {"text": "https://ours/1.jpg"}

@@ -1,18 +1,19 @@
 """Requests and answers as a server hands them over: ASGI, message by message."""
 
 import asyncio
-from collections.abc import Iterable, MutableMapping
+from collections.abc import AsyncIterator, Iterable, MutableMapping
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airy_ray.errors import RequestError
+from airy_ray.errors import RequestError, StorageError
 from airy_ray.serve.http import (
     TEXT,
     Request,
     Response,
+    Streamed,
     path_below,
     read_request,
     respond,
@@ -172,3 +173,48 @@ def test_an_application_starts_before_it_says_so_and_stops_before_it_says_so() -
 )
 def test_a_path_is_read_below_the_prefix_of_its_application(path: str, below: str) -> None:
     assert path_below({"path": path}, "/webhooks") == below
+
+
+def streamed(*pieces: bytes, length: int | None) -> list[Message]:
+    async def main() -> list[Message]:
+        async def given() -> AsyncIterator[bytes]:
+            for piece in pieces:
+                yield piece
+
+        server = Server()
+        await respond(server.send, Streamed(206, [(b"a", b"b")], length, given()), [(b"c", b"d")])
+        return server.heard
+
+    return asyncio.run(main())
+
+
+def test_a_stream_is_sent_piece_by_piece() -> None:
+    start, *bodies = streamed(b"ab", b"c", length=3)
+
+    assert start["status"] == 206
+    assert start["headers"] == [(b"a", b"b"), (b"c", b"d"), (b"content-length", b"3")]
+    assert [(each["body"], each.get("more_body", False)) for each in bodies] == [
+        (b"ab", True),
+        (b"c", True),
+        (b"", False),
+    ]
+
+
+def test_a_stream_whose_length_is_not_said_goes_without() -> None:
+    start, *_ = streamed(length=None)
+
+    assert start["headers"] == [(b"a", b"b"), (b"c", b"d")]
+
+
+def test_a_stream_that_breaks_is_never_ended_as_if_it_were_whole() -> None:
+    async def main() -> list[Message]:
+        async def broken() -> AsyncIterator[bytes]:
+            yield b"ab"
+            raise StorageError("gone")
+
+        server = Server()
+        with pytest.raises(StorageError):
+            await respond(server.send, Streamed(200, [], 3, broken()))
+        return server.heard
+
+    assert [each.get("more_body") for each in asyncio.run(main())] == [None, True]

@@ -5,12 +5,11 @@ from typing import Any
 import pytest
 
 from airy_ray.serve.api import shapes
-from airy_ray.serve.api.app import ENDPOINTS
+from airy_ray.serve.api.app import ENDPOINTS, FILE_ENDPOINTS, description
 from airy_ray.serve.api.documentation import Documentation
 from airy_ray.serve.api.endpoint import Endpoint
-from airy_ray.serve.api.openapi import description
 
-DESCRIBED = description(ENDPOINTS.values())
+DESCRIBED = description()
 
 
 @pytest.fixture(params=ENDPOINTS.values(), ids=lambda endpoint: endpoint.path)
@@ -25,7 +24,7 @@ def operation(endpoint: Endpoint) -> Any:
 
 def test_the_description_is_openapi_3_1() -> None:
     assert DESCRIBED["openapi"].startswith("3.1.")
-    assert set(DESCRIBED["paths"]) == set(ENDPOINTS)
+    assert set(DESCRIBED["paths"]) == {*ENDPOINTS, *FILE_ENDPOINTS, "/media/{name}"}
 
 
 def test_an_endpoint_says_what_it_is_for(endpoint: Endpoint) -> None:
@@ -39,7 +38,7 @@ def test_an_endpoint_says_what_it_is_for(endpoint: Endpoint) -> None:
 def test_an_endpoint_tells_its_statuses(endpoint: Endpoint) -> None:
     told = operation(endpoint)["responses"]
     repeated = (409,) if endpoint.is_command else ()
-    always = (400, 403, 413, 415, 503)
+    always = (400, 403, 413, 415, 429, 503)
     failures = {str(status) for status in (*endpoint.failures, *always, *repeated)}
 
     assert set(told) == {str(endpoint.status), *map(str, endpoint.also_answers)} | failures
@@ -66,7 +65,7 @@ def test_operations_have_names_of_their_own() -> None:
 
 
 def test_the_page_shows_every_endpoint_and_needs_nothing_from_elsewhere() -> None:
-    page = Documentation(ENDPOINTS.values()).page("/docs")
+    page = Documentation(description).page("/docs")
     assert page is not None
     text = page.body.decode()
 
@@ -76,7 +75,7 @@ def test_the_page_shows_every_endpoint_and_needs_nothing_from_elsewhere() -> Non
 
 
 def test_other_pages_are_no_documentation() -> None:
-    assert Documentation(ENDPOINTS.values()).page("/docs/") is None
+    assert Documentation(description).page("/docs/") is None
 
 
 def test_a_shape_has_nothing_but_what_it_declares() -> None:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airy_ray.errors import RequestError
-from airy_ray.serve.api.tokens import Callers, Tokens, Visit, bearer
+from airy_ray.serve.api.callers import Callers
+from airy_ray.serve.api.tokens import Tokens, Visit, bearer
 
 KEY = b"a key of more than thirty-two bytes, as it should be"
 SECRET = b64encode(KEY).decode()
@@ -134,12 +135,16 @@ def test_a_token_comes_with_or_without_its_scheme(
     assert bearer(authorization) == token
 
 
+def sent(authorization: str | None) -> dict[str, str]:
+    return {} if authorization is None else {"authorization": authorization}
+
+
 GUARDED = Callers("my-secret", TOKENS)
 
 
 @pytest.mark.parametrize("authorization", [None, "Bearer nonsense", f"Bearer {SECRET}"])
 def test_without_a_system_token_everybody_is_anonymous(authorization: str | None) -> None:
-    assert Callers(None, TOKENS).principal(authorization) == "airy-core-anonymous"
+    assert Callers(None, TOKENS).grant(sent(authorization)).principal == "airy-core-anonymous"
 
 
 @pytest.mark.parametrize(
@@ -156,7 +161,7 @@ def test_without_a_system_token_everybody_is_anonymous(authorization: str | None
     ],
 )
 def test_who_calls_is_known_by_their_token(authorization: str, principal: str) -> None:
-    assert GUARDED.principal(authorization) == principal
+    assert GUARDED.grant(sent(authorization)).principal == principal
 
 
 @pytest.mark.parametrize(
@@ -180,7 +185,7 @@ def test_who_calls_is_known_by_their_token(authorization: str, principal: str) -
 )
 def test_who_has_no_token_is_refused_without_a_word(authorization: str | None) -> None:
     with pytest.raises(RequestError) as refused:
-        GUARDED.principal(authorization)
+        GUARDED.grant(sent(authorization))
 
     assert (refused.value.status, refused.value.reason) == (403, "")
 

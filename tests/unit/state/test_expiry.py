@@ -17,7 +17,7 @@ from airy_ray.state.expiry import Cutoffs, expire
 from tests import builders
 from tests.log_builders import NOW, append, kept_rows, owned, rows, settle, spec, webhooks
 
-NEVER = Cutoffs(*[Millis(0)] * 5)
+NEVER = Cutoffs(*[Millis(0)] * 6)
 COUNT = 1_200
 """More than one step of deleting takes."""
 
@@ -53,6 +53,7 @@ def test_nothing_goes_before_its_time(partition: Partition) -> None:
     [
         pytest.param("ledger", NOW + 500, 2 * COUNT + 2 - 500, id="ledger"),
         pytest.param("requests", NOW + COUNT + 700, COUNT - 700, id="requests"),
+        pytest.param("audit", NOW + COUNT + 700, COUNT - 700, id="audit"),
         pytest.param("orphans", NOW + COUNT, 1, id="an orphan in its time"),
         pytest.param("orphans", NOW + COUNT + 1, 0, id="orphans"),
         pytest.param("receipts", NOW + COUNT + 1, 0, id="receipts"),
@@ -89,7 +90,7 @@ def test_answers_go_in_several_rounds(partition: Partition) -> None:
 def test_the_rest_is_the_same_as_if_nothing_had_gone(partition: Partition) -> None:
     before = kept_rows(partition.state)
     late = Millis(NOW + 10 * COUNT)
-    expire(partition.state, Cutoffs(late, late, late, late, late), forwarded=1 << 40)
+    expire(partition.state, Cutoffs(late, late, late, late, late, late), forwarded=1 << 40)
 
     after = kept_rows(partition.state)
     assert {n: r for n, r in after.items() if n != "meta"} == {

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from airy_ray.model.commands import MarkRead
+from airy_ray.model.commands import MarkRead, SeeUser
 from airy_ray.model.ids import format_id
 from airy_ray.partition.partition import Partition
 from airy_ray.projections import keys
@@ -96,3 +96,37 @@ def test_counts_are_those_of_all_tables(view: Reading) -> None:
     counts = view.counts()
 
     assert (counts["messages"], counts["conversations"], counts["ledger"]) == (50, 7, 50)
+
+
+def test_conversations_on_some_channels_are_found_step_by_step(partition: Partition) -> None:
+    own, other = frozenset({builders.channel().id}), frozenset({builders.unknown_channel_id()})
+    with reading(partition.state.environment) as view:
+        first, after = view.conversation_keys_on(own, None, 4)
+        rest, end = view.conversation_keys_on(own, after, 4)
+
+        assert first + rest == view.conversation_keys(99)
+        assert (len(first), len(rest), end) == (4, 3, None)
+        assert view.conversation_keys_on(other, None, 4) == ([], after)
+        assert view.conversation_keys_on(own, first[-1], 3) == (rest, rest[-1])
+        assert view.conversation_keys_on(own, rest[-1], 3) == ([], None)
+
+
+def test_users_are_walked_by_id_forwards_and_backwards(partition: Partition) -> None:
+    names = ["github:1", "github:2", "google:a@a.test", "okta-eu:b@a.test"]
+    append(
+        partition.spec.directory,
+        [
+            builders.command_record(SeeUser(id=format_id(builders.command_id(name)), user_id=name))
+            for name in reversed(names)
+        ],
+    )
+    settle(partition)
+
+    with reading(partition.state.environment) as view:
+        assert [user.id for user in view.users(None, 99)] == names
+        assert [user.id for user in view.users(names[1], 2)] == names[1:3]
+        before = [view.user_before(names[3], distance) for distance in (1, 3, 4)]
+        assert [user and user.id for user in before] == [names[2], names[0], None]
+        assert view.user_before("nobody", 1) is None
+        assert view.user_count() == 4
+        assert view.user_providers() == {"github", "google", "okta-eu"}

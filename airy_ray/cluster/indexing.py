@@ -1,0 +1,247 @@
+"""The process that feeds the search indexes of a machine's partitions from their change feeds.
+
+A process of its own, of the lowest priority: written in the owners it took the interpreter and the
+processor from folding, and webhooks came in at half the rate. It is started by the supervisor and
+ends with it.
+
+1. What changed is found within a quarter of a second: it is written at once, and the next writing
+   waits until 0.2 s after that, to take what gathers; where much changes, until 1 s after it.
+2. It runs when nobody else wants the processor: it falls behind where they are busy, then
+   catches up.
+3. It looks for changes at the number of the last transaction, a word in shared memory.
+"""
+
+import contextlib
+import fcntl
+import gc
+import logging
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from airy_ray.cluster.doorbell import Damaged, Ringer, asking_bell
+from airy_ray.cluster.logs import log_to_stderr
+from airy_ray.errors import (
+    DamagedError,
+    DiskFullError,
+    IndexingError,
+    RebuildingError,
+    RowCorruptError,
+)
+from airy_ray.model.ids import REGISTRY
+from airy_ray.partition.reader import PartitionReader
+from airy_ray.partition.spec import PartitionSpec
+from airy_ray.rawlog.tail import LogTail
+from airy_ray.state.search.indexer import Indexer
+
+logger = logging.getLogger(__name__)
+
+_COMMITS_APART_S = 0.2
+_BUSY_COMMITS_APART_S = 1.0
+_FEW = 50
+"""How many changes between two commits are few: each commit syncs a dozen files."""
+_POLL_S = 0.05
+_REST_S = 5.0
+"""How long after the last change memory is given back."""
+_DOUBT_S = 1.0
+"""How often to look whether a reader found an index damaged."""
+_RETRY_S = 1.0
+_END_S = 5.0
+
+
+class IndexingProcess:
+    """The process as the supervisor holds it."""
+
+    def __init__(self, specs: Sequence[PartitionSpec], run_directory: Path) -> None:
+        self._socket, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [sys.executable, "-P", "-m", __name__, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+            )
+        named = [
+            (spec.name, str(spec.directory)) for spec in specs if spec.index != REGISTRY
+        ]  # the registry holds no conversations
+        self._socket.sendall(msgspec.msgpack.encode(_Setup(str(run_directory), named)))
+        self._socket.shutdown(socket.SHUT_WR)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it still runs."""
+        return self._process.poll() is None
+
+    def end(self) -> None:
+        """Have it end after what it is doing, or kill it if that takes too long; blocks."""
+        self._socket.close()
+        try:
+            self._process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+class _Setup(msgspec.Struct, array_like=True):
+    run_directory: str
+    partitions: list[tuple[str, str]]
+
+
+class SearchFeeder:
+    """Feeds the index of one partition, in steps of some milliseconds."""
+
+    def __init__(self, name: str, directory: Path, ringer: Ringer) -> None:
+        self._name = name
+        self._reader = PartitionReader(LogTail(directory))
+        self._bell = asking_bell(name)
+        self._ringer = ringer
+        self._indexer: Indexer | None = None
+        self._seen: int | None = None
+        self._has_more = True
+        self._ready_at = 0.0
+        self._changed_at = 0.0
+        self._doubted_at = 0.0
+
+    def step(self, now: float) -> bool:
+        """Do the next piece of work, if there is any; return whether there is more at once."""
+        if now < self._ready_at:
+            return False
+        try:
+            if not self._is_due(now):
+                return False
+            self._has_more = self._feed()
+        except RebuildingError:
+            self._ready_at = now + _COMMITS_APART_S
+            return False
+        except Exception as error:
+            self._recover(error)
+            self._has_more = True
+            self._ready_at = now + _RETRY_S
+            return False
+        self._changed_at = now
+        if not self._has_more:
+            is_busy = self._indexer is not None and self._indexer.taken > _FEW
+            self._ready_at = now + (_BUSY_COMMITS_APART_S if is_busy else _COMMITS_APART_S)
+        return self._has_more
+
+    def close(self) -> None:
+        """Give everything back."""
+        self._rest()
+        self._reader.close()
+
+    def _is_due(self, now: float) -> bool:
+        """Whether something changed, or a reader found the index damaged."""
+        seen = self._reader.transaction_id
+        if seen != self._seen or self._has_more:
+            self._seen = seen
+            return True
+        if self._indexer is None:
+            return False
+        if now > self._changed_at + _REST_S:
+            self._rest()
+        if now > self._doubted_at + _DOUBT_S:
+            self._doubted_at = now
+            return not self._indexer.is_trusted
+        return False
+
+    def _feed(self) -> bool:
+        state = self._reader.live()
+        if self._indexer is None or self._indexer.state != state:
+            if self._indexer is not None:
+                self._indexer.give_up()
+            self._indexer = Indexer(state)
+        return self._indexer.step()
+
+    def _recover(self, error: Exception) -> None:
+        """Give up what was not committed; have built anew what is damaged."""
+        match error:
+            case IndexingError():
+                logger.error("partition %s: the index is built anew: %s", self._name, error)
+                if self._indexer is not None:
+                    self._indexer.rebuild()
+                return
+            case DiskFullError():
+                logger.error("partition %s: no space for the search index", self._name)
+            case RowCorruptError() | DamagedError():
+                self._ringer.ring(self._bell, msgspec.msgpack.encode(Damaged()))
+            case _:  # whatever it is, it must not end the others' indexing
+                logger.exception("partition %s: indexing failed", self._name, exc_info=error)
+        if self._indexer is not None:
+            self._indexer.give_up()
+
+    def _rest(self) -> None:
+        if self._indexer is None:
+            return
+        try:
+            self._indexer.rest()
+        except (DiskFullError, IndexingError) as error:  # what it said last is true as well
+            logger.warning("partition %s: %s", self._name, error)
+
+
+def main(descriptor: int) -> None:
+    """Feed all indexes until the supervisor is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started us
+    log_to_stderr()
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    with socket.socket(fileno=descriptor) as connection:
+        setup = msgspec.msgpack.decode(_received(connection), type=_Setup)
+        run_directory = Path(setup.run_directory)
+        with _alone(run_directory, connection):
+            ringer = Ringer(run_directory)
+            feeders = [
+                SearchFeeder(name, Path(directory), ringer) for name, directory in setup.partitions
+            ]
+            gc.freeze()
+            while not _is_over(connection, 0.0):
+                now = time.monotonic()
+                has_more = [feeder.step(now) for feeder in feeders]
+                if not any(has_more) and _is_over(connection, _POLL_S):
+                    break
+            for feeder in feeders:
+                feeder.close()
+
+
+def _received(connection: socket.socket) -> bytes:
+    """Return what is said at the beginning."""
+    parts = []
+    while part := connection.recv(1 << 16):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _is_over(connection: socket.socket, wait_s: float) -> bool:
+    """Wait for a while; return whether the supervisor has gone, which it says nothing before."""
+    watch = select.poll()
+    watch.register(connection, 0)  # a hang-up is told in any case
+    return bool(watch.poll(wait_s * 1_000))
+
+
+@contextlib.contextmanager
+def _alone(run_directory: Path, connection: socket.socket) -> Iterator[None]:
+    """Wait until a former process has ended: an index has one writer."""
+    with (run_directory / "indexing.lock").open("w") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if _is_over(connection, _POLL_S):
+                    sys.exit(0)
+            else:
+                break
+        yield
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,209 @@
+"""Where uploaded files are: a directory, or any object store.
+
+A file is called by the digest of what is in it, so one that is stored again is the same one, and a
+name never comes to mean something else.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from obstore.exceptions import BaseError, PermissionDeniedError
+from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
+
+from airy_ray.config import Settings
+from airy_ray.errors import StorageError
+from airy_ray.model.ids import format_id, media_id
+from airy_ray.serve.media import kinds
+from airy_ray.serve.media.uploads import HEAD_BYTES, Upload
+from airy_ray.storage.files import sync_directory, sync_file
+
+PATH = "/media/"
+NAME = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:\.[A-Za-z0-9]{1,16})?")
+"""What a stored file is called; nothing else is looked for in the store."""
+
+_PIECE_BYTES = 1 << 18
+_PART_BYTES = 5 << 20
+"""S3 takes no smaller ones."""
+_PARTS_AT_ONCE = 1
+_KINDS_KEPT = 10_000
+_REACHED_S = 1.0
+_REACH_WAIT_S = 2.0
+_CALL_WAIT = timedelta(seconds=30)
+"""How long one part of a file may take to or from an object store."""
+_NOBODY = format_id(bytes(16))
+_FOR_EVER = "public, max-age=31536000, immutable"
+
+
+class MediaStore:
+    """Keeps files and gives them back."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        *,
+        directory: Path | None = None,
+        public_url: str | None = None,
+    ) -> None:
+        """Use a store; `directory` is where it is on this machine, if it is."""
+        self._store = store
+        self._directory = directory
+        self._public_url = public_url
+        self._kinds: dict[str, str] = {}
+        self._looked_at = -_REACHED_S
+        self._is_reachable = False
+
+    def url(self, name: str, base_url: str) -> str:
+        """Return where a file can be fetched; `base_url` is where the platform itself can be."""
+        if self._public_url is not None:
+            return f"{self._public_url.rstrip('/')}/{name}"
+        return f"{base_url}{PATH}{name}"
+
+    async def keep(self, upload: Upload) -> str:
+        """Store a file, durably; return what it is called from now on.
+
+        Raises:
+            StorageError: the store does not take it.
+        """
+        name = format_id(media_id(upload.digest)) + kinds.extension(upload.name)
+        upload.file.seek(0)
+        try:
+            await self._put(name, upload)
+        except (BaseError, OSError) as error:
+            raise StorageError(_told(error)) from error
+        return name
+
+    async def size(self, name: str) -> int | None:
+        """Return how many bytes a file has; None if there is none of this name.
+
+        Raises:
+            StorageError: the store does not answer.
+        """
+        try:
+            return (await self._store.head_async(name))["size"]
+        except FileNotFoundError:
+            return None
+        except (BaseError, OSError) as error:
+            raise StorageError(_told(error)) from error
+
+    async def kind(self, name: str, size: int) -> str:
+        """Return the media type of a file that is there."""
+        known = self._kinds.get(name)
+        if known is not None:
+            return known
+        head = b"".join([piece async for piece in self.read(name, range(min(size, HEAD_BYTES)))])
+        found = await asyncio.to_thread(kinds.kind_of, head, name)
+        if len(self._kinds) >= _KINDS_KEPT:
+            self._kinds.clear()
+        self._kinds[name] = found
+        return found
+
+    async def read(self, name: str, part: range) -> AsyncIterator[bytes]:
+        """Return some bytes of a file, piece by piece."""
+        if not part:
+            return
+        try:
+            found = await self._store.get_async(name, options={"range": (part.start, part.stop)})
+            async for piece in found.stream(min_chunk_size=_PIECE_BYTES):
+                yield bytes(piece)
+        except (BaseError, OSError) as error:
+            raise StorageError(_told(error)) from error
+
+    async def is_reachable(self) -> bool:
+        """Whether the store answers; asked once a second at most."""
+        if time.monotonic() - self._looked_at >= _REACHED_S:
+            self._looked_at = time.monotonic()
+            self._is_reachable = await self._reached()
+        return self._is_reachable
+
+    async def _reached(self) -> bool:
+        try:
+            await asyncio.wait_for(self._store.head_async(_NOBODY), _REACH_WAIT_S)
+        except (FileNotFoundError, PermissionDeniedError, PermissionError):
+            return True  # it answered; who may not list a bucket is told so instead of "not found"
+        except (BaseError, OSError, TimeoutError):
+            return False
+        return True
+
+    async def _put(self, name: str, upload: Upload) -> None:
+        put = partial(
+            self._store.put_async,
+            name,
+            upload.file,
+            chunk_size=_PART_BYTES,
+            max_concurrency=_PARTS_AT_ONCE,
+        )
+        if self._directory is not None:
+            await put()
+            await asyncio.to_thread(_sync, self._directory, name)
+            return
+        kind = await asyncio.to_thread(kinds.kind_of, upload.head, name)
+        disposition = "inline" if kinds.is_shown(kind) else "attachment"
+        await put(
+            attributes={
+                "Content-Type": kind,
+                "Content-Disposition": disposition,
+                "Cache-Control": _FOR_EVER,
+            }
+        )
+
+
+def open_store(settings: Settings) -> MediaStore:
+    """Return the store that is configured.
+
+    Objects in S3 are not made public one by one: the bucket's policy has to allow reading them.
+    """
+    media = settings.media
+    directory = _directory(settings)
+    if directory is not None:
+        local = LocalStore(directory, mkdir=True)
+        return MediaStore(local, directory=directory, public_url=media.public_url)
+    assert media.url is not None  # without it there is a directory
+    if media.url.startswith("memory:"):
+        return MediaStore(MemoryStore(), public_url=media.public_url)
+    options = {key: value.get_secret_value() for key, value in media.options.items()}
+    is_plain = any(value.startswith("http://") for value in options.values())
+    store: ObjectStore = from_url(  # type: ignore[call-overload]  # its options are its scheme's
+        media.url,
+        config=options,
+        client_options={"allow_http": is_plain, "timeout": _CALL_WAIT},
+        retry_config={"max_retries": 3, "retry_timeout": _CALL_WAIT},
+    )
+    return MediaStore(store, public_url=media.public_url or _amazon_url(media.url))
+
+
+def _directory(settings: Settings) -> Path | None:
+    """Return the directory on this machine that files are kept in, if they are."""
+    url = settings.media.url
+    if url is None:
+        return (settings.data / "media").resolve()
+    if "://" not in url:
+        return Path(url).resolve()
+    parts = urlsplit(url)
+    return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
+
+
+def _amazon_url(url: str) -> str | None:
+    """Return where Amazon serves the objects below an `s3://` address (contract: §7.12)."""
+    parts = urlsplit(url)
+    if parts.scheme != "s3":
+        return None
+    return f"https://{parts.netloc}.s3.amazonaws.com{parts.path}"
+
+
+def _sync(directory: Path, name: str) -> None:
+    sync_file(directory / name)
+    sync_directory(directory)
+
+
+def _told(error: Exception) -> str:
+    """Return what went wrong, without the addresses and keys that stores put into their texts."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return type(error).__name__.removesuffix("Error")

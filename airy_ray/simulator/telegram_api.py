@@ -1,0 +1,60 @@
+"""Telegram's Bot API, played: what connecting a bot calls (contract: sources §7.4)."""
+
+from json import JSONDecodeError
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+BOT_TOKEN = "7012345678:AAH-simulated"  # noqa: S105 - opens nothing but this server
+
+
+class TelegramApi:
+    """Bots by their tokens."""
+
+    def __init__(self, *tokens: str) -> None:
+        self.webhooks: dict[str, dict[str, Any]] = {}
+        """What each bot's updates are sent to and with, by its id."""
+        self._tokens = tokens
+
+    def answer(self, token: str, method: str, asked: Any) -> tuple[int, dict[str, Any]]:
+        """Return the status and body with which Telegram answers a call."""
+        if token not in self._tokens:
+            return _refusal(401, "Unauthorized")
+        bot = token.partition(":")[0]
+        if method == "getMe":
+            name = f"Simulated bot {bot[-4:]}"
+            return _result({"id": int(bot), "is_bot": True, "first_name": name})
+        if method == "setWebhook":
+            if not isinstance(asked, dict) or not str(asked.get("url")).startswith("http"):
+                return _refusal(400, "Bad Request: bad webhook: An HTTPS URL must be provided")
+            self.webhooks[bot] = asked
+            return _result(result=True)
+        if method == "deleteWebhook":
+            self.webhooks.pop(bot, None)
+            return _result(result=True)
+        return _refusal(404, "Not Found")
+
+
+def routes(api: TelegramApi) -> list[Route]:
+    """Return where the API is served."""
+
+    async def called(request: Request) -> JSONResponse:
+        try:
+            asked = await request.json()
+        except (JSONDecodeError, UnicodeDecodeError):
+            asked = None
+        path = request.path_params
+        status, told = api.answer(path["token"], path["method"], asked)
+        return JSONResponse(told, status_code=status)
+
+    return [Route("/bot{token}/{method}", called, methods=["GET", "POST"])]
+
+
+def _result(result: Any) -> tuple[int, dict[str, Any]]:
+    return 200, {"ok": True, "result": result}
+
+
+def _refusal(status: int, told: str) -> tuple[int, dict[str, Any]]:
+    return status, {"ok": False, "error_code": status, "description": told}

@@ -1,0 +1,1479 @@
+"""The endpoints, area by area, awaited.
+
+Made of the API's description by `make clients`.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Literal
+from uuid import UUID
+
+from airy_ray_client import arguments, models
+from airy_ray_client.calls import AsyncCalls, Upload
+from airy_ray_client.model import as_it_is, nothing
+from airy_ray_client.paging import each_async
+
+
+class Audit:
+    """The endpoints `/audit.*`."""
+
+    def __init__(self, calls: AsyncCalls) -> None:
+        self._calls = calls
+
+    async def list(
+        self,
+        *,
+        principal: str | None = None,
+        action: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        cursor: str | None = None,
+        page_size: int | None = None,
+    ) -> models.AuditPage:
+        """Return who had what done, newest first, without what messages say.
+
+        Scope: `manage`.
+        """
+        return await self._calls.ask(
+            "/audit.list",
+            {
+                "principal": principal,
+                "action": action,
+                "since": since,
+                "until": until,
+                "cursor": cursor,
+                "page_size": page_size,
+            },
+            models.AuditPage.model_validate_json,
+        )
+
+    def each(
+        self,
+        *,
+        principal: str | None = None,
+        action: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        page_size: int | None = None,
+    ) -> AsyncIterator[models.AuditEntry]:
+        """Go through all that `list` lists, page by page."""
+        return each_async(
+            lambda cursor: self.list(
+                principal=principal,
+                action=action,
+                since=since,
+                until=until,
+                page_size=page_size,
+                cursor=cursor,
+            )
+        )
+
+
+class Channels:
+    """The endpoints `/channels.*`."""
+
+    def __init__(self, calls: AsyncCalls) -> None:
+        self._calls = calls
+        self.chatplugin = ChannelsChatplugin(calls)
+        self.facebook = ChannelsFacebook(calls)
+        self.google = ChannelsGoogle(calls)
+        self.instagram = ChannelsInstagram(calls)
+        self.telegram = ChannelsTelegram(calls)
+        self.twilio = ChannelsTwilio(calls)
+        self.viber = ChannelsViber(calls)
+        self.whatsapp = ChannelsWhatsapp(calls)
+
+    async def list(self, *, source: str | None = None) -> models.ChannelList:
+        """Return the connected channels, by id.
+
+        Scope: `read`.
+        """
+        return await self._calls.ask(
+            "/channels.list", {"source": source}, models.ChannelList.model_validate_json
+        )
+
+    async def each(self, *, source: str | None = None) -> AsyncIterator[models.Channel]:
+        """Go through all that `list` lists."""
+        for item in (await self.list(source=source)).data:
+            yield item
+
+    async def info(self, *, channel_id: UUID | str) -> models.Channel:
+        """Return a connected channel.
+
+        Scope: `read`.
+        """
+        return await self._calls.ask(
+            "/channels.info", {"channel_id": channel_id}, models.Channel.model_validate_json
+        )
+
+    async def update(
+        self,
+        *,
+        channel_id: UUID | str,
+        name: str | None = None,
+        image_url: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.Channel:
+        """Set what a channel is called.
+
+        Scope: `manage`.
+        """
+        return await self._calls.command(
+            "/channels.update",
+            {"channel_id": channel_id, "name": name, "image_url": image_url},
+            models.Channel.model_validate_json,
+            idempotency_key,
+        )
+
+
+class ChannelsChatplugin:
+    """The endpoints `/channels.chatplugin.*`."""
+
+    def __init__(self, calls: AsyncCalls) -> None:
+        self._calls = calls
+
+    async def disconnect(
+        self, *, channel_id: UUID | str, idempotency_key: str | None = None
+    ) -> None:
+        """Stop using a channel; one that is not connected is not found, as the reference has it.
+
+        Scope: `manage`.
+        """
+        await self._calls.command(
+            "/channels.chatplugin.disconnect", {"channel_id": channel_id}, nothing, idempotency_key
+        )
+
+    async def connect(
+        self, *, name: str, image_url: str | None = None, idempotency_key: str | None = None
+    ) -> models.Channel:
+        """Make a new channel for a website.
+
+        Scope: `manage`.
+        """
+        return await self._calls.command(
+            "/channels.chatplugin.connect",
+            {"name": name, "image_url": image_url},
+            models.Channel.model_validate_json,
+            idempotency_key,
+        )
+
+
+class ChannelsFacebook:
+    """The endpoints `/channels.facebook.*`."""
+
+    def __init__(self, calls: AsyncCalls) -> None:
+        self._calls = calls
+
+    async def disconnect(
+        self, *, channel_id: UUID | str, idempotency_key: str | None = None
+    ) -> None:
+        """Disconnect a channel.
+
+        Stop using a channel, of whatever source: clients mix the paths up. Repeated, it is fine.
+
+        What its platform has to be told it is told first; if that fails, nothing has changed.
+
+        Scope: `manage`.
+        """
+        await self._calls.command(
+            "/channels.facebook.disconnect", {"channel_id": channel_id}, nothing, idempotency_key
+        )
+
+    async def connect(
+        self,
+        *,
+        page_id: str,
+        page_token: str,
+        name: str | None = None,
+        image_url: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.Channel:
+        """Use a page as a channel: get a token that lasts, and subscribe to the page's events.
+
+        Scope: `manage`.
+        """
+        return await self._calls.command(
+            "/channels.facebook.connect",
+            {"page_id": page_id, "page_token": page_token, "name": name, "image_url": image_url},
+            models.Channel.model_validate_json,
+            idempotency_key,
+        )
+
+    async def explore(self, *, auth_token: str) -> models.FacebookPageList:
+        """Return the pages that somebody manages, and which of them are connected here.
+
+        Scope: `manage`.
+        """
+        return await self._calls.ask(
+            "/channels.facebook.explore",
+            {"auth_token": auth_token},
+            models.FacebookPageList.model_validate_json,
+        )
+
+    async def each_explore(self, *, auth_token: str) -> AsyncIterator[models.FacebookPage]:
+        """Go through all that `explore` lists."""
+        for item in (await self.explore(auth_token=auth_token)).data:
+            yield item
+
+
+class ChannelsGoogle:
+    """The endpoints `/channels.google.*`."""
+
+    def __init__(self, calls: AsyncCalls) -> None:
+        self._calls = calls
+
+    async def disconnect(
+        self, *, channel_id: UUID | str, idempotency_key: str | None = None
+    ) -> None:
+        """Disconnect a channel.
+
+        Stop using a channel, of whatever source: clients mix the paths up. Repeated, it is fine.
+
+        What its platform has to be told it is told first; if that fails, nothing has changed.
+
+        Scope: `manage`.
+        """
+        await self._calls.command(
+            "/channels.google.disconnect", {"channel_id": channel_id}, nothing, idempotency_key
+        )
+
+    async def connect(
+        self,
+        *,
+        gbm_id: str,
+        name: str,
+        image_url: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.Channel:
+        """Use an agent as a channel.
+
+        Scope: `manage`.
+        """
+        return await self._calls.command(
+            "/channels.google.connect",
+            {"gbm_id": gbm_id, "name": name, "image_url": image_url},
+            models.Channel.model_validate_json,
+            idempotency_key,
+        )
+
+
+class ChannelsInstagram:
+    """The endpoints `/channels.instagram.*`."""
+
+    def __init__(self, calls: AsyncCalls) -> None:
+        self._calls = calls
+
+    async def disconnect(
+        self, *, channel_id: UUID | str, idempotency_key: str | None = None
+    ) -> None:
+        """Disconnect a channel.
+
+        Stop using a channel, of whatever source: clients mix the paths up. Repeated, it is fine.
+
+        What its platform has to be told it is told first; if that fails, nothing has changed.
+
+        Scope: `manage`.
+        """
+        await self._calls.command(
+            "/channels.instagram.disconnect", {"channel_id": channel_id}, nothing, idempotency_key
+        )
+
+    async def connect(
+        self,
+        *,
+        page_id: str,
+        page_token: str,
+        account_id: str,
+        name: str | None = None,
+        image_url: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.Channel:
+        """Use an Instagram account as a channel: its events are those of its page.
+
+        Scope: `manage`.
+        """
+        return await self._calls.command(
+            "/channels.instagram.connect",
+            {
+                "page_id": page_id,
+                "page_token": page_token,
+                "account_id": account_id,
+                "name": name,
+                "image_url": image_url,
+            },
+            models.Channel.model_validate_json,
+            idempotency_key,
+        )
+
+
+class ChannelsTelegram:
+    """The endpoints `/channels.telegram.*`."""
+
+    def __init__(self, calls: AsyncCalls) -> None:
+        self._calls = calls
+
+    async def disconnect(
+        self, *, channel_id: UUID | str, idempotency_key: str | None = None
+    ) -> None:
+        """Disconnect a channel.
+
+        Stop using a channel, of whatever source: clients mix the paths up. Repeated, it is fine.
+
+        What its platform has to be told it is told first; if that fails, nothing has changed.
+
+        Scope: `manage`.
+        """
+        await self._calls.command(
+            "/channels.telegram.disconnect", {"channel_id": channel_id}, nothing, idempotency_key
+        )
+
+    async def connect(
+        self,
+        *,
+        bot_token: str,
+        name: str | None = None,
+        image_url: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.Channel:
+        """Use a bot as a channel: have its updates sent here.
+
+        Scope: `manage`.
+        """
+        return await self._calls.command(
+            "/channels.telegram.connect",
+            {"bot_token": bot_token, "name": name, "image_url": image_url},
+            models.Channel.model_validate_json,
+            idempotency_key,
+        )
+
+
+class ChannelsTwilio:
+    """The endpoints `/channels.twilio.*`."""
+
+    def __init__(self, calls: AsyncCalls) -> None:
+        self._calls = calls
+        self.sms = ChannelsTwilioSms(calls)
+        self.whatsapp = ChannelsTwilioWhatsapp(calls)
+
+
+class ChannelsTwilioSms:
+    """The endpoints `/channels.twilio.sms.*`."""
+
+    def __init__(self, calls: AsyncCalls) -> None:
+        self._calls = calls
+
+    async def disconnect(
+        self, *, channel_id: UUID | str, idempotency_key: str | None = None
+    ) -> None:
+        """Disconnect a channel.
+
+        Stop using a channel, of whatever source: clients mix the paths up. Repeated, it is fine.
+
+        What its platform has to be told it is told first; if that fails, nothing has changed.
+
+        Scope: `manage`.
+        """
+        await self._calls.command(
+            "/channels.twilio.sms.disconnect", {"channel_id": channel_id}, nothing, idempotency_key
+        )
+
+    async def connect(
+        self,
+        *,
+        phone_number: str,
+        name: str,
+        image_url: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.Channel:
+        """Use a phone number as a channel for SMS.
+
+        Scope: `manage`.
+        """
+        return await self._calls.command(
+            "/channels.twilio.sms.connect",
+            {"phone_number": phone_number, "name": name, "image_url": image_url},
+            models.Channel.model_validate_json,
+            idempotency_key,
+        )
+
+
+class ChannelsTwilioWhatsapp:
+    """The endpoints `/channels.twilio.whatsapp.*`."""
+
+    def __init__(self, calls: AsyncCalls) -> None:
+        self._calls = calls
+
+    async def disconnect(
+        self, *, channel_id: UUID | str, idempotency_key: str | None = None
+    ) -> None:
+        """Disconnect a channel.
+
+        Stop using a channel, of whatever source: clients mix the paths up. Repeated, it is fine.
+
+        What its platform has to be told it is told first; if that fails, nothing has changed.
+
+        Scope: `manage`.
+        """
+        await self._calls.command(
+            "/channels.twilio.whatsapp.disconnect",
+            {"channel_id": channel_id},
+            nothing,
+            idempotency_key,
+        )
+
+    async def connect(
+        self,
+        *,
+        phone_number: str,
+        name: str,
+        image_url: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.Channel:
+        """Use a phone number as a channel for WhatsApp through Twilio.
+
+        Scope: `manage`.
+        """
+        return await self._calls.command(
+            "/channels.twilio.whatsapp.connect",
+            {"phone_number": phone_number, "name": name, "image_url": image_url},
+            models.Channel.model_validate_json,
+            idempotency_key,
+        )
+
+
+class ChannelsViber:
+    """The endpoints `/channels.viber.*`."""
+
+    def __init__(self, calls: AsyncCalls) -> None:
+        self._calls = calls
+
+    async def disconnect(
+        self, *, channel_id: UUID | str, idempotency_key: str | None = None
+    ) -> None:
+        """Disconnect a channel.
+
+        Stop using a channel, of whatever source: clients mix the paths up. Repeated, it is fine.
+
+        What its platform has to be told it is told first; if that fails, nothing has changed.
+
+        Scope: `manage`.
+        """
+        await self._calls.command(
+            "/channels.viber.disconnect", {"channel_id": channel_id}, nothing, idempotency_key
+        )
+
+    async def connect(
+        self,
+        *,
+        name: str | None = None,
+        image_url: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.Channel:
+        """Use the bot in the settings as a channel: have its events sent here.
+
+        Scope: `manage`.
+        """
+        return await self._calls.command(
+            "/channels.viber.connect",
+            {"name": name, "image_url": image_url},
+            models.Channel.model_validate_json,
+            idempotency_key,
+        )
+
+
+class ChannelsWhatsapp:
+    """The endpoints `/channels.whatsapp.*`."""
+
+    def __init__(self, calls: AsyncCalls) -> None:
+        self._calls = calls
+
+    async def disconnect(
+        self, *, channel_id: UUID | str, idempotency_key: str | None = None
+    ) -> None:
+        """Disconnect a channel.
+
+        Stop using a channel, of whatever source: clients mix the paths up. Repeated, it is fine.
+
+        What its platform has to be told it is told first; if that fails, nothing has changed.
+
+        Scope: `manage`.
+        """
+        await self._calls.command(
+            "/channels.whatsapp.disconnect", {"channel_id": channel_id}, nothing, idempotency_key
+        )
+
+    async def connect(
+        self,
+        *,
+        phone_number_id: str,
+        user_token: str,
+        name: str,
+        image_url: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.Channel:
+        """Use a phone number of the Cloud API as a channel: get a token that lasts.
+
+        Scope: `manage`.
+        """
+        return await self._calls.command(
+            "/channels.whatsapp.connect",
+            {
+                "phone_number_id": phone_number_id,
+                "user_token": user_token,
+                "name": name,
+                "image_url": image_url,
+            },
+            models.Channel.model_validate_json,
+            idempotency_key,
+        )
+
+
+class Chatplugin:
+    """The endpoints `/chatplugin.*`."""
+
+    def __init__(self, calls: AsyncCalls) -> None:
+        self._calls = calls
+
+    async def authenticate(
+        self, *, channel_id: UUID | str | None = None, resume_token: str | None = None
+    ) -> models.VisitorEntered:
+        """Let a visitor in.
+
+        Let a visitor in: on a conversation that begins with the first message, or one that was.
+        """
+        return await self._calls.ask(
+            "/chatplugin.authenticate",
+            {"channel_id": channel_id, "resume_token": resume_token},
+            models.VisitorEntered.model_validate_json,
+        )
+
+    async def resume_token(
+        self, *, channel_id: str | None = None, conversation_id: str | None = None
+    ) -> models.ComeBack:
+        """Return a token with which the visitor can come back."""
+        return await self._calls.ask(
+            "/chatplugin.resumeToken",
+            {"channel_id": channel_id, "conversation_id": conversation_id},
+            models.ComeBack.model_validate_json,
+        )
+
+    async def send(self, *, message: Any, idempotency_key: str | None = None) -> models.Message:
+        """Store what a visitor writes; the conversation begins with the first message.
+
+        Args:
+            message: Any JSON but null; kept as it is.
+        """
+        return await self._calls.command(
+            "/chatplugin.send",
+            {"message": message},
+            models.Message.model_validate_json,
+            idempotency_key,
+        )
+
+
+class Client:
+    """The endpoints `/client.*`."""
+
+    def __init__(self, calls: AsyncCalls) -> None:
+        self._calls = calls
+
+    async def config(self) -> models.ClientConfig:
+        """Return what runs here, how tags look, and the version.
+
+        Scope: `read`.
+        """
+        return await self._calls.ask("/client.config", {}, models.ClientConfig.model_validate_json)
+
+
+class Components:
+    """The endpoints `/components.*`."""
+
+    def __init__(self, calls: AsyncCalls) -> None:
+        self._calls = calls
+
+    async def list(self) -> models.Components:
+        """Return all components, by name.
+
+        Scope: `manage`.
+        """
+        return await self._calls.ask("/components.list", {}, models.Components.model_validate_json)
+
+    async def get(self) -> models.ComponentSettings:
+        """Return how each component is set up, by name; secrets are masked.
+
+        Scope: `manage`.
+        """
+        return await self._calls.ask(
+            "/components.get", {}, models.ComponentSettings.model_validate_json
+        )
+
+
+class Contacts:
+    """The endpoints `/contacts.*`."""
+
+    def __init__(self, calls: AsyncCalls) -> None:
+        self._calls = calls
+
+    async def create(
+        self,
+        *,
+        display_name: str | None = None,
+        avatar_url: str | None = None,
+        title: str | None = None,
+        gender: str | None = None,
+        timezone: int | None = None,
+        locale: str | None = None,
+        organization_name: str | None = None,
+        via: Mapping[str, str | None] | None = None,
+        address: arguments.Address | None = None,
+        conversations: Mapping[str, str | None] | None = None,
+        metadata: Any = None,
+        idempotency_key: str | None = None,
+    ) -> models.Contact:
+        """Make a contact. Conversations that it names become its own, whoever had them.
+
+        Scope: `write`.
+
+        Args:
+            timezone: Relative to GMT.
+            via: Such as `phone` and `email`.
+            conversations: Id to source.
+            metadata: Any JSON.
+        """
+        return await self._calls.command(
+            "/contacts.create",
+            {
+                "display_name": display_name,
+                "avatar_url": avatar_url,
+                "title": title,
+                "gender": gender,
+                "timezone": timezone,
+                "locale": locale,
+                "organization_name": organization_name,
+                "via": via,
+                "address": address,
+                "conversations": conversations,
+                "metadata": metadata,
+            },
+            models.Contact.model_validate_json,
+            idempotency_key,
+        )
+
+    async def import_(
+        self, *, contacts: Sequence[arguments.NewContact], idempotency_key: str | None = None
+    ) -> models.ContactList:
+        """Make many contacts, each as `contacts.create` does.
+
+        All are checked before the first is made. With an `Idempotency-Key` the request may be
+        repeated if its answer did not come: what was made is not made twice.
+
+        Scope: `write`.
+
+        Args:
+            contacts: Many contacts.
+        """
+        return await self._calls.command(
+            "/contacts.import", contacts, models.ContactList.model_validate_json, idempotency_key
+        )
+
+    async def each_import_(
+        self, *, contacts: Sequence[arguments.NewContact]
+    ) -> AsyncIterator[models.Contact]:
+        """Go through all that `import_` lists."""
+        for item in (await self.import_(contacts=contacts)).data:
+            yield item
+
+    async def list(
+        self, *, cursor: str | None = None, page_size: int | None = None
+    ) -> models.ContactPage:
+        """Return a page of contacts, by name; those without one come last.
+
+        Scope: `read`.
+
+        Args:
+            cursor: `next_cursor` of the page before.
+        """
+        return await self._calls.ask(
+            "/contacts.list",
+            {"cursor": cursor, "page_size": page_size},
+            models.ContactPage.model_validate_json,
+        )
+
+    def each(self, *, page_size: int | None = None) -> AsyncIterator[models.Contact]:
+        """Go through all that `list` lists, page by page."""
+        return each_async(lambda cursor: self.list(page_size=page_size, cursor=cursor))
+
+    async def info(
+        self, *, id: UUID | str | None = None, conversation_id: UUID | str | None = None
+    ) -> models.Contact:
+        """Return a contact; if both are given, `id` says which.
+
+        Scope: `read`.
+        """
+        return await self._calls.ask(
+            "/contacts.info",
+            {"id": id, "conversation_id": conversation_id},
+            models.Contact.model_validate_json,
+        )
+
+    async def update(
+        self,
+        *,
+        id: UUID | str,
+        display_name: str | None = None,
+        avatar_url: str | None = None,
+        title: str | None = None,
+        gender: str | None = None,
+        timezone: int | None = None,
+        locale: str | None = None,
+        organization_name: str | None = None,
+        via: Mapping[str, str | None] | None = None,
+        address: arguments.Address | None = None,
+        conversations: Mapping[str, str | None] | None = None,
+        metadata: Any = None,
+        idempotency_key: str | None = None,
+    ) -> None:
+        """Change a contact. What is null or not given stays; an empty text deletes.
+
+        `via` and `conversations` are changed key by key, `address` field by field.
+
+        Scope: `write`.
+
+        Args:
+            timezone: Relative to GMT.
+            via: Such as `phone` and `email`.
+            conversations: Id to source.
+            metadata: Any JSON.
+        """
+        await self._calls.command(
+            "/contacts.update",
+            {
+                "id": id,
+                "display_name": display_name,
+                "avatar_url": avatar_url,
+                "title": title,
+                "gender": gender,
+                "timezone": timezone,
+                "locale": locale,
+                "organization_name": organization_name,
+                "via": via,
+                "address": address,
+                "conversations": conversations,
+                "metadata": metadata,
+            },
+            nothing,
+            idempotency_key,
+        )
+
+    async def delete(self, *, id: UUID | str, idempotency_key: str | None = None) -> None:
+        """Delete a contact. The next message in one of its conversations makes a new one.
+
+        An id that only leads to the contact it was merged into deletes nothing.
+
+        Scope: `write`.
+        """
+        await self._calls.command("/contacts.delete", {"id": id}, nothing, idempotency_key)
+
+    async def merge(
+        self,
+        *,
+        source_id: UUID | str,
+        destination_id: UUID | str,
+        idempotency_key: str | None = None,
+    ) -> models.MergedContact:
+        """Merge a contact into another one, and show that with all whom it ever took over.
+
+        What the destination says of itself stays; what it lacks comes from the source: fields,
+        address field by field, `via` and `metadata` as a whole. The conversations of both are its
+        own.
+
+        Scope: `write`.
+        """
+        return await self._calls.command(
+            "/contacts.merge",
+            {"source_id": source_id, "destination_id": destination_id},
+            models.MergedContact.model_validate_json,
+            idempotency_key,
+        )
+
+    async def unmerge(
+        self,
+        *,
+        source_id: UUID | str,
+        destination_id: UUID | str,
+        idempotency_key: str | None = None,
+    ) -> models.Contact:
+        """Take a contact out of the one that it was merged into, and show it as it was before.
+
+        Its conversations are its own again, and the other one loses what it had from it.
+
+        Scope: `write`.
+        """
+        return await self._calls.command(
+            "/contacts.unmerge",
+            {"source_id": source_id, "destination_id": destination_id},
+            models.Contact.model_validate_json,
+            idempotency_key,
+        )
+
+    async def recent_messages(
+        self,
+        *,
+        contact_id: UUID | str,
+        include_sources: Sequence[str] | None = None,
+        page_size: int | None = None,
+        cursors: Mapping[str, str | None] | None = None,
+    ) -> models.MessagesByConversation:
+        """Return a page of messages of each of a contact's conversations, newest first.
+
+        Scope: `read`.
+
+        Args:
+            include_sources: Of these sources only, if any.
+            cursors: Conversation id to `next_cursor` of its page before.
+        """
+        return await self._calls.ask(
+            "/contacts.recent-messages",
+            {
+                "contact_id": contact_id,
+                "include_sources": include_sources,
+                "page_size": page_size,
+                "cursors": cursors,
+            },
+            models.MessagesByConversation.model_validate_json,
+        )
+
+    async def erase(self, *, id: UUID | str, idempotency_key: str | None = None) -> models.Erasure:
+        """Forget a person: the contact, those merged into it, all conversations and messages.
+
+        They are gone from all answers at once, and from all files a while later. Asked again, it
+        tells how far that is. There is no way back.
+
+        Scope: `manage`.
+        """
+        return await self._calls.command(
+            "/contacts.erase", {"id": id}, models.Erasure.model_validate_json, idempotency_key
+        )
+
+    async def erasure_status(self, *, id: UUID | str) -> models.Erasure:
+        """Tell how far the erasure of a contact is.
+
+        Scope: `manage`.
+        """
+        return await self._calls.ask(
+            "/contacts.erasure-status", {"id": id}, models.Erasure.model_validate_json
+        )
+
+    async def export(self, *, id: UUID | str) -> bytes:
+        """Return all that is kept of a contact, as files in a ZIP that is made while it is sent.
+
+        What is shown of the person, files of their messages, and what the log says of them.
+
+        Scope: `manage`.
+        """
+        return await self._calls.ask("/contacts.export", {"id": id}, as_it_is)
+
+
+class Conversations:
+    """The endpoints `/conversations.*`."""
+
+    def __init__(self, calls: AsyncCalls) -> None:
+        self._calls = calls
+
+    async def list(
+        self, *, filters: str | None = None, cursor: str | None = None, page_size: int | None = None
+    ) -> models.ConversationPage:
+        """Return a page of conversations, all or filtered, by their last message, newest first.
+
+        Scope: `read`.
+
+        Args:
+            filters: Which ones, in the syntax of Lucene: `unread_count:[1 TO *]`.
+            cursor: `next_cursor` of the page before; or an offset, which does not hold still.
+        """
+        return await self._calls.ask(
+            "/conversations.list",
+            {"filters": filters, "cursor": cursor, "page_size": page_size},
+            models.ConversationPage.model_validate_json,
+        )
+
+    def each(
+        self, *, filters: str | None = None, page_size: int | None = None
+    ) -> AsyncIterator[models.Conversation]:
+        """Go through all that `list` lists, page by page."""
+        return each_async(
+            lambda cursor: self.list(filters=filters, page_size=page_size, cursor=cursor)
+        )
+
+    async def info(self, *, conversation_id: UUID | str) -> models.Conversation:
+        """Return one conversation.
+
+        Scope: `read`.
+        """
+        return await self._calls.ask(
+            "/conversations.info",
+            {"conversation_id": conversation_id},
+            models.Conversation.model_validate_json,
+        )
+
+    async def mark_read(
+        self, *, conversation_id: UUID | str, idempotency_key: str | None = None
+    ) -> None:
+        """Mark all that the contact wrote until now as read.
+
+        Scope: `write`.
+        """
+        await self._calls.command(
+            "/conversations.mark-read",
+            {"conversation_id": conversation_id},
+            nothing,
+            idempotency_key,
+        )
+
+    async def tag(
+        self, *, conversation_id: UUID | str, tag_id: UUID | str, idempotency_key: str | None = None
+    ) -> None:
+        """Put a tag to a conversation. Whether there is such a tag is not checked.
+
+        Scope: `write`.
+        """
+        await self._calls.command(
+            "/conversations.tag",
+            {"conversation_id": conversation_id, "tag_id": tag_id},
+            nothing,
+            idempotency_key,
+        )
+
+    async def untag(
+        self, *, conversation_id: UUID | str, tag_id: UUID | str, idempotency_key: str | None = None
+    ) -> None:
+        """Take a tag from a conversation, if it has it.
+
+        Scope: `write`.
+        """
+        await self._calls.command(
+            "/conversations.untag",
+            {"conversation_id": conversation_id, "tag_id": tag_id},
+            nothing,
+            idempotency_key,
+        )
+
+    async def set_state(
+        self, *, conversation_id: UUID | str, state: str, idempotency_key: str | None = None
+    ) -> None:
+        """Set the state of a conversation; user interfaces know `OPEN` and `CLOSED`.
+
+        Scope: `write`.
+        """
+        await self._calls.command(
+            "/conversations.set-state",
+            {"conversation_id": conversation_id, "state": state},
+            nothing,
+            idempotency_key,
+        )
+
+    async def remove_state(
+        self, *, conversation_id: UUID | str, idempotency_key: str | None = None
+    ) -> None:
+        """Leave a conversation without a state, which counts as `OPEN`.
+
+        Scope: `write`.
+        """
+        await self._calls.command(
+            "/conversations.remove-state",
+            {"conversation_id": conversation_id},
+            nothing,
+            idempotency_key,
+        )
+
+    async def update_contact(
+        self, *, conversation_id: UUID | str, display_name: str, idempotency_key: str | None = None
+    ) -> None:
+        """Set what a conversation calls its contact.
+
+        Scope: `write`.
+        """
+        await self._calls.command(
+            "/conversations.update-contact",
+            {"conversation_id": conversation_id, "display_name": display_name},
+            nothing,
+            idempotency_key,
+        )
+
+    async def refetch(
+        self, *, conversation_id: UUID | str, idempotency_key: str | None = None
+    ) -> None:
+        """Have the contact's profile fetched from its source again, where that can be asked.
+
+        Scope: `write`.
+        """
+        await self._calls.command(
+            "/conversations.refetch", {"conversation_id": conversation_id}, nothing, idempotency_key
+        )
+
+
+class Facebook:
+    """The endpoints `/facebook.*`."""
+
+    def __init__(self, calls: AsyncCalls) -> None:
+        self._calls = calls
+        self.channels = FacebookChannels(calls)
+
+
+class FacebookChannels:
+    """The endpoints `/facebook.channels.*`."""
+
+    def __init__(self, calls: AsyncCalls) -> None:
+        self._calls = calls
+
+    async def explore(self, *, auth_token: str) -> models.FacebookPageList:
+        """Return the pages that somebody manages, and which of them are connected here.
+
+        Scope: `manage`.
+        """
+        return await self._calls.ask(
+            "/facebook.channels.explore",
+            {"auth_token": auth_token},
+            models.FacebookPageList.model_validate_json,
+        )
+
+    async def each_explore(self, *, auth_token: str) -> AsyncIterator[models.FacebookPage]:
+        """Go through all that `explore` lists."""
+        for item in (await self.explore(auth_token=auth_token)).data:
+            yield item
+
+
+class Media:
+    """The endpoints `/media.*`."""
+
+    def __init__(self, calls: AsyncCalls) -> None:
+        self._calls = calls
+
+    async def upload(self, *, file: Upload) -> models.Uploaded:
+        """Keep a file for good, and tell where anybody can fetch it.
+
+        The same bytes with the same extension get the same address. With authentication on, a
+        visitor's token is enough: the chat plugin sends files too. One that sends none gets 403, as
+        the contract.
+        """
+        return await self._calls.upload(
+            "/media.upload", {"file": file}, models.Uploaded.model_validate_json
+        )
+
+    async def upload_file(self, *, file: Upload) -> models.Uploaded:
+        """Keep a file for good, and tell where anybody can fetch it.
+
+        The same bytes with the same extension get the same address. With authentication on, a
+        visitor's token is enough: the chat plugin sends files too. One that sends none gets 403, as
+        the contract.
+        """
+        return await self._calls.upload(
+            "/media.uploadFile", {"file": file}, models.Uploaded.model_validate_json
+        )
+
+
+class Messages:
+    """The endpoints `/messages.*`."""
+
+    def __init__(self, calls: AsyncCalls) -> None:
+        self._calls = calls
+
+    async def list(
+        self,
+        *,
+        conversation_id: UUID | str,
+        cursor: str | None = None,
+        page_size: int | None = None,
+    ) -> models.MessagePage:
+        """Return a page of a conversation's messages, newest first.
+
+        Scope: `read`.
+        """
+        return await self._calls.ask(
+            "/messages.list",
+            {"conversation_id": conversation_id, "cursor": cursor, "page_size": page_size},
+            models.MessagePage.model_validate_json,
+        )
+
+    def each(
+        self, *, conversation_id: UUID | str, page_size: int | None = None
+    ) -> AsyncIterator[models.Message]:
+        """Go through all that `list` lists, page by page."""
+        return each_async(
+            lambda cursor: self.list(
+                conversation_id=conversation_id, page_size=page_size, cursor=cursor
+            )
+        )
+
+    async def send(
+        self,
+        *,
+        message: Any,
+        conversation_id: UUID | str | None = None,
+        channel_id: UUID | str | None = None,
+        source_recipient_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.Message:
+        """Send a message to a contact: in a conversation, or as the first of one on a channel.
+
+        It is `pending` until its source has taken it. To a conversation that is not known yet it is
+        sent once that appears within 30 seconds (202); else its metadata tells the `error`.
+
+        Scope: `write`.
+
+        Args:
+            message: Any JSON but null, in the source's own form.
+            channel_id: With `source_recipient_id`.
+            source_recipient_id: Whom the source writes to.
+        """
+        return await self._calls.command(
+            "/messages.send",
+            {
+                "message": message,
+                "conversation_id": conversation_id,
+                "channel_id": channel_id,
+                "source_recipient_id": source_recipient_id,
+            },
+            models.Message.model_validate_json,
+            idempotency_key,
+        )
+
+    async def resend(self, *, message_id: UUID | str, idempotency_key: str | None = None) -> None:
+        """Send a message that failed once more.
+
+        Scope: `write`.
+        """
+        await self._calls.command(
+            "/messages.resend", {"message_id": message_id}, nothing, idempotency_key
+        )
+
+    async def suggest_replies(
+        self,
+        *,
+        message_id: UUID | str,
+        suggestions: Mapping[str, arguments.Suggestion] | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.Message:
+        """Propose answers to a message; those proposed before stay.
+
+        Scope: `write`.
+        """
+        return await self._calls.command(
+            "/messages.suggest-replies",
+            {"message_id": message_id, "suggestions": suggestions},
+            models.Message.model_validate_json,
+            idempotency_key,
+        )
+
+    async def search(
+        self,
+        *,
+        query: str,
+        conversation_id: UUID | str | None = None,
+        cursor: str | None = None,
+        page_size: int | None = None,
+    ) -> models.FoundMessagePage:
+        """Return a page of the messages that hold some words, newest first, with where they do.
+
+        Scope: `read`.
+
+        Args:
+            query: Words, all of which must occur; of the last the beginning.
+            conversation_id: The only conversation to look in.
+        """
+        return await self._calls.ask(
+            "/messages.search",
+            {
+                "query": query,
+                "conversation_id": conversation_id,
+                "cursor": cursor,
+                "page_size": page_size,
+            },
+            models.FoundMessagePage.model_validate_json,
+        )
+
+    def each_search(
+        self, *, query: str, conversation_id: UUID | str | None = None, page_size: int | None = None
+    ) -> AsyncIterator[models.FoundMessage]:
+        """Go through all that `search` lists, page by page."""
+        return each_async(
+            lambda cursor: self.search(
+                query=query, conversation_id=conversation_id, page_size=page_size, cursor=cursor
+            )
+        )
+
+
+class Metadata:
+    """The endpoints `/metadata.*`."""
+
+    def __init__(self, calls: AsyncCalls) -> None:
+        self._calls = calls
+
+    async def upsert(
+        self,
+        *,
+        subject: Literal["conversation", "message", "channel"],
+        id: UUID | str,
+        data: Mapping[str, Any],
+        idempotency_key: str | None = None,
+    ) -> None:
+        """Set values under `user_data` in the metadata of something; values not named stay.
+
+        The subject need not exist yet. Objects are merged; arrays are set as a whole.
+
+        Scope: `write`.
+        """
+        await self._calls.command(
+            "/metadata.upsert",
+            {"subject": subject, "id": id, "data": data},
+            nothing,
+            idempotency_key,
+        )
+
+
+class Tags:
+    """The endpoints `/tags.*`."""
+
+    def __init__(self, calls: AsyncCalls) -> None:
+        self._calls = calls
+
+    async def create(
+        self,
+        *,
+        name: str,
+        color: Literal["tag-blue", "tag-red", "tag-green", "tag-purple"],
+        idempotency_key: str | None = None,
+    ) -> models.Tag:
+        """Make a tag.
+
+        Scope: `write`.
+        """
+        return await self._calls.command(
+            "/tags.create",
+            {"name": name, "color": color},
+            models.Tag.model_validate_json,
+            idempotency_key,
+        )
+
+    async def list(self) -> models.TagList:
+        """Return all tags, by id.
+
+        Scope: `read`.
+        """
+        return await self._calls.ask("/tags.list", {}, models.TagList.model_validate_json)
+
+    async def each(self) -> AsyncIterator[models.Tag]:
+        """Go through all that `list` lists."""
+        for item in (await self.list()).data:
+            yield item
+
+    async def update(
+        self,
+        *,
+        id: UUID | str,
+        name: str | None = None,
+        color: Literal["tag-blue", "tag-red", "tag-green", "tag-purple"] | None = None,
+        idempotency_key: str | None = None,
+    ) -> None:
+        """Change a tag.
+
+        Scope: `write`.
+        """
+        await self._calls.command(
+            "/tags.update", {"id": id, "name": name, "color": color}, nothing, idempotency_key
+        )
+
+    async def delete(self, *, id: UUID | str, idempotency_key: str | None = None) -> None:
+        """Delete a tag; conversations that have it keep its id.
+
+        Scope: `write`.
+        """
+        await self._calls.command("/tags.delete", {"id": id}, nothing, idempotency_key)
+
+
+class Templates:
+    """The endpoints `/templates.*`."""
+
+    def __init__(self, calls: AsyncCalls) -> None:
+        self._calls = calls
+
+    async def create(
+        self, *, name: str, source: str, content: Any, idempotency_key: str | None = None
+    ) -> models.Template:
+        """Make a template.
+
+        Scope: `write`.
+
+        Args:
+            content: Any JSON but null, in the source's own form.
+        """
+        return await self._calls.command(
+            "/templates.create",
+            {"name": name, "source": source, "content": content},
+            models.Template.model_validate_json,
+            idempotency_key,
+        )
+
+    async def list(self, *, source: str, name: str | None = None) -> models.TemplateList:
+        """Return the templates of a source, by id.
+
+        Scope: `read`.
+
+        Args:
+            name: A part of the name; its case matters.
+        """
+        return await self._calls.ask(
+            "/templates.list",
+            {"source": source, "name": name},
+            models.TemplateList.model_validate_json,
+        )
+
+    async def each(self, *, source: str, name: str | None = None) -> AsyncIterator[models.Template]:
+        """Go through all that `list` lists."""
+        for item in (await self.list(source=source, name=name)).data:
+            yield item
+
+    async def info(self, *, id: UUID | str) -> models.Template:
+        """Return a template.
+
+        Scope: `read`.
+        """
+        return await self._calls.ask(
+            "/templates.info", {"id": id}, models.Template.model_validate_json
+        )
+
+    async def update(
+        self,
+        *,
+        id: UUID | str,
+        name: str | None = None,
+        source: str | None = None,
+        content: Any = None,
+        idempotency_key: str | None = None,
+    ) -> models.Template:
+        """Change a template.
+
+        Scope: `write`.
+
+        Args:
+            content: Any JSON but null, in the source's own form.
+        """
+        return await self._calls.command(
+            "/templates.update",
+            {"id": id, "name": name, "source": source, "content": content},
+            models.Template.model_validate_json,
+            idempotency_key,
+        )
+
+    async def delete(self, *, id: UUID | str, idempotency_key: str | None = None) -> None:
+        """Delete a template.
+
+        Scope: `write`.
+        """
+        await self._calls.command("/templates.delete", {"id": id}, nothing, idempotency_key)
+
+
+class Tokens:
+    """The endpoints `/tokens.*`."""
+
+    def __init__(self, calls: AsyncCalls) -> None:
+        self._calls = calls
+
+    async def create(
+        self,
+        *,
+        name: str,
+        scope: Literal["read", "write", "manage"],
+        sources: Sequence[str] | None = None,
+        channel_ids: Sequence[UUID | str] | None = None,
+        expires_in_s: int | None = None,
+        requests_per_minute: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.NewApiToken:
+        """Make a token. Its secret is in the answer, and nowhere else.
+
+        With sources or channels it reaches only the conversations on any of these.
+
+        Scope: `manage`.
+
+        Args:
+            name: Who acts: `token:<name>`.
+            scope: Each includes those before it: read, write, manage.
+            sources: With `channel_ids`, its reach.
+        """
+        return await self._calls.command(
+            "/tokens.create",
+            {
+                "name": name,
+                "scope": scope,
+                "sources": sources,
+                "channel_ids": channel_ids,
+                "expires_in_s": expires_in_s,
+                "requests_per_minute": requests_per_minute,
+            },
+            models.NewApiToken.model_validate_json,
+            idempotency_key,
+        )
+
+    async def list(self) -> models.ApiTokenList:
+        """Return all tokens, by id, without their secrets; those that have expired too.
+
+        Scope: `manage`.
+        """
+        return await self._calls.ask("/tokens.list", {}, models.ApiTokenList.model_validate_json)
+
+    async def each(self) -> AsyncIterator[models.ApiToken]:
+        """Go through all that `list` lists."""
+        for item in (await self.list()).data:
+            yield item
+
+    async def revoke(self, *, id: UUID | str, idempotency_key: str | None = None) -> None:
+        """Make a token good for nothing, at once and everywhere.
+
+        Scope: `manage`.
+        """
+        await self._calls.command("/tokens.revoke", {"id": id}, nothing, idempotency_key)
+
+
+class Users:
+    """The endpoints `/users.*`."""
+
+    def __init__(self, calls: AsyncCalls) -> None:
+        self._calls = calls
+
+    async def list(
+        self, *, cursor: str | None = None, page_size: int | None = None
+    ) -> models.UserPage:
+        """Return a page of the people who have logged in and called, by id.
+
+        Scope: `read`.
+        """
+        return await self._calls.ask(
+            "/users.list",
+            {"cursor": cursor, "page_size": page_size},
+            models.UserPage.model_validate_json,
+        )
+
+    def each(self, *, page_size: int | None = None) -> AsyncIterator[models.User]:
+        """Go through all that `list` lists, page by page."""
+        return each_async(lambda cursor: self.list(page_size=page_size, cursor=cursor))
+
+
+class Areas:
+    """All areas of the API."""
+
+    def __init__(self, calls: AsyncCalls) -> None:
+        self.audit = Audit(calls)
+        self.channels = Channels(calls)
+        self.chatplugin = Chatplugin(calls)
+        self.client = Client(calls)
+        self.components = Components(calls)
+        self.contacts = Contacts(calls)
+        self.conversations = Conversations(calls)
+        self.facebook = Facebook(calls)
+        self.media = Media(calls)
+        self.messages = Messages(calls)
+        self.metadata = Metadata(calls)
+        self.tags = Tags(calls)
+        self.templates = Templates(calls)
+        self.tokens = Tokens(calls)
+        self.users = Users(calls)

@@ -1,0 +1,412 @@
+"""What endpoints answer.
+
+Made of the API's description by `make clients`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import Field, RootModel
+
+from airy_ray_client.model import Model
+
+
+class ApiToken(Model):
+    """What a program calls the API with, without its secret."""
+
+    id: UUID
+    name: str
+    scope: Literal["read", "write", "manage"]
+    sources: list[str]
+    channel_ids: list[UUID]
+    requests_per_minute: int | None
+    created_at: str
+    """ISO 8601 in UTC, with milliseconds."""
+    created_by: str
+    expires_at: str | None
+
+
+class ApiTokenList(Model):
+    """What the description calls ApiTokenList."""
+
+    data: list[ApiToken]
+
+
+class AuditEntry(Model):
+    """Who had what done, when, and what became of it."""
+
+    at: str
+    """ISO 8601 in UTC, with milliseconds."""
+    principal: str
+    action: str
+    subject: str | None
+    status: int
+
+
+class AuditPage(Model):
+    """A page of the audit log."""
+
+    data: list[AuditEntry]
+    pagination_data: AuditPagination
+
+
+class AuditPagination(Model):
+    """Where to read on."""
+
+    next_cursor: str | None
+
+
+class Channel(Model):
+    """A channel: one account of ours at a source."""
+
+    id: UUID
+    source: str
+    source_channel_id: str
+    connected: bool
+    metadata: dict[str, Any] | None
+
+
+class ChannelList(Model):
+    """What the description calls ChannelList."""
+
+    data: list[Channel]
+
+
+class ClientConfig(Model):
+    """What runs here, how tags look, who is logged in, and the version."""
+
+    services: dict[str, Service]
+    user_profile: UserProfile | None
+    tag_config: TagConfig
+    cluster_version: str
+
+
+class ComeBack(Model):
+    """With what a visitor comes back."""
+
+    resume_token: str
+    """Good for a week."""
+
+
+class Component(Model):
+    """A part of the platform, as the control center shows it; keys as the reference has them."""
+
+    name: str
+    display_name: str = Field(alias="displayName")
+    description: str
+    description_de: str = Field(alias="descriptionDE")
+    description_fr: str = Field(alias="descriptionFR")
+    description_es: str = Field(alias="descriptionES")
+    category: str
+    price: str
+    available_for: str | None = Field(alias="availableFor")
+    docs: str | None
+    source: str | None
+    repository: str
+    is_channel: str | None = Field(alias="isChannel")
+    is_app: str | None = Field(alias="isApp")
+    internal_ui: str | None = Field(alias="internalUI")
+    configuration_values: str = Field(alias="configurationValues")
+    installation_status: str = Field(alias="installationStatus")
+
+
+class ComponentSettings(Model):
+    """How components are set up, by name; secrets are masked."""
+
+    components: dict[str, dict[str, str]]
+
+
+class Components(Model):
+    """All components, by name."""
+
+    components: dict[str, Component]
+
+
+class Contact(Model):
+    """A person, known by one identity for each conversation."""
+
+    id: UUID
+    display_name: str | None
+    avatar_url: str | None
+    title: str | None
+    gender: str | None
+    timezone: int | None
+    """Hours from Greenwich."""
+    locale: str | None
+    organization_name: str | None
+    via: dict[str, str] | None
+    """Ways to reach them: `phone`, `email`, any."""
+    address: PostalAddress | None
+    conversations: dict[str, str] | None
+    """Id of each, and its source."""
+    metadata: Any
+    created_at: int
+    """Milliseconds since 1970."""
+    updated_at: int | None
+
+
+class ContactList(Model):
+    """What the description calls ContactList."""
+
+    data: list[Contact]
+
+
+class ContactPage(Model):
+    """What the description calls ContactPage."""
+
+    data: list[Contact]
+    pagination_data: PaginationData
+
+
+class Conversation(Model):
+    """A conversation with a contact on a channel."""
+
+    id: UUID
+    created_at: str
+    """ISO 8601 in UTC, with milliseconds."""
+    channel: Channel | None
+    metadata: dict[str, Any]
+    """Metadata: nested objects; numbers are floating point."""
+    last_message: Message
+
+
+class ConversationPage(Model):
+    """What the description calls ConversationPage."""
+
+    data: list[Conversation]
+    pagination_data: PaginationData
+
+
+class Erasure(Model):
+    """How far the erasure of a person is."""
+
+    id: UUID
+    state: Literal["pending", "done"]
+    """Done once no file holds anything of the person."""
+    partitions: dict[str, Literal["pending", "done"]]
+
+
+class FacebookPage(Model):
+    """A page that somebody may connect."""
+
+    page_id: str
+    name: str | None = Field(default=None)
+    image_url: str | None = Field(default=None)
+    connected: bool
+
+
+class FacebookPageList(Model):
+    """What the description calls FacebookPageList."""
+
+    data: list[FacebookPage]
+
+
+class FoundMessage(Model):
+    """A message that holds what was looked for."""
+
+    message: Message
+    conversation_id: UUID
+    snippet: str
+    """Where it does, as HTML: what was looked for is `<em>`."""
+
+
+class FoundMessagePage(Model):
+    """What the description calls FoundMessagePage."""
+
+    data: list[FoundMessage]
+    pagination_data: PaginationData
+
+
+class MergedContact(Model):
+    """A contact, with those whom it took over, as they were."""
+
+    id: UUID
+    display_name: str | None
+    avatar_url: str | None
+    title: str | None
+    gender: str | None
+    timezone: int | None
+    """Hours from Greenwich."""
+    locale: str | None
+    organization_name: str | None
+    via: dict[str, str] | None
+    """Ways to reach them: `phone`, `email`, any."""
+    address: PostalAddress | None
+    conversations: dict[str, str] | None
+    """Id of each, and its source."""
+    metadata: Any
+    created_at: int
+    """Milliseconds since 1970."""
+    updated_at: int | None
+    merge_history: list[Contact]
+
+
+class Message(Model):
+    """A message."""
+
+    id: UUID
+    content: Any
+    """The message in its source's own form, any JSON."""
+    sent_at: str
+    """ISO 8601 in UTC, with milliseconds."""
+    delivery_state: Literal["pending", "failed", "delivered"]
+    from_contact: bool
+    source: str
+    metadata: dict[str, Any] | None
+    sender: Sender
+
+
+class MessagePage(Model):
+    """What the description calls MessagePage."""
+
+    data: list[Message]
+    pagination_data: PaginationData
+
+
+class MessagesByConversation(RootModel[dict[str, MessagePage | None]]):
+    """Pages of messages, newest first, by conversation; null for one without messages."""
+
+
+class NewApiToken(Model):
+    """A token, with its secret, which is told only now."""
+
+    id: UUID
+    name: str
+    scope: Literal["read", "write", "manage"]
+    sources: list[str]
+    channel_ids: list[UUID]
+    requests_per_minute: int | None
+    created_at: str
+    """ISO 8601 in UTC, with milliseconds."""
+    created_by: str
+    expires_at: str | None
+    token: str
+
+
+class PaginationData(Model):
+    """Where a page lies in its list."""
+
+    previous_cursor: str | None
+    next_cursor: str | None
+    """The cursor of the next page; null on the last."""
+    total: int
+    """How many items the whole list has."""
+
+
+class PostalAddress(Model):
+    """Where a contact lives or works."""
+
+    organization_name: str | None
+    address_line1: str | None
+    address_line2: str | None
+    postal_code: str | None
+    city: str | None
+    state: str | None
+    country: str | None
+
+
+class Sender(Model):
+    """Who wrote a message: a contact as its source calls it, or a user or program of ours."""
+
+    id: str
+    name: str | None
+    avatar_url: str | None
+
+
+class Service(Model):
+    """One service, by its name in the reference."""
+
+    enabled: bool
+    healthy: bool
+    component: str
+
+
+class Tag(Model):
+    """A tag."""
+
+    id: UUID
+    name: str
+    color: Literal["tag-blue", "tag-red", "tag-green", "tag-purple"]
+
+
+class TagColor(Model):
+    """How a tag of one color looks: RGB, hexadecimal."""
+
+    default: str
+    background: str
+    font: str
+    position: int
+    border: str
+
+
+class TagConfig(Model):
+    """How tags look."""
+
+    colors: dict[str, TagColor]
+
+
+class TagList(Model):
+    """What the description calls TagList."""
+
+    data: list[Tag]
+
+
+class Template(Model):
+    """A template."""
+
+    id: UUID
+    name: str
+    source: str
+    content: Any
+    """The message in its source's own form, any JSON."""
+
+
+class TemplateList(Model):
+    """What the description calls TemplateList."""
+
+    data: list[Template]
+
+
+class Uploaded(Model):
+    """A file that is kept."""
+
+    media_url: str
+    """Where it can be fetched, by anybody."""
+
+
+class User(Model):
+    """Somebody who has logged in."""
+
+    id: str
+    name: str | None
+    avatar_url: str | None
+    first_seen_at: str
+    """ISO 8601 in UTC, with milliseconds."""
+    last_seen_at: str
+    """ISO 8601 in UTC, with milliseconds."""
+
+
+class UserPage(Model):
+    """What the description calls UserPage."""
+
+    data: list[User]
+    pagination_data: PaginationData
+
+
+class UserProfile(Model):
+    """A user who is logged in."""
+
+    id: str
+    name: str | None
+    avatar_url: str | None
+
+
+class VisitorEntered(Model):
+    """What a visitor of a website gets who is let in."""
+
+    token: str
+    """Good for an hour."""
+    messages: list[Message]
+    """Oldest first; metadata is null."""
