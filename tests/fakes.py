@@ -90,6 +90,7 @@ class MemoryView:
     aliases: Rows[Place]
     tombstones: Rows[Tombstone]
     erasures: Rows[Erasure]
+    left_files: Rows[bytes]
     orphans: Rows[Waiting]
     channels: Rows[KnownChannel]
     registry_channels: Rows[Channel]

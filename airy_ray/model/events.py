@@ -166,7 +166,7 @@ class ConversationsErased(msgspec.Struct, frozen=True, gc=False, tag=True):
 
     Attributes:
         contacts: whose they were; one that has no other conversation is forgotten as well.
-        is_whole: the contacts are forgotten in any case.
+        is_whole: the contacts are forgotten in any case, and with them those whom they took over.
     """
 
     conversations: tuple[ConversationId, ...]
@@ -190,6 +190,12 @@ class RetentionDue(msgspec.Struct, frozen=True, gc=False, tag=True):
 
     conversations: tuple[tuple[ConversationId, ContactId | None], ...]
     before: Millis
+
+
+class FilesLeft(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Messages that linked to files of ours were erased; perhaps nothing else links to them."""
+
+    names: tuple[str, ...]
 
 
 class WaitingFor(msgspec.Struct, frozen=True, gc=False, tag=True):
@@ -226,6 +232,7 @@ Event = (
     | ConversationsErased
     | ErasureDue
     | RetentionDue
+    | FilesLeft
     | WaitingFor
     | RecordsLost
     | ContactEvent

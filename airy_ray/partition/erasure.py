@@ -21,15 +21,18 @@ import msgspec
 
 from airy_ray.clock import Millis
 from airy_ray.errors import LogBusyError, RecordCorruptError
-from airy_ray.partition import generations, refold, repair
+from airy_ray.partition import forwarding, generations, refold, repair
+from airy_ray.partition.fold import body_of_erased
 from airy_ray.partition.forgetting import Forgotten
 from airy_ray.partition.history import History
 from airy_ray.partition.partition import Partition
+from airy_ray.partition.reader import PartitionReader
 from airy_ray.partition.repair import ERASED, ERASED_LOG, ERASING, erased_before
 from airy_ray.partition.spec import PartitionSpec
+from airy_ray.projections.erasure import FOR_ITSELF
 from airy_ray.projections.view import Erasure
 from airy_ray.rawlog import tail as tails
-from airy_ray.rawlog.record import Record, opened, prepare, stored
+from airy_ray.rawlog.record import Record, is_erased, opened, prepare, stored
 from airy_ray.rawlog.tail import LogTail, Segment
 from airy_ray.state.queries import reading
 from airy_ray.storage import child
@@ -87,9 +90,10 @@ class Eraser:
         pending = _pending(partition, done)
         if not pending:
             return False
+        if forwarding.has_pending(partition, FOR_ITSELF):
+            return False  # what is not in the log would be forgotten with the state
         if self._offered_over is not None and partition.generation.number != self._offered_over:
-            self._finish(pending[-1][0] + 1)
-            return True
+            return self._finish(pending[-1][0] + 1)
         if now - pending[0][1].received_at < partition.spec.upkeep.erasure_ms:
             return False
         if now < self._again_at:
@@ -183,8 +187,8 @@ class Eraser:
             last = step
         return last
 
-    def _finish(self, until: int) -> None:
-        """Delete what held the bytes, and say so."""
+    def _finish(self, until: int) -> bool:
+        """Delete what held the bytes, and say so; return whether all of it is gone."""
         from airy_ray.rawlog import archive  # loads Arrow
 
         partition = self._partition
@@ -192,6 +196,8 @@ class Eraser:
         while partition.left:
             partition.left.pop().close()
         generations.drop_older(spec.directory, partition.generation.number)
+        if generations.has_older(spec.directory, partition.generation.number):
+            return False  # who feeds the search index still wrote to it
         drop_snapshots(spec)
         archive.drop_damaged(spec.archive, spec.index)
         tail.drop_left()
@@ -204,6 +210,7 @@ class Eraser:
         self._offered_over = None
         self._tell(until)
         logger.info("partition %s: erasures before offset %d are done", spec.name, until)
+        return True
 
 
 def _begun(spec: PartitionSpec) -> str:
@@ -228,7 +235,10 @@ def rewrite(spec: PartitionSpec, erasures: Erasures, run: str) -> Iterator[Rewri
     from airy_ray.rawlog import archive  # loads Arrow
 
     forgotten = Forgotten(erasures)
-    with closing(LogTail(spec.directory, is_read_only=True)) as tail:
+    with (
+        closing(LogTail(spec.directory, is_read_only=True)) as tail,
+        closing(PartitionReader(tail)) as reader,
+    ):
         segments = tail.segments()
         history = History(tail, spec.archive)
         head = tail.head
@@ -239,25 +249,37 @@ def rewrite(spec: PartitionSpec, erasures: Erasures, run: str) -> Iterator[Rewri
                 yield Rewritten(fresh, 0, 0)
         for segment in segments:
             yield Rewritten(fresh, 0, 0)
-            values, has_lost = _cut(archive.read(spec.archive, segment, segment.first), forgotten)
+            values, has_lost = _cut(
+                archive.read(spec.archive, segment, segment.first), forgotten, reader
+            )
             if has_lost:
                 fresh.append(archive.seal_beside(spec.archive, spec.index, values, run))
-        values, has_lost = _cut(_stored(tail, head), forgotten)
+        values, has_lost = _cut(_stored(tail, head), forgotten, reader)
         tails.write_fresh(spec.directory / f"{_FRESH_LOG}{run}", values)
         yield Rewritten(fresh, has_lost, head)
 
 
 def _cut(
-    records: Iterator[tuple[int, Record]], forgotten: Forgotten
+    records: Iterator[tuple[int, Record]], forgotten: Forgotten, reader: PartitionReader
 ) -> tuple[list[tuple[int, bytes]], int]:
     """Return records as they are stored, without what goes, and how many have lost something."""
     values = []
     has_lost = 0
     for offset, record in records:
         left = forgotten.cut(offset, record)
-        has_lost += left is not None
+        if left is not None:
+            has_lost += 1
+            left = _with_audit(offset, left, reader)
         values.append((offset, stored(prepare(left or record), offset)))
     return values, has_lost
+
+
+def _with_audit(offset: int, left: Record, reader: PartitionReader) -> Record:
+    """Return what is left of a record with the row that it has in the audit log, if it has one."""
+    if left.kind != "command" or not is_erased(left):
+        return left
+    with reader.read() as view:
+        return msgspec.structs.replace(left, body=body_of_erased(view.audit_entry(offset)))
 
 
 def _records(history: History, first: int, head: int) -> Iterator[tuple[int, Record]]:

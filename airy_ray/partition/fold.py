@@ -18,8 +18,8 @@ from airy_ray.projections import audit, keys
 from airy_ray.projections.commands import carry_out, is_repeated
 from airy_ray.projections.messages import Effect
 from airy_ray.projections.project import project
-from airy_ray.projections.view import Answer
-from airy_ray.rawlog.record import ERASED, Offset, Record
+from airy_ray.projections.view import Answer, AuditEntry
+from airy_ray.rawlog.record import ERASED, Offset, Record, is_erased
 from airy_ray.state.batch import Batch
 from airy_ray.state.tables import Fault, LedgerEntry
 
@@ -43,6 +43,7 @@ class Understood(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         failure: why it could not be understood, if it could not.
+        audited: what stays of an erased command in the audit log.
     """
 
     offset: int
@@ -52,6 +53,7 @@ class Understood(msgspec.Struct, frozen=True, gc=False):
     command: AnyCommand | None = None
     fallen: bytes | None = None
     failure: Exception | None = None
+    audited: AuditEntry | None = None
 
 
 class FoldError(Exception):
@@ -67,8 +69,8 @@ def understand(
     offset: int, record: Record, partition: PartitionIndex, partitions: int
 ) -> Understood:
     """Return what the record at `offset` of `partition`'s log means."""
-    if record.body == ERASED:
-        return Understood(offset, record, ignored=["erased"])
+    if is_erased(record):
+        return Understood(offset, record, ignored=["erased"], audited=audited_in(record))
     try:
         match record.kind:
             case "webhook":
@@ -90,6 +92,21 @@ def understand(
         return Understood(offset, record, failure=error)
 
 
+class _Erased(msgspec.Struct, frozen=True):
+    erased: bool
+    audited: AuditEntry | None = None
+
+
+def body_of_erased(audited: AuditEntry | None) -> bytes:
+    """Return what is left of a command of which its row in the audit log is to stay, if any is."""
+    return ERASED if audited is None else msgspec.json.encode(_Erased(True, audited))
+
+
+def audited_in(record: Record) -> AuditEntry | None:
+    """Return the row of the audit log that an erased record leaves."""
+    return msgspec.json.decode(record.body, type=_Erased).audited
+
+
 def fold(batch: Batch, understood: Understood) -> None:
     """Fold a record into the state.
 
@@ -106,6 +123,8 @@ def fold(batch: Batch, understood: Understood) -> None:
         raise
     except Exception as error:  # one broken record must not stop its siblings
         raise FoldError(understood, error) from error
+    if understood.audited is not None:
+        batch.audit(understood.audited)
     _note(batch, understood, effects)
 
 

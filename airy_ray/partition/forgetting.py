@@ -17,26 +17,31 @@ import msgspec
 
 from airy_ray.clock import Millis
 from airy_ray.errors import PayloadError
-from airy_ray.model import commands, json_text
-from airy_ray.model.commands import AnyCommand, EraseContact, SendMessage, VisitorSend
-from airy_ray.model.events import ConversationsErased, ErasureDue, RetentionDue
+from airy_ray.model import commands, contact_events, events, json_text
+from airy_ray.model.commands import (
+    AnyCommand,
+    EraseContact,
+    MergeContacts,
+    SendMessage,
+    VisitorSend,
+    subjects,
+)
+from airy_ray.model.contact import Snapshot
 from airy_ray.model.ids import (
     CommandId,
     ConversationId,
-    derived_id,
     message_id,
     message_of_command,
     parse_id,
 )
-from airy_ray.partition.fold import decode_event
+from airy_ray.partition.fold import decode_event, encode_event
 from airy_ray.partition.interpret import PARSERS, WITHOUT
 from airy_ray.projections.view import Erasure
-from airy_ray.rawlog.record import ERASED, Record, Route
+from airy_ray.rawlog.record import ERASED, Record, Route, is_erased
 from airy_ray.sources.source import Key, Reacted, Receipt, Received, Replaced, SourceEvent, Webhook
 
 _TOKEN = re.compile(rb'"((?:[^"\\]|\\.)*+)"|\b(\d+)\b', re.DOTALL)
 _ID_BYTES = 16
-_ID_TEXT = 36
 _UUID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -60,7 +65,7 @@ class Forgotten:
 
     def learn(self, offset: int, record: Record) -> None:
         """Take note of the messages of forgotten conversations, and of how sources call these."""
-        if record.body == ERASED:
+        if is_erased(record):
             return
         match record.kind:
             case "webhook":
@@ -72,26 +77,24 @@ class Forgotten:
 
     def cut(self, offset: int, record: Record) -> Record | None:
         """Return a record without what is to go; None if it stays as it is."""
-        if record.body == ERASED:
+        if is_erased(record):
             return None
         match record.kind:
             case "webhook":
                 return self._cut_webhook(offset, record)
             case "command":
-                goes = self._is_about(offset, _about(record))
+                left = self._left_of_command(offset, record)
             case "outcome" | "forward" | "channel":
-                event = _event(record)
-                if isinstance(event, ConversationsErased | ErasureDue | RetentionDue):
-                    return None
-                goes = event is not None and self._is_about(offset, _ids_in(event))
+                left = self._left_of_event(offset, record)
             case _:
                 return None
-        return msgspec.structs.replace(record, body=ERASED) if goes else None
+        return None if left is None else msgspec.structs.replace(record, body=left)
 
     def said_of(self, record: Record) -> bytes | None:
         """Return of a record's body only what it says of these conversations, or None."""
-        if self.cut(0, record) is None:
-            return None
+        left = self.cut(0, record)
+        if left is None or (record.kind != "webhook" and not is_erased(left)):
+            return None  # of what is about somebody else
         without = WITHOUT.get(record.source)
         if record.kind != "webhook" or without is None:
             return record.body
@@ -113,6 +116,72 @@ class Forgotten:
 
     def _is_about(self, offset: int, identifiers: Iterable[bytes]) -> bool:
         return any(offset < self._before.get(each, 0) for each in identifiers)
+
+    def _left_of_command(self, offset: int, record: Record) -> bytes | None:
+        """Return what is left of a command; None if that is all."""
+        command = _command(record)
+        if command is None:  # it went to quarantine
+            named = (parse_id(each.decode()) for each in _UUID.findall(record.body))
+            return ERASED if self._is_about(offset, named) else None
+        if isinstance(command, EraseContact):
+            return None
+        if self._is_about(offset, subjects(command)):
+            return ERASED
+        if not isinstance(command, MergeContacts):
+            return None
+        source = self._left_of(offset, command.source)
+        if source is None or source == command.source:
+            return ERASED if source is None else None
+        return commands.encode(msgspec.structs.replace(command, source=source))
+
+    def _left_of_event(self, offset: int, record: Record) -> bytes | None:
+        """Return what is left of an event; None if that is all.
+
+        What holds ids only stays: others than those who are forgotten go by it, too.
+        """
+        event = _event(record)
+        match event:
+            case None:
+                return None
+            case (
+                events.ConversationsErased()
+                | events.ErasureDue()
+                | events.RetentionDue()
+                | events.FilesLeft()
+                | contact_events.ConversationClaimed()
+                | contact_events.ConversationPassed()
+                | contact_events.ConversationLeft()
+                | contact_events.ConversationLost()
+                | contact_events.ContactMerged()
+                | contact_events.LoopFound()
+            ):
+                return None
+            case contact_events.MergeFollowed(merged=told):
+                field = "merged"
+            case contact_events.ContactRestored(restored=told):
+                field = "restored"
+            case contact_events.ContactKept(kept=told):
+                field = "kept"
+            case _:
+                return ERASED if self._is_about(offset, _ids_in(event)) else None
+        whole = self._left_of(offset, told)
+        if whole is None or whole == told:
+            return ERASED if whole is None else None
+        return encode_event(msgspec.structs.replace(event, **{field: whole}))
+
+    def _left_of(self, offset: int, whole: Snapshot) -> Snapshot | None:
+        """Return a contact without whom and what is forgotten; None if that is the contact."""
+        if self._is_about(offset, [whole.contact.id]):
+            return None
+        return msgspec.structs.replace(
+            whole,
+            identities=tuple(
+                each for each in whole.identities if not self._is_about(offset, [each[0]])
+            ),
+            history=tuple(
+                each for each in whole.history if not self._is_about(offset, [each.source.id])
+            ),
+        )
 
     def _learn_sent(self, offset: int, command: SendMessage | VisitorSend) -> None:
         conversation = ConversationId(parse_id(command.conversation_id))
@@ -240,24 +309,6 @@ def _event(record: Record) -> Any:
         return decode_event(record.body)
     except msgspec.DecodeError:
         return None
-
-
-def _about(record: Record) -> Iterator[bytes]:
-    """Yield the ids of what a command is about: those it names itself, not in what it says."""
-    command = _command(record)
-    if command is None:  # it went to quarantine
-        yield from (parse_id(each.decode()) for each in _UUID.findall(record.body))
-        return
-    if isinstance(command, EraseContact):
-        return
-    yield derived_id(CommandId(parse_id(command.id)), "contact")  # of one that makes a contact
-    for name in command.__struct_fields__:
-        value = getattr(command, name)
-        if name.endswith("_id") and isinstance(value, str) and len(value) == _ID_TEXT:
-            try:
-                yield parse_id(value)
-            except ValueError:
-                continue
 
 
 def _ids_in(value: Any) -> Iterator[bytes]:

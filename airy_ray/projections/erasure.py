@@ -1,71 +1,54 @@
-"""Forgetting: the rows of conversations and people go at once, and none of what was comes back.
+"""Forgetting: the rows of conversations and people go at once.
 
 1. What is in the log is cut out of it afterwards, by the owner of each partition, which then folds
    the log again: `erasures` tells it what. See `partition.erasure`.
-2. A tombstone is looked at when a conversation begins, and kept in its row from then on. What was
-   sent before the erasure and comes after it, for platforms repeat what was not confirmed to them,
-   is dropped, and an hour later all partitions are told to cut it out of their logs as well.
-3. Who writes after that begins anew.
+2. A person is a contact with all whom it took over and all its conversations, wherever these are.
+   What a partition finds that those who asked did not know of, it tells all partitions of.
+3. What comes late meets a tombstone, see `tombstones`.
 """
+
+from collections.abc import Iterable
+from typing import TypeVar
 
 import msgspec
 
 from airy_ray.clock import Millis
 from airy_ray.model import json_text
+from airy_ray.model.contact import Contact
+from airy_ray.model.contact_events import ContactKept
 from airy_ray.model.conversation import Conversation
 from airy_ray.model.events import (
     ConversationRead,
     ConversationsErased,
     ErasureDue,
     Event,
+    FilesLeft,
     HoldExpired,
     MessageReceived,
     RetentionDue,
 )
-from airy_ray.model.ids import ContactId, ConversationId, MessageId, format_id
-from airy_ray.projections import keys
-from airy_ray.projections.view import Change, Erasure, Outgoing, Timer, Tombstone, View
+from airy_ray.model.ids import (
+    ContactId,
+    ConversationId,
+    MessageId,
+    contact_id,
+    format_id,
+    slot_of,
+)
+from airy_ray.model.media_links import files_in
+from airy_ray.projections import contacts, keys, merges
+from airy_ray.projections.tombstones import bury, spread
+from airy_ray.projections.view import Change, Erasure, Outgoing, View
 
-SWEEP_MS = 3_600_000
-"""How long late events may stay in the log: many come within it, and the log is rewritten once."""
+FOR_ITSELF = "erasure"
+"""The source of records that a partition sends to itself: what is to be known when its log is
+folded again, and cannot be seen from what is left of that."""
+
+ERASED = "conversation.erased"
+"""What the change feed calls it; all messages go with it."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_event = msgspec.msgpack.Decoder(Event).decode
-
-
-def erased_until(view: View, conversation: ConversationId) -> Millis | None:
-    """Return until when a conversation was erased, if it was."""
-    tombstone = view.tombstones.get(conversation)
-    return None if tombstone is None else tombstone.at
-
-
-def is_late(view: View, conversation: ConversationId, at: Millis) -> bool:
-    """Whether an event that happened `at` is of what was erased."""
-    erased_at = erased_until(view, conversation)
-    return erased_at is not None and at <= erased_at
-
-
-def is_gone(view: View, conversation: ConversationId) -> bool:
-    """Whether a conversation was erased and has not begun anew."""
-    is_erased = erased_until(view, conversation) is not None
-    return is_erased and view.conversations.get(conversation) is None
-
-
-def sweep_later(view: View, conversation: ConversationId, at: Millis) -> None:
-    """Have what came late cut out of the logs, together with what comes in the next hour."""
-    tombstone = view.tombstones.get(conversation)
-    assert tombstone is not None  # by it the event was found to be late
-    if tombstone.sweeps_at is not None and at < tombstone.sweeps_at:
-        return
-    sweeps_at = Millis(at + SWEEP_MS)
-    erased = ConversationsErased((conversation,), (), tombstone.at)
-    view.timers.put(keys.timer(sweeps_at, conversation), Timer(_encode(ErasureDue(erased))))
-    view.tombstones.put(conversation, msgspec.structs.replace(tombstone, sweeps_at=sweeps_at))
-
-
-def spread(view: View, erased: ConversationsErased) -> None:
-    """Tell all partitions of an erasure."""
-    view.send(Outgoing(slot=None, kind="forward", source="", body=_encode(erased)))
 
 
 def erase(view: View, event: ConversationsErased, at: Millis) -> bool:
@@ -73,30 +56,26 @@ def erase(view: View, event: ConversationsErased, at: Millis) -> bool:
 
     One that was erased as of that instant already keeps what it has begun anew since.
     """
-    befores = []
-    found = False
+    erasing = _Erasing(view, event)
     for conversation in event.conversations:
-        before, is_new = _bury(view, conversation, event.at)
-        befores.append((conversation, before))
-        if is_new:
-            found = _erase_conversation(view, conversation, at) or found
-    buried = []
+        erasing.conversation(conversation, at)
     for contact in event.contacts:
-        is_new = event.is_whole and _bury(view, contact, event.at)[1]
-        if is_new:
-            buried.append(contact)
-        if is_new or not event.is_whole:
-            found = _erase_contact(view, contact, event) or found
-    row = Erasure(tuple(befores), tuple(buried), event.at, at)
+        if event.is_whole:
+            erasing.contact(contact)
+        else:
+            for conversation in event.conversations:
+                erasing.take(contact, conversation)
+    row = Erasure(tuple(erasing.befores), tuple(erasing.buried), event.at, at)
     view.erasures.put(keys.offset(view.position), row)
-    return found
+    erasing.tell_others()
+    return erasing.has_found
 
 
 def retain(view: View, event: RetentionDue, at: Millis) -> bool:
     """Erase conversations that are as old as was thought; return whether there were any.
 
     One that is not here was erased, or will have been when the log is folded again: its tombstone
-    is the same either way.
+    is the same either way. Contacts may be elsewhere; who has no other conversation goes too.
     """
     due = [
         (conversation, contact)
@@ -106,30 +85,105 @@ def retain(view: View, event: RetentionDue, at: Millis) -> bool:
     ]
     if not due:
         return False
-    going = {conversation for conversation, _ in due}
-    contacts = dict.fromkeys(contact for _, contact in due if contact is not None)
     erased = ConversationsErased(
         tuple(conversation for conversation, _ in due),
-        tuple(each for each in contacts if _has_no_other(view, each, going)),
+        tuple(dict.fromkeys(contact for _, contact in due if contact is not None)),
         event.before,
-        is_whole=True,
     )
     found = erase(view, erased, at)
     spread(view, erased)
     return found
 
 
-def _has_no_other(view: View, contact: ContactId, going: set[ConversationId]) -> bool:
-    return all(key[16:] in going for key, _ in view.identities.under(contact))
+def leave_files(view: View, event: FilesLeft) -> None:
+    """Note files that may have nobody who links to them any more."""
+    for name in event.names:
+        view.left_files.put(name.encode(), keys.offset(view.position))
 
 
-def _bury(view: View, identifier: bytes, until: Millis) -> tuple[int, bool]:
-    """Put a tombstone, or leave a later one; return its offset, and whether it is new."""
-    present = view.tombstones.get(identifier)
-    if present is not None and present.at >= until:
-        return present.offset, False
-    view.tombstones.put(identifier, Tombstone(until, view.position))
-    return view.position, True
+class _Erasing:
+    """What one record erases in one partition."""
+
+    def __init__(self, view: View, event: ConversationsErased) -> None:
+        self.befores: list[tuple[ConversationId, int]] = []
+        self.buried: list[ContactId] = []
+        self.has_found = False
+        self._view = view
+        self._event = event
+        self._conversations: dict[ConversationId, None] = {}
+        self._contacts: dict[ContactId, None] = {}
+
+    def conversation(self, identifier: ConversationId, at: Millis) -> None:
+        """Delete a conversation, and take it from its contact."""
+        before, is_new = bury(self._view, identifier, self._event.at)
+        self.befores.append((identifier, before))
+        if not is_new:
+            return
+        holder = self._view.contact_of.get(identifier)
+        self.has_found = _erase_conversation(self._view, identifier, at) or self.has_found
+        made = [contact_id(identifier)]  # it has the name of the conversation
+        if holder is not None:
+            made.append(ContactId(holder[: contacts.ID_BYTES]))
+        for contact in dict.fromkeys(made):
+            self.take(contact, identifier)
+            self._keep(contact)
+
+    def take(self, contact: ContactId, conversation: ConversationId) -> None:
+        """Take a conversation from a contact, and forget one that has no other."""
+        key = keys.identity(contact, conversation)
+        is_its = self._view.identities.get(key) is not None
+        if not is_its and contact != contact_id(conversation):
+            return
+        self._view.identities.delete(key)
+        present = self._view.contacts.get(contact)
+        if present is None or present.merged_into is not None:
+            return
+        if not self._view.identities.under(contact):
+            self._contacts[contact] = None  # it may be in the logs of others, too
+            self.contact(contact)
+
+    def contact(self, identifier: ContactId) -> None:
+        """Forget a contact; find out who and what else is the same person's."""
+        if not bury(self._view, identifier, self._event.at)[1]:
+            return
+        self.buried.append(identifier)
+        present = self._view.contacts.get(identifier)
+        if present is not None:
+            self.has_found = True
+            self._find(present)
+            _drop_contact(self._view, present)
+
+    def _keep(self, contact: ContactId) -> None:
+        """Have a contact that stays known when what it came from is not in the log any more."""
+        present = self._view.contacts.get(contact)
+        if present is not None and contact not in self._event.contacts:
+            kept = _encode(ContactKept(merges.snapshot(self._view, present)))
+            self._view.send(Outgoing(slot_of(contact), "forward", FOR_ITSELF, kept))
+
+    def tell_others(self) -> None:
+        """Have all that is the person's, and nobody was told of, erased everywhere."""
+        conversations = _others(self._conversations, self._event.conversations)
+        people = _others(self._contacts, self._event.contacts if self._event.is_whole else ())
+        if conversations or people:
+            erased = ConversationsErased(conversations, people, self._event.at, is_whole=True)
+            spread(self._view, erased)
+
+    def _find(self, contact: Contact) -> None:
+        for conversation, _ in contacts.identities_of(self._view, contact.id):
+            self._conversations[conversation] = None
+        for _, entry in self._view.merges.under(contact.id):
+            self._contacts[entry.source.id] = None
+            self._contacts[entry.into] = None
+        if contact.merged_into is not None:
+            self._contacts[contact.merged_into] = None
+
+
+Id = TypeVar("Id", bound=bytes)
+
+
+def _others(found: Iterable[Id], known: Iterable[Id]) -> tuple[Id, ...]:
+    left = set(known)
+    return tuple(each for each in found if each not in left)
 
 
 def _erase_conversation(view: View, identifier: ConversationId, at: Millis) -> bool:
@@ -137,13 +191,12 @@ def _erase_conversation(view: View, identifier: ConversationId, at: Millis) -> b
     _drop_timers(view, identifier)
     view.held.delete(identifier)
     _drop_subject(view, keys.subject("conversation", identifier))
-    contact = view.contact_of.get(identifier)
-    if contact is not None:
-        view.contact_of.delete(identifier)
-        _drop_identity(view, ContactId(contact[:16]), identifier)
+    view.contact_of.delete(identifier)
     if present is None:
         return False
+    files = files_in(present.metadata)
     for key, message in view.messages.under(identifier):
+        files |= files_in(message.content, message.metadata)
         view.messages.delete(key)
         _drop_message(view, message.id)
         if message.source_message_id is not None:
@@ -154,6 +207,9 @@ def _erase_conversation(view: View, identifier: ConversationId, at: Millis) -> b
     view.conversations.delete(identifier)
     view.conversations_by_time.delete(keys.by_time(present.last_message_at, identifier))
     _tell(view, present, at)
+    if files:  # by way of the log: when it is folded again, the messages are not in it
+        left = _encode(FilesLeft(tuple(sorted(files))))
+        view.send(Outgoing(slot_of(identifier), "forward", FOR_ITSELF, left))
     return True
 
 
@@ -185,42 +241,20 @@ def _drop_timers(view: View, conversation: ConversationId) -> None:
             view.timers.delete(key)
 
 
-def _drop_identity(view: View, contact: ContactId, conversation: ConversationId) -> None:
-    """Take a conversation from a contact, and forget one that has no other."""
-    view.identities.delete(keys.identity(contact, conversation))
-    if not view.identities.under(contact):
-        _drop_contact(view, contact)
-
-
-def _erase_contact(view: View, contact: ContactId, event: ConversationsErased) -> bool:
-    if view.contacts.get(contact) is None:
-        return False
-    for conversation in event.conversations:
-        view.identities.delete(keys.identity(contact, conversation))
-    left = view.identities.under(contact)
-    if left and not event.is_whole:
-        return False
-    return _drop_contact(view, contact)
-
-
-def _drop_contact(view: View, contact: ContactId) -> bool:
-    present = view.contacts.get(contact)
-    if present is None:
-        return False
-    view.contacts.delete(contact)
-    view.contacts_by_name.delete(keys.contact_name(present.display_name, contact))
-    for key, _ in view.identities.under(contact):
-        view.identities.delete(key)
-    _drop_subject(view, keys.subject("contact", contact))
-    return True
+def _drop_contact(view: View, contact: Contact) -> None:
+    contacts.forget(view, contact)
+    for rows in (view.identities, view.merges):
+        for key, _ in rows.under(contact.id):
+            rows.delete(key)
+    _drop_subject(view, keys.subject("contact", contact.id))
 
 
 def _tell(view: View, erased: Conversation, at: Millis) -> None:
     event = json_text.encode(
         {
-            "type": "conversation.erased",
+            "type": ERASED,
             "timestamp": at,
             "payload": {"conversation_id": format_id(erased.id)},
         }
     )
-    view.emit(Change("conversation.erased", erased.id, None, event))
+    view.emit(Change(ERASED, erased.id, None, event))

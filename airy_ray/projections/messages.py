@@ -22,7 +22,7 @@ from airy_ray.model.events import (
 )
 from airy_ray.model.ids import MessageId
 from airy_ray.model.message import Message
-from airy_ray.projections import changes, conversations, erasure, keys, metadata, receipts
+from airy_ray.projections import changes, conversations, keys, metadata, receipts, tombstones
 from airy_ray.projections.view import Held, Timer, View
 
 HOLD_MS = 30_000
@@ -201,11 +201,11 @@ def fail(view: View, event: MessageFailed, at: Millis) -> Effect:
 def _insert(view: View, place: Place, message: Message, at: Millis) -> Effect:
     conversation = view.conversations.get(message.conversation_id)
     if conversation is None:
-        erased_at = erasure.erased_until(view, message.conversation_id)
+        erased_at = tombstones.erased_until(view, message.conversation_id)
     else:
         erased_at = conversation.erased_at
     if erased_at is not None and message.sent_at <= erased_at:
-        erasure.sweep_later(view, message.conversation_id, at)
+        tombstones.sweep_later(view, message.conversation_id, at)
         return IGNORED_ERASED
     message = metadata.adopt_early(view, message)
     key = keys.message(message.conversation_id, message.sent_at, message.id)

@@ -16,6 +16,7 @@ from airy_ray.projections import (
     metadata,
     reactions,
     receipts,
+    tombstones,
     waiting,
 )
 from airy_ray.projections.messages import Effect
@@ -48,15 +49,15 @@ def project(view: View, event: Event, at: Millis) -> Effect:
             return messages.deliver(view, event, at)
         case events.MessageFailed():
             return messages.fail(view, event, at)
-        case events.ReactionChanged(place=place) if erasure.is_late(
+        case events.ReactionChanged(place=place) if tombstones.is_late(
             view, place.conversation_id, event.at
         ):
-            erasure.sweep_later(view, place.conversation_id, at)
+            tombstones.sweep_later(view, place.conversation_id, at)
             return messages.IGNORED_ERASED
-        case events.ConversationDescribed(place=place) if erasure.is_gone(
+        case events.ConversationDescribed(place=place) if tombstones.is_gone(
             view, place.conversation_id
         ):
-            erasure.sweep_later(view, place.conversation_id, at)
+            tombstones.sweep_later(view, place.conversation_id, at)
             return messages.IGNORED_ERASED
         case events.ReactionChanged():
             return APPLIED if reactions.change(view, event, at) else NOTHING_NEW
@@ -82,9 +83,11 @@ def project(view: View, event: Event, at: Millis) -> Effect:
         case events.ConversationsErased():
             return APPLIED if erasure.erase(view, event, at) else NOTHING_NEW
         case events.ErasureDue(erased=erased):
-            erasure.spread(view, erased)
+            tombstones.spread(view, erased)
         case events.RetentionDue():
             return APPLIED if erasure.retain(view, event, at) else NOTHING_NEW
+        case events.FilesLeft():
+            erasure.leave_files(view, event)
         case events.WaitingFor():
             waiting.wait(view, event)
             return WAITING
@@ -101,6 +104,7 @@ def project(view: View, event: Event, at: Millis) -> Effect:
             | contact_events.MergeFollowed()
             | contact_events.LoopFound()
             | contact_events.ContactRestored()
+            | contact_events.ContactKept()
         ):
             merges.receive(view, event, at)
         case events.RecordsLost(first=first, last=last):

@@ -118,11 +118,13 @@ class Tombstone(msgspec.Struct, frozen=True, gc=False, array_like=True):
         at: what was sent until then is not taken again.
         offset: of the record that says so.
         sweeps_at: when what was sent before and came after is to be erased too; None if nothing is.
+        late: of this, the offset before which all goes.
     """
 
     at: Millis
     offset: int
     sweeps_at: Millis | None = None
+    late: int = 0
 
 
 class Erasure(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -188,6 +190,8 @@ class View(Protocol):
     """What was erased, by the id of the conversation or contact."""
     erasures: Rows[Erasure]
     """The same, by offset."""
+    left_files: Rows[bytes]
+    """Files that erased messages linked to, by name, until somebody has looked who else does."""
     orphans: Rows[Waiting]
     channels: Rows[KnownChannel]
     registry_channels: Rows[Channel]

@@ -127,6 +127,7 @@ class Batch:
     aliases: Rows[Place]
     tombstones: Rows[Tombstone]
     erasures: Rows[Erasure]
+    left_files: Rows[bytes]
     orphans: Rows[Waiting]
     channels: Rows[KnownChannel]
     registry_channels: Rows[Channel]

@@ -95,6 +95,7 @@ ROW_TYPES: dict[str, type[Any] | None] = {
     "aliases": Place,
     "tombstones": Tombstone,
     "erasures": Erasure,
+    "left_files": None,
     "orphans": Waiting,
     "channels": KnownChannel,
     "registry_channels": Channel,

@@ -12,7 +12,7 @@ from airy_ray.model.commands.access import (
     RevokeToken,
     SeeUser,
 )
-from airy_ray.model.commands.base import ANONYMOUS, Command, asked
+from airy_ray.model.commands.base import ANONYMOUS, Command, asked, subjects
 from airy_ray.model.commands.channels import (
     ChannelCommand,
     ConnectChannel,
@@ -34,7 +34,7 @@ from airy_ray.model.commands.conversations import (
     MarkRead,
     UpsertMetadata,
 )
-from airy_ray.model.commands.erasure import EraseContact, ErasureCommand
+from airy_ray.model.commands.erasure import EraseContact, ErasureCommand, SettleFiles
 from airy_ray.model.commands.messages import (
     MessageCommand,
     ResendMessage,
@@ -99,6 +99,7 @@ __all__ = [
     "RevokeToken",
     "SeeUser",
     "SendMessage",
+    "SettleFiles",
     "SuggestReplies",
     "TagCommand",
     "TemplateCommand",
@@ -112,4 +113,5 @@ __all__ = [
     "asked",
     "decode",
     "encode",
+    "subjects",
 ]

@@ -15,4 +15,14 @@ class EraseContact(Command, frozen=True, kw_only=True, tag="contacts.erase"):
     conversation_ids: tuple[str, ...]
 
 
-ErasureCommand = EraseContact
+class SettleFiles(Command, frozen=True, kw_only=True, tag="files.settle"):
+    """Files that erased messages linked to were looked after: deleted, or others link to them.
+
+    Attributes:
+        files: by name, the offset at which each was left; one that was left again since stays.
+    """
+
+    files: dict[str, int]
+
+
+ErasureCommand = EraseContact | SettleFiles

@@ -30,7 +30,7 @@ async def erase(platform: Platform, caller: Caller, asked: OneContact) -> Respon
             contact_ids=tuple(format_id(each) for each in contacts),
             conversation_ids=tuple(format_id(each) for each, _ in found.identities),
         )
-        answer = await platform.carry_out(command)
+        answer = await platform.carry_out_everywhere(command)
         if answer.status != 200:
             return answer
     return await _told(platform, asked_for)

@@ -4,6 +4,7 @@
 contact.json
 conversations/<id>/conversation.json    as the API shows it
 conversations/<id>/messages.jsonl       newest first, as the API shows them
+files/<name>                            files of ours that the messages link to
 log/<partition>.jsonl                   what was received and asked for, as it came
 ```
 """
@@ -17,6 +18,7 @@ from airy_ray.errors import RequestError
 from airy_ray.model import contact, message
 from airy_ray.model.contact import Snapshot
 from airy_ray.model.ids import ContactId, format_id
+from airy_ray.model.media_links import files_in
 from airy_ray.partition.person import said_of
 from airy_ray.projections import keys
 from airy_ray.serve.api import conversations as conversation_endpoints
@@ -55,6 +57,7 @@ async def _files(platform: Platform, person: Snapshot) -> AsyncIterator[Part]:
     yield "contact.json", contact.rendered(person.contact, person.identities, person.history)
     conversations = [identifier for identifier, _ in person.identities]
     contacts = [person.contact.id, *contact.taken_over(person)]
+    files: set[str] = set()
     for identifier in conversations:
         directory = f"conversations/{format_id(identifier)}"
         row = await platform.partitions.conversation(identifier)
@@ -64,9 +67,14 @@ async def _files(platform: Platform, person: Snapshot) -> AsyncIterator[Part]:
         start: bytes | None = None
         while page := await platform.partitions.messages(identifier, start, _MESSAGES_AT_ONCE):
             lines = b"".join(message.rendered(each) + b"\n" for each in page)
+            files |= {name for each in page for name in files_in(each.content, each.metadata)}
             yield f"{directory}/messages.jsonl", lines
             last = page[-1]
             start = keys.message(identifier, last.sent_at, last.id) + b"\0"
+    for name in sorted(files):
+        size = await platform.media.size(name)
+        async for piece in platform.media.read(name, range(size or 0)):
+            yield f"files/{name}", piece
     for spec in platform.machine.spec.partitions:
         lines_of = child.results(said_of, spec, conversations, contacts)
         try:
