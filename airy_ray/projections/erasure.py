@@ -156,7 +156,8 @@ class _Erasing:
     def _keep(self, contact: ContactId) -> None:
         """Have a contact that stays known when what it came from is not in the log any more."""
         present = self._view.contacts.get(contact)
-        if present is not None and contact not in self._event.contacts:
+        goes = self._event.is_whole and contact in self._event.contacts
+        if present is not None and not goes:
             kept = _encode(ContactKept(merges.snapshot(self._view, present)))
             self._view.send(Outgoing(slot_of(contact), "forward", FOR_ITSELF, kept))
 
