@@ -225,6 +225,15 @@ class Changes(_Section):
     keep_hours: float = Field(48, gt=0)
 
 
+class RetentionRule(_Section):
+    """When conversations are forgotten."""
+
+    source: str = "*"
+    """Of this source; a rule for a source goes before one for all."""
+    after_days: float = Field(gt=0)
+    """How long after their newest message."""
+
+
 class Limits(_Section):
     """Bounds on what one caller can ask of the platform."""
 
@@ -273,6 +282,8 @@ class Settings(_Section):
     changes: Changes = Changes()
     limits: Limits = Limits()
     serve: Serve = Serve()
+    retention: tuple[RetentionRule, ...] = ()
+    """Which conversations are erased, and when; without rules none is."""
     insecure: bool = False
     """Listen on another than a loopback address without a system token."""
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from airy_ray_client import arguments, models
 from airy_ray_client.calls import AsyncCalls, Upload
-from airy_ray_client.model import nothing
+from airy_ray_client.model import as_it_is, nothing
 from airy_ray_client.paging import each_async
 
 
@@ -841,6 +841,36 @@ class Contacts:
             },
             models.MessagesByConversation.model_validate_json,
         )
+
+    async def erase(self, *, id: UUID | str, idempotency_key: str | None = None) -> models.Erasure:
+        """Forget a person: the contact, those merged into it, all conversations and messages.
+
+        They are gone from all answers at once, and from all files a while later. Asked again, it
+        tells how far that is. There is no way back.
+
+        Scope: `manage`.
+        """
+        return await self._calls.command(
+            "/contacts.erase", {"id": id}, models.Erasure.model_validate_json, idempotency_key
+        )
+
+    async def erasure_status(self, *, id: UUID | str) -> models.Erasure:
+        """Tell how far the erasure of a contact is.
+
+        Scope: `manage`.
+        """
+        return await self._calls.ask(
+            "/contacts.erasure-status", {"id": id}, models.Erasure.model_validate_json
+        )
+
+    async def export(self, *, id: UUID | str) -> bytes:
+        """Return all that is kept of a contact, as files in a ZIP that is made while it is sent.
+
+        What is shown of the person, files of their messages, and what the log says of them.
+
+        Scope: `manage`.
+        """
+        return await self._calls.ask("/contacts.export", {"id": id}, as_it_is)
 
 
 class Conversations:

@@ -11,3 +11,8 @@ class Model(BaseModel):
 
 def nothing(_: bytes) -> None:
     """Read an answer that has no body."""
+
+
+def as_it_is(body: bytes) -> bytes:
+    """Read an answer that is a file."""
+    return body

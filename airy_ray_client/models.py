@@ -189,6 +189,15 @@ class CreatedSource(Model):
     image_url: str | None
 
 
+class Erasure(Model):
+    """How far the erasure of a person is."""
+
+    id: UUID
+    state: Literal["pending", "done"]
+    """Done once no file holds anything of the person."""
+    partitions: dict[str, Literal["pending", "done"]]
+
+
 class FacebookPage(Model):
     """A page that somebody may connect."""
 

@@ -25,12 +25,14 @@ from airy_ray.projections.view import (
     Answer,
     AuditEntry,
     Change,
+    Erasure,
     Held,
     KnownChannel,
     Outgoing,
     Receipt,
     Rows,
     Timer,
+    Tombstone,
     Waiting,
 )
 from airy_ray.rawlog.record import Kind, Record, payload_id
@@ -87,6 +89,9 @@ class MemoryView:
     held: Rows[Held]
     timers: Rows[Timer]
     aliases: Rows[Place]
+    tombstones: Rows[Tombstone]
+    erasures: Rows[Erasure]
+    left_files: Rows[bytes]
     orphans: Rows[Waiting]
     channels: Rows[KnownChannel]
     registry_channels: Rows[Channel]

@@ -6,6 +6,7 @@ from airy_ray.cli.import_contacts import import_contacts
 from airy_ray.cli.ledger import ledger
 from airy_ray.cli.openapi import openapi
 from airy_ray.cli.quarantine import quarantine
+from airy_ray.cli.retention import retention
 from airy_ray.cli.simulate import simulate
 from airy_ray.cli.status import status
 from airy_ray.cli.token import token
@@ -26,6 +27,7 @@ app.command()(ledger)
 app.add_typer(quarantine)
 app.add_typer(token)
 app.command()(verify)
+app.command()(retention)
 app.command()(simulate)
 app.command()(import_contacts)
 app.command()(openapi)

@@ -12,7 +12,7 @@ import msgspec
 from airy_ray.config import Settings
 from airy_ray.errors import ConfigError
 from airy_ray.model.ids import REGISTRY, PartitionIndex
-from airy_ray.partition.spec import PartitionSpec, Retention, Upkeep
+from airy_ray.partition.spec import PartitionSpec, Retention, Rule, Upkeep
 from airy_ray.storage.files import write_synced
 
 LAYOUT_VERSION = 1
@@ -137,5 +137,9 @@ def _spec(settings: Settings, layout: Layout, index: PartitionIndex) -> Partitio
             changes_ms=int(settings.changes.keep_hours * _HOUR_MS),
             ledger_ms=int(settings.limits.ledger_days * 24 * _HOUR_MS),
             audit_ms=int(settings.limits.audit_days * 24 * _HOUR_MS),
+            rules=tuple(
+                Rule(rule.source, int(rule.after_days * 24 * _HOUR_MS))
+                for rule in settings.retention
+            ),
         ),
     )

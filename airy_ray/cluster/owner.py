@@ -95,6 +95,8 @@ class Owner:
     def stop(self) -> None:
         """Finish what is begun, sync, and give the partition up in order."""
         self._stop.set()
+        if self.partition is not None:
+            self.partition.is_closing = True
         self._worker.join()
         self._carer.join()
         if self.partition is not None:
@@ -142,7 +144,7 @@ class Owner:
             self._is_damaged.clear()
             partition.rebuild()
             return True
-        if partition.settle_doubt(now):
+        if partition.settle_doubt(now) or partition.take_offered(now):
             return True
         was_readable = partition.is_readable
         has_more = self._project(partition, now)

@@ -33,7 +33,7 @@ from airy_ray.model.ids import (
 )
 from airy_ray.model.message import Message
 from airy_ray.projections import keys
-from airy_ray.projections.view import Answer
+from airy_ray.projections.view import Answer, Outgoing
 from airy_ray.rawlog.record import Offset, Record, payload_id
 from airy_ray.state.queries import Reading
 from airy_ray.state.search.searching import Found, Hit
@@ -187,6 +187,29 @@ class Partitions:
         """Return a message."""
         return await self._owner(identifier).ask(Reading.message, identifier)
 
+    async def erasures(self, contact: ContactId) -> dict[PartitionIndex, bool] | None:
+        """Return which partitions have erased all of a contact; None if it was never asked of them.
+
+        One that has not heard of it yet has not, nor has one that knows of files still to be
+        looked after, whosever they were.
+        """
+        told = [
+            await access.ask(Reading.is_erased, contact) for access in self._conversation_accesses()
+        ]
+        if all(each is None for each in told):
+            return None
+        left = await self.left_files(1)
+        erased = {PartitionIndex(index): bool(each) for index, each in enumerate(told)}
+        return {index: each and index not in left for index, each in erased.items()}
+
+    async def left_files(self, limit: int) -> dict[PartitionIndex, dict[str, int]]:
+        """Return files that erased messages linked to, by partitions that have any."""
+        found = {
+            PartitionIndex(index): await access.ask(Reading.left_files, limit)
+            for index, access in enumerate(self._conversation_accesses())
+        }
+        return {index: files for index, files in found.items() if files}
+
     async def contact(self, identifier: ContactId) -> Snapshot | None:
         """Return a contact whole, or the one that it was merged into."""
         passed: set[ContactId] = set()
@@ -279,14 +302,18 @@ class Partitions:
         """Wait until all have heard what a record has for them, and what comes back of that."""
         last: dict[PartitionIndex, CommandId] = {}
         for sequence, outgoing in await self._accesses[teller].ask(Reading.outgoing, offset):
-            assert outgoing.slot is not None  # what is for all partitions comes from the registry
-            target = partition_of(outgoing.slot, self._count)
             forwarded = keys.forwarded(teller, sequence, payload_id(outgoing.body))
-            last[target] = CommandId(forwarded)  # whoever has heard this has heard all before it
+            for target in self._targets(outgoing):  # who has heard this has heard all before it
+                last[target] = CommandId(forwarded)
         for target, key in last.items():
             heard = await self._heard(target, key, deadline)
             if heard is not None and echoes > 0:
                 await self._told(target, heard, deadline, echoes - 1)
+
+    def _targets(self, outgoing: Outgoing) -> list[PartitionIndex]:
+        if outgoing.slot is not None:
+            return [partition_of(outgoing.slot, self._count)]
+        return [PartitionIndex(index) for index in range(self._count)]
 
     async def _heard(self, target: PartitionIndex, key: CommandId, deadline: float) -> int | None:
         """Wait until a partition has folded what it is told; return the place of that record."""

@@ -103,6 +103,12 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False, array_like=True):
     history: tuple[Merge, ...] = ()
 
 
+def taken_over(whole: Snapshot) -> list[ContactId]:
+    """Return the contacts that a contact took over, itself or through others."""
+    found = (each for entry in whole.history for each in (entry.source.id, entry.into))
+    return [each for each in dict.fromkeys(found) if each != whole.contact.id]
+
+
 def told(contact: Contact) -> dict[str, Any]:
     """Return everything that can be known of a contact, flat; what is not known is None."""
     details = contact.details or NO_DETAILS

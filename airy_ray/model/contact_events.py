@@ -36,7 +36,11 @@ class ConversationLeft(msgspec.Struct, frozen=True, gc=False, tag=True):
 
 
 class ConversationGranted(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """A conversation is with a contact; how it calls the person, as far as it knows."""
+    """A conversation is with a contact; how it calls the person, as far as it knows.
+
+    Attributes:
+        created_at: when it began, if it has.
+    """
 
     contact_id: ContactId
     conversation_id: ConversationId
@@ -45,6 +49,7 @@ class ConversationGranted(msgspec.Struct, frozen=True, gc=False, tag=True):
     default_name: str | None
     display_name: str | None
     avatar_url: str | None
+    created_at: Millis | None = None
 
 
 class ConversationLost(msgspec.Struct, frozen=True, gc=False, tag=True):
@@ -96,6 +101,12 @@ class ContactRestored(msgspec.Struct, frozen=True, gc=False, tag=True):
     restored: Snapshot
 
 
+class ContactKept(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A contact stays, though the conversation that it came with was erased."""
+
+    kept: Snapshot
+
+
 ContactEvent = (
     ConversationClaimed
     | ConversationPassed
@@ -106,4 +117,5 @@ ContactEvent = (
     | MergeFollowed
     | LoopFound
     | ContactRestored
+    | ContactKept
 )

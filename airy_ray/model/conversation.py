@@ -24,6 +24,7 @@ class Conversation(msgspec.Struct, frozen=True, gc=False, array_like=True):
         message_count: how many messages it holds.
         last_inbound_at: when the contact last wrote, which opens a window for answers.
         is_contactless: whether its contact was deleted; the next message brings it one again.
+        erased_at: until when it was erased, of one that began anew after that.
     """
 
     id: ConversationId
@@ -41,6 +42,7 @@ class Conversation(msgspec.Struct, frozen=True, gc=False, array_like=True):
     message_count: int = 1
     last_inbound_at: Millis | None = None
     is_contactless: bool = False
+    erased_at: Millis | None = None
 
 
 def default_name(source: str, conversation: ConversationId) -> str:

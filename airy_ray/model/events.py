@@ -11,7 +11,7 @@ import msgspec
 from airy_ray.clock import Millis
 from airy_ray.model.channel import Channel
 from airy_ray.model.contact_events import ContactEvent
-from airy_ray.model.ids import ChannelId, CommandId, ConversationId, MessageId
+from airy_ray.model.ids import ChannelId, CommandId, ContactId, ConversationId, MessageId
 from airy_ray.model.message import Message
 
 
@@ -184,6 +184,45 @@ class AliasKnown(msgspec.Struct, frozen=True, gc=False, tag=True):
     place: Place
 
 
+class ConversationsErased(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Conversations are forgotten: what was in the log before this, and what they said until `at`.
+
+    Every partition is told, for bodies about several people are in several logs.
+
+    Attributes:
+        contacts: whose they were; one that has no other conversation is forgotten as well.
+        is_whole: the contacts are forgotten in any case, and with them those whom they took over.
+    """
+
+    conversations: tuple[ConversationId, ...]
+    contacts: tuple[ContactId, ...]
+    at: Millis
+    is_whole: bool = False
+
+
+class ErasureDue(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """All partitions are to be told of an erasure."""
+
+    erased: ConversationsErased
+
+
+class RetentionDue(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Conversations are to be forgotten whose newest message is not later than `before`.
+
+    Attributes:
+        conversations: with each its contact, who is forgotten too if no other is left.
+    """
+
+    conversations: tuple[tuple[ConversationId, ContactId | None], ...]
+    before: Millis
+
+
+class FilesLeft(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Messages that linked to files of ours were erased; perhaps nothing else links to them."""
+
+    names: tuple[str, ...]
+
+
 class WaitingFor(msgspec.Struct, frozen=True, gc=False, tag=True):
     """A record could not be routed: its channel, or the alias of its conversation, is unknown."""
 
@@ -218,6 +257,10 @@ Event = (
     | ChannelDisconnected
     | ChannelDescribed
     | AliasKnown
+    | ConversationsErased
+    | ErasureDue
+    | RetentionDue
+    | FilesLeft
     | WaitingFor
     | RecordsLost
     | ContactEvent

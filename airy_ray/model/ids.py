@@ -104,6 +104,11 @@ def partition_of(slot: Slot, partitions: int) -> PartitionIndex:
     return PartitionIndex(slot * partitions // SLOTS)
 
 
+def first_slot_of(partition: PartitionIndex, partitions: int) -> Slot:
+    """Return the first of the slots that one of `partitions` owns."""
+    return Slot(-(-partition * SLOTS // partitions))
+
+
 def owner_of(identifier: bytes, partitions: int) -> PartitionIndex:
     """Return which of `partitions` owns an id."""
     return PartitionIndex(int.from_bytes(identifier[:2], "big") * partitions // SLOTS)

@@ -18,8 +18,8 @@ from airy_ray.projections import audit, keys
 from airy_ray.projections.commands import carry_out, is_repeated
 from airy_ray.projections.messages import Effect
 from airy_ray.projections.project import project
-from airy_ray.projections.view import Answer
-from airy_ray.rawlog.record import Offset, Record
+from airy_ray.projections.view import Answer, AuditEntry
+from airy_ray.rawlog.record import ERASED, Offset, Record, is_erased
 from airy_ray.state.batch import Batch
 from airy_ray.state.tables import Fault, LedgerEntry
 
@@ -43,6 +43,7 @@ class Understood(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         failure: why it could not be understood, if it could not.
+        audited: what stays of an erased command in the audit log.
     """
 
     offset: int
@@ -52,6 +53,7 @@ class Understood(msgspec.Struct, frozen=True, gc=False):
     command: AnyCommand | None = None
     fallen: bytes | None = None
     failure: Exception | None = None
+    audited: AuditEntry | None = None
 
 
 class FoldError(Exception):
@@ -67,6 +69,8 @@ def understand(
     offset: int, record: Record, partition: PartitionIndex, partitions: int
 ) -> Understood:
     """Return what the record at `offset` of `partition`'s log means."""
+    if is_erased(record):
+        return Understood(offset, record, ignored=["erased"], audited=audited_in(record))
     try:
         match record.kind:
             case "webhook":
@@ -88,6 +92,21 @@ def understand(
         return Understood(offset, record, failure=error)
 
 
+class _Erased(msgspec.Struct, frozen=True):
+    erased: bool
+    audited: AuditEntry | None = None
+
+
+def body_of_erased(audited: AuditEntry | None) -> bytes:
+    """Return what is left of a command of which its row in the audit log is to stay, if any is."""
+    return ERASED if audited is None else msgspec.json.encode(_Erased(True, audited))
+
+
+def audited_in(record: Record) -> AuditEntry | None:
+    """Return the row of the audit log that an erased record leaves."""
+    return msgspec.json.decode(record.body, type=_Erased).audited
+
+
 def fold(batch: Batch, understood: Understood) -> None:
     """Fold a record into the state.
 
@@ -104,6 +123,8 @@ def fold(batch: Batch, understood: Understood) -> None:
         raise
     except Exception as error:  # one broken record must not stop its siblings
         raise FoldError(understood, error) from error
+    if understood.audited is not None:
+        batch.audit(understood.audited)
     _note(batch, understood, effects)
 
 
@@ -135,7 +156,7 @@ def _effects(batch: Batch, understood: Understood) -> list[Effect]:
         return [carry_out(batch, understood.command, record.payload_id, at)]
     if understood.fallen is not None:
         return [_fallen(batch, understood.fallen, at)]
-    if record.of is not None and record.kind != "webhook":
+    if record.of is not None and record.kind != "webhook" and understood.events:
         return [_forwarded(batch, understood, record.of)]
     return [project(batch, event, at) for event in understood.events]
 
@@ -194,6 +215,6 @@ def _request_of(understood: Understood) -> bytes | None:
     record = understood.record
     if understood.command is not None:
         return parse_id(understood.command.id)
-    if record.of is not None:
+    if record.of is not None and understood.events:
         return keys.forwarded(*record.of, record.payload_id)
     return None

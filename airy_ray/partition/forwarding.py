@@ -51,6 +51,11 @@ def pending(partition: Partition) -> list[tuple[int, Outgoing]]:
     return found
 
 
+def has_pending(partition: Partition, source: str) -> bool:
+    """Whether anything of a source is to be forwarded next."""
+    return any(outgoing.source == source for _, outgoing in pending(partition))
+
+
 def records_of(
     partition: Partition, sequence: int, outgoing: Outgoing, channels: ChannelLookup, now: Micros
 ) -> list[Forward]:

@@ -5,6 +5,7 @@ taken by all at once, and one that is still being rebuilt is read by nobody.
 """
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -55,6 +56,24 @@ def unused_number(directory: Path, present: Generation | None) -> int:
         if path.name.removeprefix("state.g").isdigit()
     ]
     return max(used) + 1
+
+
+def drop_older(directory: Path, kept: int) -> None:
+    """Delete the generations before one, beside which a newer one may just be made."""
+    for path in _older(directory, kept):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def has_older(directory: Path, kept: int) -> bool:
+    """Whether there are generations before one; other processes may write beside them."""
+    return any(True for _ in _older(directory, kept))
+
+
+def _older(directory: Path, kept: int) -> Iterator[Path]:
+    for path in directory.glob("state.g*"):
+        number = path.name.removeprefix("state.g")
+        if number.isdigit() and int(number) < kept:
+            yield path
 
 
 def drop_others(directory: Path, kept: int) -> None:

@@ -48,6 +48,7 @@ from airy_ray.sources.source import (
     Replaced,
     SourceEvent,
     Webhook,
+    Without,
 )
 
 PARSERS: dict[str, Parse] = {
@@ -56,6 +57,13 @@ PARSERS: dict[str, Parse] = {
     "google": google.parse,
 }
 """How the bodies of each built-in source are read."""
+
+WITHOUT: dict[str, Without] = {
+    "facebook": facebook.without,
+    "instagram": facebook.without,
+    "google": google.without,
+}
+"""How events are cut out of the bodies of each source."""
 
 NO_SUCH_CHANNEL = "no such channel"
 CHANNEL_DISCONNECTED = "channel disconnected"
@@ -70,7 +78,7 @@ class Meaning(msgspec.Struct, frozen=True, gc=False):
 
 def interpret(record: Record, partition: PartitionIndex, partitions: int) -> Meaning:
     """Return what a webhook record means to `partition` of `partitions`."""
-    parse = _parser(record.source)
+    parse = parser_of(record.source)
     if parse is None:
         return Meaning([], ["unknown source"])
     try:
@@ -91,11 +99,20 @@ def interpret(record: Record, partition: PartitionIndex, partitions: int) -> Mea
     return Meaning(events, parsed.ignored + refused)
 
 
-def _parser(source: str) -> Parse | None:
+def parser_of(source: str) -> Parse | None:
+    """Return how bodies of a source are read, None if nobody can."""
     parse = PARSERS.get(source)
     if parse is None and is_custom(source):
         return partial(custom.parse, source)
     return parse
+
+
+def without_of(source: str) -> Without | None:
+    """Return how events are cut out of bodies of a source, None if nobody can."""
+    without = WITHOUT.get(source)
+    if without is None and is_custom(source):
+        return partial(custom.without, source)
+    return without
 
 
 def home_of(record: Record, partitions: int) -> PartitionIndex:

@@ -35,6 +35,7 @@ from airy_ray.state import snapshot
 from airy_ray.state.snapshot import check_in_child
 from airy_ray.state.state import State
 from airy_ray.state.tables import PROJECTION_VERSION
+from airy_ray.storage.files import sync_directory
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +61,12 @@ class Partition:
         self._folded: int | None = None
         self._due: Millis | None = None
         self._due_of: tuple[State, int] | None = None
+        self.offered: Path | None = None
+        """A state that was folded again, to be taken instead of the one there is."""
+        self.is_closing = False
+        """Whether its owner is about to stop: what takes long is to be given up."""
+        self.left: list[State] = []
+        """What was taken over from; nobody writes it, another thread may still be reading it."""
 
     @property
     def applied(self) -> int:
@@ -140,10 +147,44 @@ class Partition:
         self._folded = None
         self.state = _begin_state(self.spec, number, head)
 
+    def take_offered(self, now: Millis) -> bool:
+        """Bring the state that was offered level with the present one, and take it instead.
+
+        Readers never see less than before. Return whether one was offered.
+        """
+        offered, present = self.offered, self.state
+        if offered is None:
+            return False
+        self.offered = None
+        if not self.is_readable:
+            return True
+        number = generations.unused_number(self.spec.directory, self.generation)
+        path = generations.path_of(self.spec.directory, number)
+        offered.rename(path)
+        sync_directory(self.spec.directory)
+        until = self.applied
+        self.state = State(path)
+        while self.applied < until and self.state.path == path:
+            understood = self._next(now)
+            if not understood:
+                break
+            self._fold(understood)
+        if self.state.path != path:
+            return True  # it was damaged, and rebuilding has begun
+        if self.applied < until:
+            self.state.close()
+            self.state = present
+            return True
+        self._set_live(Generation(number))
+        self.left.append(present)
+        return True
+
     def close(self) -> None:
         """Sync everything and leave in order."""
         self.state.sync()
         self.state.close()
+        for left in self.left:
+            left.close()
         self.tail.close()
         ownership.mark_stopped(self.spec.directory)
         self._lock.release()

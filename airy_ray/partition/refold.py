@@ -18,6 +18,7 @@ from airy_ray.state.state import State
 from airy_ray.state.tables import ROW_TYPES
 
 _LEFT_OUT = {
+    "audit",
     "changes",
     "ledger",
     "meta",

@@ -41,6 +41,16 @@ FORWARDED = "forwarded"
 LOST = "lost"
 """The fact that says which offsets were ever lost: ranges, ends inclusive."""
 
+ERASING = "erasing"
+"""The fact that says before which offset erasures have begun."""
+
+ERASED_LOG = "erased in log"
+"""The fact that says before which offset all erasures are carried out in log and archive; a repair,
+which may go by files that were to be replaced, forgets it."""
+
+ERASED = "erased"
+"""The fact that says the same of everything: state, snapshots and what was left beside them."""
+
 _WRITER_WAIT_S = 5.0
 _WRITER_POLL_S = 0.01
 _UNCHECKED = 2
@@ -137,6 +147,17 @@ def lost_ranges(log: LogTail) -> Ranges:
     return _ranges(log.get(LOST))
 
 
+def is_erasing(log: LogTail) -> bool:
+    """Whether an erasure has begun that is not done."""
+    return erased_before(log, ERASING) > erased_before(log, ERASED)
+
+
+def erased_before(log: LogTail, fact: str) -> int:
+    """Return the offset before which erasures are done, as far as one of the facts says."""
+    row = log.get(fact)
+    return 0 if row is None else int.from_bytes(row, "big")
+
+
 def _wait_for_writer(beacon: Beacon) -> None:
     """Wait until nobody is inside an append: whoever comes now sees the doubt and refuses."""
     waited_s = 0.0
@@ -171,9 +192,10 @@ def _sealed(facts: list[Fact]) -> list[Segment]:
 def _small_facts(spec: PartitionSpec, facts: list[Fact], end: int) -> dict[str, bytes]:
     """Return what the new log has to keep beside its records; `end` is its head."""
     small = {tail.BASE: end.to_bytes(8, "big")}
-    forwarded = [fact.row for fact in facts if fact.key == FORWARDED.encode()]
-    if forwarded:  # it only grows
-        small[FORWARDED] = max(forwarded)
+    for name in (FORWARDED, ERASING, ERASED):
+        found = [fact.row for fact in facts if fact.key == name.encode()]
+        if found:  # they only grow
+            small[name] = max(found)
     present = generations.unused_number(spec.directory, None) - 1
     if present:  # readable again once it has caught up with what was found
         small[generations.ROW] = msgspec.msgpack.encode(Generation(present, target=end))

@@ -116,4 +116,8 @@ def reroute(
 
 
 def _refused(routes: Iterable[Route]) -> list[Route]:
-    return [route for route in routes if route.refused == NO_SUCH_CHANNEL]
+    return [
+        route
+        for route in routes
+        if route.refused == NO_SUCH_CHANNEL and route.conversation  # one that was erased has none
+    ]

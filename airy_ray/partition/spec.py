@@ -7,6 +7,14 @@ from airy_ray.model.ids import REGISTRY, PartitionIndex
 
 
 @dataclass(frozen=True)
+class Rule:
+    """Conversations of a source, or of all (`*`), are erased so long after their newest message."""
+
+    source: str
+    after_ms: int
+
+
+@dataclass(frozen=True)
 class Retention:
     """How long what can be made again, or has been dealt with, is kept.
 
@@ -15,12 +23,14 @@ class Retention:
         ledger_ms: what became of each record.
         orphans_ms: records whose channel nobody connects.
         audit_ms: who had what done.
+        rules: when conversations go; the one for a source goes before the one for all.
     """
 
     changes_ms: int = 48 * 3_600_000
     ledger_ms: int = 30 * 86_400_000
     orphans_ms: int = 7 * 86_400_000
     audit_ms: int = 365 * 86_400_000
+    rules: tuple[Rule, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,7 @@ class Upkeep:
         tail_records: how much of the log stays in the live tail although it is archived.
         snapshot_records: after how many records the state is copied.
         snapshot_age_ms: after which time it is, if anything came in.
+        erasure_ms: how long erasures gather before the log is rewritten for all of them.
     """
 
     sync_ms: int = 10_000
@@ -42,6 +53,7 @@ class Upkeep:
     tail_records: int = 10_000
     snapshot_records: int = 1_000_000
     snapshot_age_ms: int = 3_600_000
+    erasure_ms: int = 5_000
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ import logging
 
 from airy_ray.clock import Millis
 from airy_ray.errors import OffsetOutOfRangeError, RecordCorruptError
+from airy_ray.partition import retention
+from airy_ray.partition.erasure import Eraser
 from airy_ray.partition.forwarding import forwarded_until
 from airy_ray.partition.partition import Partition
 from airy_ray.projections.commands import REPEATED_WITHIN_MS
@@ -21,6 +23,9 @@ from airy_ray.state.state import State
 logger = logging.getLogger(__name__)
 
 _EXPIRY_MS = 60_000
+_RETENTION_MS, _RETENTION_REST_MS = 86_400_000, 3_600_000
+"""How often to look for what was kept for long enough, and when again if it was too much at once:
+each time the whole log is rewritten."""
 _CLOCKS_APART_MS = 3_600_000
 _SEAL_RECORDS_MAX = 200_000
 """A file of more records than this would need too much memory to be made."""
@@ -37,6 +42,8 @@ class Caretaker:
         self._copied = partition.applied
         self._copied_at = now
         self._expired_at = now
+        self._eraser = Eraser(partition)
+        self._retains_at = Millis(0)
 
     def work(self, now: Millis) -> None:
         """Do what is due. Blocks for as long as it takes.
@@ -47,8 +54,28 @@ class Caretaker:
         self.sync(now)
         self.seal(now)
         self.trim()
+        self.retain(now)
+        self.erase(now)
         self.copy(now)
         self.expire(now)
+
+    def retain(self, now: Millis) -> None:
+        """Have conversations erased that were kept for long enough: once a day, unless many are."""
+        partition = self._partition
+        if now < self._retains_at or not partition.spec.retention.rules:
+            return
+        if not partition.is_readable:
+            return
+        count = retention.append_due(partition, now)
+        is_all = count < retention.CONVERSATIONS_MAX
+        self._retains_at = Millis(now + (_RETENTION_MS if is_all else _RETENTION_REST_MS))
+        if count:
+            logger.info("partition %s: %d conversations are to go", partition.spec.name, count)
+
+    def erase(self, now: Millis) -> None:
+        """Go on with the erasures that are due."""
+        if self._eraser.work(now):
+            self._copied, self._copied_at = 0, Millis(0)  # the snapshots are gone
 
     def sync(self, now: Millis) -> None:
         """Bring the state to the disk."""
@@ -105,7 +132,7 @@ class Caretaker:
         fresh = partition.applied - self._copied
         is_old = now - self._copied_at >= upkeep.snapshot_age_ms
         is_due = fresh >= upkeep.snapshot_records or (is_old and fresh > 0)
-        if not is_due or not partition.is_readable:
+        if not is_due or not partition.is_readable or self._eraser.is_at_work:
             return
         about = snapshot.take(partition.state, partition.spec.directory / "snapshots")
         self._copied, self._copied_at = about.applied, now

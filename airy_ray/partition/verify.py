@@ -202,6 +202,9 @@ def check_archive(spec: PartitionSpec, _: Path, is_log_sound: bool) -> Iterator[
         problems = archive.problems(spec.archive, segment)
         if problems and is_log_sound and segment not in (_manifest(spec) or ()):
             continue  # a repair has replaced the file just now
+        if problems and is_log_sound and _is_erasing(spec):
+            yield Note(spec.name, file, "it is being replaced by an erasure; check again")
+            continue
         for problem in problems[:_PROBLEMS_MAX]:
             yield Damage(spec.name, file, problem.removeprefix(f"{segment.file}: "))
     listed = {segment.file for segment in (*segments, *(_manifest(spec) or ()))}
@@ -266,6 +269,11 @@ def _live(spec: PartitionSpec, *, is_log_sound: bool) -> Generation | None:
         return None
 
 
+def _is_erasing(spec: PartitionSpec) -> bool:
+    with closing(LogTail(spec.directory, is_read_only=True)) as tail:
+        return repair.is_erasing(tail)
+
+
 def _head(spec: PartitionSpec) -> int:
     with closing(LogTail(spec.directory, is_read_only=True)) as tail:
         return tail.head
@@ -317,6 +325,9 @@ def check_folding(spec: PartitionSpec, scratch: Path, is_log_sound: bool) -> Ite
     if not is_log_sound or not kept.exists() or _state_problems(spec, kept)[0]:
         if has_begun(spec):
             yield Note(spec.name, name, "not folded again: that takes a sound log and state")
+        return
+    if _is_erasing(spec):
+        yield Note(spec.name, name, "not folded again: an erasure is under way; check again")
         return
     applied = state_check.rows(kept)[1]["applied"]
     for done in refold.fold_again(spec, fresh, applied):

@@ -3,10 +3,17 @@
 import msgspec
 
 from airy_ray.clock import Millis
-from airy_ray.model.commands import AnyCommand, ClaimKey, SeeUser, VisitorSend
+from airy_ray.model.commands import (
+    AnyCommand,
+    ClaimKey,
+    EraseContact,
+    SeeUser,
+    SettleFiles,
+    VisitorSend,
+)
 from airy_ray.projections.view import AuditEntry
 
-_UNAUDITED = (VisitorSend, SeeUser, ClaimKey)
+_UNAUDITED = (VisitorSend, SeeUser, ClaimKey, SettleFiles)
 """What visitors do, and what the platform writes down of its own accord."""
 
 _NO_SUBJECT = {"id", "source_channel_id", "recipient_id"}
@@ -29,6 +36,8 @@ def entry(command: AnyCommand, status: int, body: bytes, at: Millis) -> AuditEnt
 
 def _subject(command: AnyCommand, status: int, body: bytes) -> str | None:
     """Return the id that the command names, else that of what it made."""
+    if isinstance(command, EraseContact):
+        return command.contact_ids[0]
     for field in command.__struct_fields__:
         if field.endswith("_id") and field not in _NO_SUBJECT:
             named = getattr(command, field)

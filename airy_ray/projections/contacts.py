@@ -26,7 +26,7 @@ from airy_ray.model.contact_events import (
 from airy_ray.model.conversation import Conversation, default_name
 from airy_ray.model.ids import ContactId, ConversationId, contact_id, slot_of
 from airy_ray.model.metadata import EMPTY_DOCUMENT
-from airy_ray.projections import keys
+from airy_ray.projections import keys, tombstones
 from airy_ray.projections.view import Outgoing, View
 
 ID_BYTES = 16
@@ -110,7 +110,12 @@ def granted(view: View, event: ConversationGranted, at: Millis) -> None:
     """Keep that a conversation is a contact's; one that is no more sends it on."""
     contact = view.contacts.get(event.contact_id)
     conversation = event.conversation_id
+    began_at = event.created_at
+    if began_at is not None and tombstones.is_late(view, conversation, began_at):
+        tombstones.sweep_record(view, conversation, at)
+        return
     if contact is None:
+        tombstones.sweep_record(view, event.contact_id, at)
         left = ConversationLeft(conversation, event.contact_id, at)
         _tell(view, event.contact_id, conversation, left, at)
     elif contact.merged_into is not None:
@@ -234,6 +239,7 @@ def _grant(
             default_name(conversation.source, identifier),
             conversation.display_name,
             _avatar(view, identifier),
+            conversation.created_at,
         )
     _tell(view, identifier, contact, event, at)
 

@@ -14,15 +14,22 @@ READ_AT_ONCE_MAX = 5_000
 """How many messages one record marks as read, so that no record holds up those behind it."""
 
 
-def add(view: View, place: Place, message: Message, shown: bytes, at: Millis) -> bool:
+def add(
+    view: View,
+    place: Place,
+    message: Message,
+    shown: bytes,
+    present: Conversation | None,
+    erased_at: Millis | None,
+    at: Millis,
+) -> bool:
     """Show a new message in its conversation, which its first message brings into being.
 
     `shown` is the message's JSON up to its sender. Return whether it is the first.
     """
     is_unread = message.from_contact and message.updated_at is None
-    present = view.conversations.get(place.conversation_id)
     if present is None:
-        present = _begin(view, place, message, shown)
+        present = _begin(view, place, message, shown, erased_at)
     elif present.is_contactless:
         present = msgspec.structs.replace(present, is_contactless=False)
         contacts.introduce_again(view, present, at)
@@ -83,7 +90,9 @@ def _tell_count(view: View, event: ConversationRead, left: int) -> None:
     metadata.tell_conversation(view, counted, event.at)
 
 
-def _begin(view: View, place: Place, message: Message, shown: bytes) -> Conversation:
+def _begin(
+    view: View, place: Place, message: Message, shown: bytes, erased_at: Millis | None
+) -> Conversation:
     conversation = Conversation(
         id=place.conversation_id,
         channel_id=message.channel_id,
@@ -98,6 +107,7 @@ def _begin(view: View, place: Place, message: Message, shown: bytes) -> Conversa
         last_sender_id=message.sender_id,
         last_message=shown,
         message_count=0,
+        erased_at=erased_at,
     )
     view.conversations_by_time.put(keys.by_time(message.sent_at, conversation.id), b"")
     contacts.introduce(view, conversation)
@@ -132,4 +142,5 @@ def _advanced(
         shown,
         message_count,
         last_inbound_at,
+        erased_at=present.erased_at,
     )

@@ -13,16 +13,18 @@ import msgspec
 from airy_ray.clock import Millis
 from airy_ray.model.contact import Contact, Merge, Snapshot, told, with_told
 from airy_ray.model.contact_events import (
+    ContactKept,
     ContactMerged,
     ContactRestored,
     LoopFound,
     MergeFollowed,
 )
+from airy_ray.model.events import ConversationsErased
 from airy_ray.model.ids import ContactId, slot_of
-from airy_ray.projections import contacts, keys
+from airy_ray.projections import contacts, keys, tombstones
 from airy_ray.projections.view import Outgoing, View
 
-_MergeEvent = ContactMerged | MergeFollowed | LoopFound | ContactRestored
+_MergeEvent = ContactMerged | MergeFollowed | LoopFound | ContactRestored | ContactKept
 
 
 def merge(view: View, into: Contact, other: Snapshot, at: Millis) -> Contact:
@@ -48,6 +50,10 @@ def merge(view: View, into: Contact, other: Snapshot, at: Millis) -> Contact:
 def redirect(view: View, event: ContactMerged, at: Millis) -> None:
     """Make a contact that was taken over a redirect, unless it is one already."""
     present = view.contacts.get(event.source)
+    if present is None and tombstones.erased_until(view, event.source) is not None:
+        # it was erased while the other one took it over: they are one person
+        erased = ConversationsErased((), (event.destination,), at, is_whole=True)
+        tombstones.spread(view, erased)
     if present is None or present.merged_into is not None:
         return
     whole = snapshot(view, present)
@@ -62,6 +68,9 @@ def redirect(view: View, event: ContactMerged, at: Millis) -> None:
 def follow(view: View, event: MergeFollowed, at: Millis) -> None:
     """Have what a contact was reach who has it now; end a loop if that goes round in one."""
     present = view.contacts.get(event.target)
+    if tombstones.is_forgotten(view, event.merged.contact):
+        tombstones.sweep_record(view, event.merged.contact.id, at)
+        return
     if present is None:
         return
     following = present.merged_into
@@ -109,6 +118,9 @@ def unmerge(view: View, parted: Contact, source: ContactId, at: Millis) -> Snaps
 def restore(view: View, event: ContactRestored, at: Millis) -> None:
     """Make a redirect a contact again, with its conversations; one that is already gets those."""
     restored = event.restored
+    if tombstones.is_forgotten(view, restored.contact):
+        tombstones.sweep_record(view, restored.contact.id, at)
+        return
     present = view.contacts.get(restored.contact.id)
     if present is None:
         contacts.store(view, restored.contact, None)
@@ -118,6 +130,19 @@ def restore(view: View, event: ContactRestored, at: Millis) -> None:
     for conversation, identity in restored.identities:
         taker = restored.contact.id
         contacts.take_over(view, conversation, event.giver, taker, identity, at)
+
+
+def keep(view: View, event: ContactKept) -> None:
+    """Have a contact be there, as it was when the conversation went that it came with."""
+    kept = event.kept
+    if view.contacts.get(kept.contact.id) is not None:
+        return
+    if tombstones.is_forgotten(view, kept.contact):
+        return
+    contacts.store(view, kept.contact, None)
+    _remember(view, kept.contact.id, kept.history)
+    for conversation, identity in kept.identities:
+        view.identities.put(keys.identity(kept.contact.id, conversation), identity)
 
 
 def snapshot(view: View, contact: Contact) -> Snapshot:
@@ -137,6 +162,8 @@ def receive(view: View, event: _MergeEvent, at: Millis) -> None:
             end_loop(view, event)
         case ContactRestored():
             restore(view, event, at)
+        case ContactKept():
+            keep(view, event)
 
 
 def _filled(into: Contact, source: Contact) -> tuple[Contact, tuple[str, ...]]:

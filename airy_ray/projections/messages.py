@@ -22,7 +22,7 @@ from airy_ray.model.events import (
 )
 from airy_ray.model.ids import MessageId
 from airy_ray.model.message import Message
-from airy_ray.projections import changes, conversations, keys, metadata, receipts
+from airy_ray.projections import changes, conversations, keys, metadata, receipts, tombstones
 from airy_ray.projections.view import Held, Timer, View
 
 HOLD_MS = 30_000
@@ -46,6 +46,7 @@ IGNORED_DUPLICATE = Effect("duplicate")
 IGNORED_STALE = Effect("older than what is stored")
 IGNORED_OWN_ECHO = Effect("own echo")
 IGNORED_UNKNOWN_MESSAGE = Effect("unknown message")
+IGNORED_ERASED = Effect("erased")
 
 
 def receive(view: View, event: MessageReceived, at: Millis) -> Effect:
@@ -55,8 +56,7 @@ def receive(view: View, event: MessageReceived, at: Millis) -> Effect:
         return IGNORED_DUPLICATE
     if not message.from_contact and _sent_by_us(view, message) is not None:
         return IGNORED_OWN_ECHO
-    _insert(view, event.place, message, at)
-    return Effect("created", message.id)
+    return _insert(view, event.place, message, at)
 
 
 def replace(view: View, event: MessageReplaced, at: Millis) -> Effect:
@@ -66,8 +66,7 @@ def replace(view: View, event: MessageReplaced, at: Millis) -> Effect:
     key = view.message_keys.get(known)
     present = None if key is None else view.messages.get(key)
     if key is None or present is None:
-        _insert(view, event.place, message, at)
-        return Effect("created", message.id)
+        return _insert(view, event.place, message, at)
     if present.updated_at is not None and present.updated_at > (message.updated_at or 0):
         return IGNORED_STALE
     replaced = msgspec.structs.replace(
@@ -98,9 +97,10 @@ def send(view: View, event: MessageSent, at: Millis) -> Effect:
     message = event.message
     if view.message_keys.get(message.id) is not None:
         return IGNORED_DUPLICATE
-    _insert(view, event.place, message, at)
-    _dispatch(view, event.place, message, at)
-    return Effect("created", message.id)
+    effect = _insert(view, event.place, message, at)
+    if effect is not IGNORED_ERASED:
+        _dispatch(view, event.place, message, at)
+    return effect
 
 
 def send_again(view: View, failed: Message, at: Millis) -> None:
@@ -198,19 +198,29 @@ def fail(view: View, event: MessageFailed, at: Millis) -> Effect:
     return Effect("failed", present.id)
 
 
-def _insert(view: View, place: Place, message: Message, at: Millis) -> None:
+def _insert(view: View, place: Place, message: Message, at: Millis) -> Effect:
+    conversation = view.conversations.get(message.conversation_id)
+    if conversation is None:
+        erased_at = tombstones.erased_until(view, message.conversation_id)
+    else:
+        erased_at = conversation.erased_at
+    if erased_at is not None and message.sent_at <= erased_at:
+        tombstones.sweep_later(view, message.conversation_id, at)
+        return IGNORED_ERASED
     message = metadata.adopt_early(view, message)
     key = keys.message(message.conversation_id, message.sent_at, message.id)
     view.messages.put(key, message)
     view.message_keys.put(message.id, key)
     head = messages.head(message)
     changes.message_stored(view, message, head)
-    if conversations.add(view, place, message, head + message.metadata, at):
+    shown = head + message.metadata
+    if conversations.add(view, place, message, shown, conversation, erased_at, at):
         _release(view, place, at)
     if not message.from_contact:
         receipts.expect(view, message)
         if message.source_message_id is not None:
             receipts.apply_early(view, message, message.source_message_id, at)
+    return Effect("created", message.id)
 
 
 def _release(view: View, place: Place, at: Millis) -> None:
@@ -223,7 +233,8 @@ def _release(view: View, place: Place, at: Millis) -> None:
     is_connected = known_channel is None or known_channel.connected
     for held in waiting.messages:
         message = msgspec.structs.replace(held, channel_id=place.channel_id, source=place.source)
-        _insert(view, place, message, at)
+        if _insert(view, place, message, at) is IGNORED_ERASED:
+            continue
         if is_connected:
             _dispatch(view, place, message, at)
         else:

@@ -11,11 +11,13 @@ from airy_ray.projections import (
     contacts,
     conversations,
     custom_sources,
+    erasure,
     merges,
     messages,
     metadata,
     reactions,
     receipts,
+    tombstones,
     waiting,
 )
 from airy_ray.projections.messages import Effect
@@ -50,6 +52,16 @@ def project(view: View, event: Event, at: Millis) -> Effect:
             return messages.deliver(view, event, at)
         case events.MessageFailed():
             return messages.fail(view, event, at)
+        case events.ReactionChanged(place=place) if tombstones.is_late(
+            view, place.conversation_id, event.at
+        ):
+            tombstones.sweep_later(view, place.conversation_id, at)
+            return messages.IGNORED_ERASED
+        case events.ConversationDescribed(place=place) if tombstones.is_gone(
+            view, place.conversation_id
+        ):
+            tombstones.sweep_later(view, place.conversation_id, at)
+            return messages.IGNORED_ERASED
         case events.ReactionChanged():
             return APPLIED if reactions.change(view, event, at) else NOTHING_NEW
         case events.ReceiptReceived():
@@ -76,6 +88,14 @@ def project(view: View, event: Event, at: Millis) -> Effect:
         case events.AliasKnown():
             waiting.alias_known(view, event)
             custom_sources.release(view, event)
+        case events.ConversationsErased():
+            return APPLIED if erasure.erase(view, event, at) else NOTHING_NEW
+        case events.ErasureDue(erased=erased):
+            tombstones.spread(view, erased)
+        case events.RetentionDue():
+            return APPLIED if erasure.retain(view, event, at) else NOTHING_NEW
+        case events.FilesLeft():
+            erasure.leave_files(view, event)
         case events.WaitingFor():
             waiting.wait(view, event)
             return WAITING
@@ -92,6 +112,7 @@ def project(view: View, event: Event, at: Millis) -> Effect:
             | contact_events.MergeFollowed()
             | contact_events.LoopFound()
             | contact_events.ContactRestored()
+            | contact_events.ContactKept()
         ):
             merges.receive(view, event, at)
         case events.RecordsLost(first=first, last=last):

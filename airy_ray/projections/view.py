@@ -11,7 +11,7 @@ from airy_ray.model.contact import Contact, Identity, Merge
 from airy_ray.model.conversation import Conversation
 from airy_ray.model.custom_source import CustomSource
 from airy_ray.model.events import Place
-from airy_ray.model.ids import CommandId, ConversationId, MessageId, Slot
+from airy_ray.model.ids import CommandId, ContactId, ConversationId, MessageId, Slot
 from airy_ray.model.message import Message
 from airy_ray.model.metadata import MetadataItem
 from airy_ray.model.tag import Tag
@@ -112,6 +112,36 @@ class KnownChannel(msgspec.Struct, frozen=True, gc=False, array_like=True):
     connected: bool
 
 
+class Tombstone(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """That a conversation or a contact was erased.
+
+    Attributes:
+        at: what was sent until then is not taken again.
+        offset: of the record that says so.
+        sweeps_at: when what was sent before and came after is to be erased too; None if nothing is.
+        late: of this, the offset before which all goes.
+    """
+
+    at: Millis
+    offset: int
+    sweeps_at: Millis | None = None
+    late: int = 0
+
+
+class Erasure(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """Conversations and contacts that the record at this offset erased.
+
+    Attributes:
+        conversations: with each the offset before which all of it goes; after that only what was
+            sent until `at`.
+    """
+
+    conversations: tuple[tuple[ConversationId, int], ...]
+    contacts: tuple[ContactId, ...]
+    at: Millis
+    received_at: Millis
+
+
 class Rows(Protocol[Row]):
     """One table: rows by key, in the order of their keys' bytes."""
 
@@ -157,6 +187,12 @@ class View(Protocol):
     """Messages that wait for their conversation, by its id."""
     timers: Rows[Timer]
     aliases: Rows[Place]
+    tombstones: Rows[Tombstone]
+    """What was erased, by the id of the conversation or contact."""
+    erasures: Rows[Erasure]
+    """The same, by offset."""
+    left_files: Rows[bytes]
+    """Files that erased messages linked to, by name, until somebody has looked who else does."""
     orphans: Rows[Waiting]
     channels: Rows[KnownChannel]
     registry_channels: Rows[Channel]

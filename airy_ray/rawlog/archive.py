@@ -31,7 +31,7 @@ from airy_ray.rawlog.record import (
     stored,
 )
 from airy_ray.rawlog.tail import Segment
-from airy_ray.storage.files import sync_directory, sync_file
+from airy_ray.storage.files import remove_synced, sync_directory, sync_file
 
 SCHEMA_VERSION = 1
 
@@ -63,6 +63,7 @@ SCHEMA = pa.schema(
 """The columns of log, archive and replay."""
 
 _ROWS_PER_GROUP = 1_024
+_BESIDE = ".erased"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -73,6 +74,49 @@ def seal(archive: Path, partition: PartitionIndex, values: Sequence[tuple[int, b
     Raises:
         RecordCorruptError: one of them is damaged; nothing is sealed.
     """
+    name, fresh = _written(archive, partition, values)
+    segment = _segment(values, name, fresh)
+    _put_in_place(archive, fresh, name)
+    return segment
+
+
+def seal_beside(
+    archive: Path, partition: PartitionIndex, values: Sequence[tuple[int, bytes]], run: str
+) -> Segment:
+    """Write what is to take the place of a file beside it; `take_over` puts it there.
+
+    `run` tells it from what others may have begun to write beside the same file.
+    """
+    name, fresh = _written(archive, partition, values, f".{run}")
+    beside = (archive / name).with_name(f".{Path(name).name}.{run}{_BESIDE}")
+    fresh.replace(beside)
+    sync_directory(beside.parent)
+    return _segment(values, name, beside)
+
+
+def take_over(archive: Path, partition: PartitionIndex, segments: Iterable[Segment]) -> None:
+    """Put files that `seal_beside` wrote in place if the manifest counts on them; delete others."""
+    digests = {segment.file: segment.digest for segment in segments}
+    for beside in sorted((archive / "raw").glob(f"date=*/.{_prefix(partition)}-*{_BESIDE}")):
+        file = beside.with_name(beside.name.removeprefix(".").partition(".parquet")[0] + ".parquet")
+        name = str(file.relative_to(archive))
+        if digests.get(name) == digest_of(beside):
+            _put_in_place(archive, beside, name)
+        else:
+            remove_synced(beside)
+
+
+def drop_damaged(archive: Path, partition: PartitionIndex) -> None:
+    """Delete what repairs left of damaged files, and files that were never finished."""
+    for pattern in (f"{_prefix(partition)}-*.damaged", f".{_prefix(partition)}-*"):
+        for path in (archive / "raw").glob(f"date=*/{pattern}"):
+            remove_synced(path)
+
+
+def _written(
+    archive: Path, partition: PartitionIndex, values: Sequence[tuple[int, bytes]], run: str = ""
+) -> tuple[str, Path]:
+    """Write stored values to a file that nobody looks at yet; return its name to be, and it."""
     assert [offset for offset, _ in values] == list(range(values[0][0], values[0][0] + len(values)))
     first, last = values[0][0], values[-1][0]
     records = [(offset, opened(value, offset), checksum_of(value)) for offset, value in values]
@@ -80,7 +124,7 @@ def seal(archive: Path, partition: PartitionIndex, values: Sequence[tuple[int, b
     name = _name(partition, first, last, records[0][1])
     file = archive / name
     file.parent.mkdir(parents=True, exist_ok=True)
-    fresh = file.with_name(f".{file.name}")
+    fresh = file.with_name(f".{file.name}{run}")
     pq.write_table(
         table,
         fresh,
@@ -88,12 +132,20 @@ def seal(archive: Path, partition: PartitionIndex, values: Sequence[tuple[int, b
         row_group_size=_ROWS_PER_GROUP,
         write_page_checksum=True,
     )
-    digest = digest_of(fresh)
     sync_file(fresh)
+    return name, fresh
+
+
+def _segment(values: Sequence[tuple[int, bytes]], name: str, file: Path) -> Segment:
+    size = file.stat().st_size
+    return Segment(values[0][0], values[-1][0], name, digest_of(file), size, SCHEMA_VERSION)
+
+
+def _put_in_place(archive: Path, fresh: Path, name: str) -> None:
+    file = archive / name
     fresh.replace(file)
     for directory in (file.parent, file.parent.parent, archive):  # each may have been made just now
         sync_directory(directory)
-    return Segment(first, last, name, digest, file.stat().st_size, SCHEMA_VERSION)
 
 
 def read(archive: Path, segment: Segment, first: int) -> Iterator[tuple[int, Record]]:

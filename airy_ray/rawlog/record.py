@@ -26,6 +26,12 @@ _PLACE = struct.Struct(">QI")
 _MAGIC = b"AR"
 _VERSION = 1
 
+ERASED = b'{"erased":true}'
+"""The body of a record all of which was erased: it means nothing to anybody."""
+
+ERASED_AUDITED = b'{"erased":true,"audited":'
+"""What the body of an erased command begins with of which a row of the audit log stays."""
+
 HEADER_BYTES = _HEADER.size
 VALUE_START = _MAGIC + bytes([_VERSION, 0])
 """What every stored value begins with."""
@@ -75,6 +81,12 @@ class Record(msgspec.Struct, frozen=True, gc=False, array_like=True):
     def at(self) -> Millis:
         """When we took it, in the unit of everything that is shown."""
         return Millis(self.received_at // 1_000)
+
+
+def is_erased(record: Record) -> bool:
+    """Whether all of a record was erased."""
+    body = record.body
+    return body == ERASED or (record.kind == "command" and body.startswith(ERASED_AUDITED))
 
 
 class Prepared(msgspec.Struct, frozen=True, gc=False):

@@ -6,16 +6,22 @@
 3. The newest record is never trimmed, so that the next offset can always be told.
 4. `meta` and `archives` are small tables in the same synced environment: which state generation is
    live, how far records were forwarded, what has been archived. Their rows carry a checksum.
-5. Whoever meets something that cannot be puts the log into doubt: nothing is appended to it until
+5. An erasure puts a log written anew in the place of the one in use, under the lock that appends
+   take: they wait for it, and go into the new one.
+6. Whoever meets something that cannot be puts the log into doubt: nothing is appended to it until
    its owner has written it anew out of what is whole.
 """
 
 from __future__ import annotations
 
 import shutil
+import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import lmdb
 import msgspec
@@ -33,6 +39,15 @@ BASE = "base"
 """The fact that says which offset comes next in a log without records."""
 
 _DELETES_PER_COMMIT = 256
+_PUTS_PER_COMMIT = 1_024
+_COPY_BYTES = 16 << 20
+_FEW = 64
+"""So many records are copied while appends wait."""
+_MOVES_MAX = 3
+"""How often a write moves over to a newer log before it gives up."""
+_READ_S_MAX = 10.0
+"""After this time nobody reads any more in a log that was left; a read takes milliseconds."""
+_FRESH = ".log.fresh"
 
 
 class Segment(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -54,6 +69,15 @@ class Segment(msgspec.Struct, frozen=True, gc=False, array_like=True):
     version: int
 
 
+class _Transaction(NamedTuple):
+    """A transaction of one log directory, and its tables: another may be in use by now."""
+
+    lmdb: lmdb.Transaction[bytes]
+    records: lmdb._Database
+    archives: lmdb._Database
+    meta: lmdb._Database
+
+
 class LogTail:
     """The log of one partition, as far as it is not in the archive only.
 
@@ -66,6 +90,8 @@ class LogTail:
         self.directory = directory
         self._is_read_only = is_read_only
         self.beacon = Beacon(directory / BEACON, is_read_only=is_read_only)
+        self._left: list[tuple[Environment, float]] = []
+        self._moving = threading.Lock()
         self._open(number_in_use(directory))
 
     def _open(self, number: int) -> None:
@@ -76,17 +102,21 @@ class LogTail:
         )
         self.number = number
         self.path = path
-        self._records = self._environment.tables["records"]
-        self._archives = self._environment.tables["archives"]
-        self._meta = self._environment.tables["meta"]
 
     def follow(self) -> None:
-        """Move over to the log directory in use, if a repair has made a new one.
+        """Move over to the log directory in use, if a repair or an erasure has made a new one.
 
-        The old environment stays open: another thread of this process may be reading in it.
+        The old environment stays open for a while: another thread may be reading in it.
         """
-        if self._is_left():
-            self._open(number_in_use(self.directory))
+        if not self._left and not self._is_left():
+            return
+        with self._moving:
+            if self._is_left():
+                left = self._environment
+                self._open(number_in_use(self.directory))
+                self._left.append((left, time.monotonic()))
+            elif self._left and self._left[0][1] < time.monotonic() - _READ_S_MAX:
+                close_environment(self._left.pop(0)[0])
 
     def append(self, prepared: Sequence[Prepared]) -> Offset:
         """Store records in order and return the offset of the first; durable on return. Blocks.
@@ -101,7 +131,7 @@ class LogTail:
                 (offset.to_bytes(8, "big"), stored(record, offset))
                 for offset, record in enumerate(prepared, first)
             ]
-            _, added = transaction.cursor(self._records).putmulti(values, append=True)
+            _, added = _cursor(transaction).putmulti(values, append=True)
             if added != len(values) or first < self.beacon.head:
                 raise DamagedError(str(self.path), f"its end is not at offset {first}")
         self.beacon.reach(first + len(prepared))
@@ -117,7 +147,7 @@ class LogTail:
             OffsetOutOfRangeError: `first` was trimmed; look in the archive.
         """
         with self._read() as transaction:
-            cursor = transaction.cursor(self._records)
+            cursor = _cursor(transaction)
             if not cursor.set_range(first.to_bytes(8, "big")):
                 head = self._next(transaction)
                 if first < head:  # nothing is left in the tail
@@ -156,7 +186,7 @@ class LogTail:
     def first(self) -> Offset:
         """The oldest offset in the tail; the head, if it holds nothing."""
         with self._read() as transaction:
-            cursor = transaction.cursor(self._records)
+            cursor = _cursor(transaction)
             if cursor.first():
                 return Offset(int.from_bytes(cursor.key(), "big"))
             return Offset(self._next(transaction))
@@ -165,7 +195,7 @@ class LogTail:
     def mean_bytes(self) -> int:
         """About how many bytes a record takes in the tail."""
         with self._read() as transaction:
-            stat = transaction.stat(self._records)
+            stat = transaction.lmdb.stat(transaction.records)
         pages = stat["leaf_pages"] + stat["overflow_pages"]
         return pages * stat["psize"] // max(1, stat["entries"])
 
@@ -178,7 +208,7 @@ class LogTail:
         deleted = 0
         while True:
             with self._write() as transaction:
-                cursor = transaction.cursor(self._records)
+                cursor = _cursor(transaction)
                 step = 0
                 while (
                     step < _DELETES_PER_COMMIT
@@ -200,13 +230,13 @@ class LogTail:
         with self._read() as transaction:
             return [
                 msgspec.msgpack.decode(self._opened("archives", key, value), type=Segment)
-                for key, value in transaction.cursor(self._archives)
+                for key, value in transaction.lmdb.cursor(transaction.archives)
             ]
 
     def add_segment(self, segment: Segment) -> None:
         """Put a synced archive file into the manifest; durable on return."""
         with self._write() as transaction:
-            transaction.put(*_row_of(segment), db=self._archives)
+            transaction.lmdb.put(*_row_of(segment), db=transaction.archives)
 
     def get(self, name: str) -> bytes | None:
         """Return a small fact kept with the log.
@@ -220,10 +250,58 @@ class LogTail:
     def put(self, name: str, value: bytes) -> None:
         """Keep a small fact with the log; durable on return."""
         with self._write() as transaction:
-            transaction.put(*_fact_row(name, value), db=self._meta)
+            transaction.lmdb.put(*_fact_row(name, value), db=transaction.meta)
+
+    def replace(
+        self, fresh: Path, copied: int, segments: Iterable[Segment], small: Mapping[str, bytes]
+    ) -> None:
+        """Put the log that `write_fresh` wrote in the place of this one; durable on return.
+
+        What was appended since, from offset `copied` on, is added as it is, and so are the facts,
+        with those in `small`. Appends wait meanwhile. A process that is killed on the way leaves
+        either the one log in use or the other, as a whole.
+        """
+        environment = open_environment(fresh, LOG_TABLES, durable=True)
+        try:
+            copied = self._copy_on(environment, copied)
+            with self._write() as transaction:
+                _add_rest(environment, transaction, copied, segments, small)
+                close_environment(environment)
+                number = number_in_use(self.directory) + 1
+                # who looks between these two finds the old log in use, and nobody can append to it
+                self.beacon.use(number)
+                fresh.rename(path_of(self.directory, number))
+                sync_directory(self.directory)
+        except BaseException:
+            close_environment(environment)
+            raise
+        self.follow()
+
+    def _copy_on(self, environment: Environment, copied: int) -> int:
+        """Copy what was appended meanwhile; return the offset up to which that is done.
+
+        Little is left for when the appends have to wait.
+        """
+        while len(values := self.read(copied, _PUTS_PER_COMMIT, _COPY_BYTES)) > _FEW:
+            rows = [(offset.to_bytes(8, "big"), value) for offset, value in values]
+            with environment.write() as transaction:
+                transaction.cursor(environment.tables["records"]).putmulti(rows, append=True)
+            copied = values[-1][0] + 1
+        return copied
+
+    def drop_left(self) -> None:
+        """Delete the log directories before the one in use. Who has one open keeps it a while."""
+        for path in self.directory.glob("log.*"):
+            number = path.name.removeprefix("log.")
+            if number.isdecimal() and int(number) < self.number:
+                shutil.rmtree(path, ignore_errors=True)
+        sync_directory(self.directory)
 
     def close(self) -> None:
         """Give the environment back."""
+        for left, _ in self._left:
+            close_environment(left)
+        self._left.clear()
         close_environment(self._environment)
         self.beacon.close()
 
@@ -233,29 +311,34 @@ class LogTail:
             self.beacon.doubt(is_in_doubt=True)
 
     @contextmanager
-    def _read(self) -> Iterator[lmdb.Transaction[bytes]]:
+    def _read(self) -> Iterator[_Transaction]:
         self.follow()
+        environment = self._environment
         try:
-            with self._environment.read() as transaction:
-                yield transaction
+            with environment.read() as transaction:
+                yield _within(environment, transaction)
         except DamagedError:
             self.distrust()
             raise
 
     @contextmanager
-    def _write(self) -> Iterator[lmdb.Transaction[bytes]]:
+    def _write(self) -> Iterator[_Transaction]:
         """Run one write transaction on the log in use, unless that is in doubt."""
-        self._refuse_in_doubt()
-        self.follow()
-        try:
-            with self._environment.write(self.beacon) as transaction:
-                self._refuse_in_doubt()  # both may have come while we waited for the lock
-                if self._is_left():
-                    raise LogBusyError("the log was repaired just now")
-                yield transaction
-        except DamagedError:
-            self.distrust()
-            raise
+        for _ in range(_MOVES_MAX):
+            self._refuse_in_doubt()
+            self.follow()
+            environment = self._environment
+            try:
+                with environment.write(self.beacon) as transaction:
+                    self._refuse_in_doubt()  # both may have come while we waited for the lock
+                    if environment is not self._environment or self._is_left():
+                        continue
+                    yield _within(environment, transaction)
+                    return
+            except DamagedError:
+                self.distrust()
+                raise
+        raise LogBusyError("the log is being replaced")
 
     def _is_left(self) -> bool:
         """Whether there is a newer log directory; the beacon says when it is time to look."""
@@ -268,9 +351,9 @@ class LogTail:
         if self.beacon.is_in_doubt:
             raise DamagedError(str(self.directory), "a write failed; it is being checked")
 
-    def _next(self, transaction: lmdb.Transaction[bytes]) -> int:
+    def _next(self, transaction: _Transaction) -> int:
         """Return the offset that comes next, of a log whose last record is where it should be."""
-        cursor = transaction.cursor(self._records)
+        cursor = _cursor(transaction)
         if cursor.last():
             last = int.from_bytes(cursor.key(), "big")
             if not is_at(cursor.value(), last):
@@ -279,8 +362,8 @@ class LogTail:
         base = self._fact(transaction, BASE)
         return 0 if base is None else int.from_bytes(base, "big")
 
-    def _fact(self, transaction: lmdb.Transaction[bytes], name: str) -> bytes | None:
-        value = transaction.get(name.encode(), db=self._meta)
+    def _fact(self, transaction: _Transaction, name: str) -> bytes | None:
+        value = transaction.lmdb.get(name.encode(), db=transaction.meta)
         return None if value is None else self._opened("meta", name.encode(), value)
 
     def _opened(self, table: str, key: bytes, value: bytes) -> bytes:
@@ -288,6 +371,14 @@ class LogTail:
         if row is None:
             raise DamagedError(str(self.path), f"row {key.hex()} of {table}")
         return row
+
+
+def _within(environment: Environment, transaction: lmdb.Transaction[bytes]) -> _Transaction:
+    return _Transaction(transaction, *(environment.tables[name] for name in LOG_TABLES))
+
+
+def _cursor(transaction: _Transaction) -> lmdb.Cursor[bytes]:
+    return transaction.lmdb.cursor(transaction.records)
 
 
 def number_in_use(directory: Path) -> int:
@@ -309,7 +400,7 @@ def create(
     small: Mapping[str, bytes],
 ) -> None:
     """Make a log of stored values, by ascending offset, the one in use; durable on return."""
-    fresh = directory / ".log.fresh"
+    fresh = directory / _FRESH
     shutil.rmtree(fresh, ignore_errors=True)
     environment = open_environment(fresh, LOG_TABLES, durable=True)
     try:
@@ -324,6 +415,39 @@ def create(
         close_environment(environment)
     fresh.rename(path_of(directory, number))
     sync_directory(directory)
+
+
+def _add_rest(
+    environment: Environment,
+    transaction: _Transaction,
+    copied: int,
+    segments: Iterable[Segment],
+    small: Mapping[str, bytes],
+) -> None:
+    """Add to a fresh log what the one in use has beyond the records before offset `copied`."""
+    tables = environment.tables
+    with environment.write() as writing:
+        cursor = _cursor(transaction)
+        if cursor.set_range(copied.to_bytes(8, "big")):
+            writing.cursor(tables["records"]).putmulti(list(cursor), append=True)
+        for key, value in transaction.lmdb.cursor(transaction.meta):
+            writing.put(key, value, db=tables["meta"])
+        for name, fact in small.items():
+            writing.put(*_fact_row(name, fact), db=tables["meta"])
+        for segment in segments:
+            writing.put(*_row_of(segment), db=tables["archives"])
+
+
+def write_fresh(fresh: Path, values: Iterable[tuple[int, bytes]]) -> None:
+    """Write the records of a log, by ascending offset, that `LogTail.replace` puts in use."""
+    environment = open_environment(fresh, LOG_TABLES, durable=True)
+    rows = ((offset.to_bytes(8, "big"), value) for offset, value in values)
+    try:
+        while some := list(islice(rows, _PUTS_PER_COMMIT)):
+            with environment.write() as transaction:
+                transaction.cursor(environment.tables["records"]).putmulti(some, append=True)
+    finally:
+        close_environment(environment)
 
 
 def _row_of(segment: Segment) -> tuple[bytes, bytes]:

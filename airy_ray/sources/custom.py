@@ -12,6 +12,7 @@ from airy_ray.errors import PayloadError
 from airy_ray.model import json_text
 from airy_ray.model.metadata import flatten
 from airy_ray.sources.source import (
+    Cut,
     Described,
     Key,
     MessageDescribed,
@@ -68,6 +69,45 @@ def read(source: str, body: bytes) -> list[SourceEvent]:
     return events + [_described(source, each) for each in told.metadata]
 
 
+def without(source: str, body: bytes, cut: Cut) -> bytes | None:
+    """Return a body without what goes, all else as it came; None if nothing is left.
+
+    Metadata that names a message alone goes if the name is one of somebody forgotten.
+    """
+    shielded = json_text.shield(body)
+    try:
+        told = _decode_elements(shielded)
+        messages = [part for part in told.messages if not _goes(source, part, cut)]
+        metadata = [part for part in told.metadata if not _metadata_goes(source, part, cut)]
+    except (msgspec.DecodeError, PayloadError, RecursionError):
+        return None if cut.names(body) else body
+    if len(messages) == len(told.messages) and len(metadata) == len(told.metadata):
+        return body
+    if not messages and not metadata:
+        return None
+    parts = (b",".join(map(bytes, each)) for each in (messages, metadata))
+    return json_text.unshield(b'{"messages":[%b],"metadata":[%b]}' % tuple(parts))
+
+
+def _goes(source: str, part: msgspec.Raw, cut: Cut) -> bool:
+    received = _overwritten(source, _decode_message(part)).received
+    return cut.takes(received.key, received.sent_at)
+
+
+def _metadata_goes(source: str, part: msgspec.Raw, cut: Cut) -> bool:
+    event = _described(source, _decode_metadata(part))
+    is_named = isinstance(event, MessageDescribed) and cut.names(bytes(part))
+    return cut.takes(event.key, None) or is_named
+
+
+class _Elements(msgspec.Struct, gc=False):
+    messages: list[msgspec.Raw] = []
+    metadata: list[msgspec.Raw] = []
+
+
+_decode_elements = msgspec.json.Decoder(_Elements).decode
+
+
 class _Message(msgspec.Struct, gc=False):
     source_message_id: str | int
     source_conversation_id: str | int
@@ -90,6 +130,8 @@ class _Body(msgspec.Struct, gc=False):
 
 
 _decode = msgspec.json.Decoder(_Body).decode
+_decode_message = msgspec.json.Decoder(_Message).decode
+_decode_metadata = msgspec.json.Decoder(_Metadata).decode
 
 
 def _decoded(body: bytes) -> _Body:

@@ -18,6 +18,7 @@ import msgspec
 from airy_ray.errors import PayloadError, SignatureError
 from airy_ray.model import json_text
 from airy_ray.sources.source import (
+    Cut,
     Described,
     Key,
     Parsed,
@@ -88,6 +89,21 @@ def parse(webhook: Webhook) -> Parsed:
     if isinstance(told, _RcsEvent):
         return _rcs(told, key)
     return _business_message(told, key)
+
+
+def without(body: bytes, cut: Cut) -> bytes | None:
+    """Return a body, or None if what it says goes; it says one thing only."""
+    try:
+        told = _opened(body)
+    except PayloadError:
+        told = None
+    key = None if told is None else _key(told)
+    if told is None or key is None:
+        return None if cut.names(body if told is None else told.text) else body
+    at = instant_of_text(told.send_time)
+    if at is None and isinstance(told, _RcsEvent):
+        at = instant_of_text(told.publish_time)
+    return None if cut.takes(key, at) else body
 
 
 class _Handshake(msgspec.Struct, gc=False):

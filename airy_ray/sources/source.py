@@ -129,6 +129,25 @@ platform sends.
 """
 
 
+class Cut(Protocol):
+    """Which events are to be cut out of bodies, because whom they are of is forgotten."""
+
+    def takes(self, key: Key, at: Millis | None) -> bool:
+        """Whether an event goes; `at` is when it happened by the source's clock, if that tells."""
+        ...
+
+    def names(self, part: bytes) -> bool:
+        """Whether a part of a body that belongs to no conversation names somebody forgotten."""
+        ...
+
+
+Without = Callable[[bytes, Cut], bytes | None]
+"""Return a body without the events that go, all others as they came; None if none is left.
+
+A body that loses nothing is returned itself.
+"""
+
+
 class Source(Protocol):
     """A messaging platform's webhooks, with our credentials there."""
 

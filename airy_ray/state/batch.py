@@ -26,12 +26,14 @@ from airy_ray.projections.view import (
     Answer,
     AuditEntry,
     Change,
+    Erasure,
     Held,
     KnownChannel,
     Outgoing,
     Receipt,
     Rows,
     Timer,
+    Tombstone,
     Waiting,
 )
 from airy_ray.state.tables import APPENDED, ENCODERS, ROW_TYPES, checksum, decoded
@@ -124,6 +126,9 @@ class Batch:
     held: Rows[Held]
     timers: Rows[Timer]
     aliases: Rows[Place]
+    tombstones: Rows[Tombstone]
+    erasures: Rows[Erasure]
+    left_files: Rows[bytes]
     orphans: Rows[Waiting]
     channels: Rows[KnownChannel]
     registry_channels: Rows[Channel]

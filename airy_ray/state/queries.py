@@ -28,7 +28,8 @@ from airy_ray.model.template import Template
 from airy_ray.model.user import User, provider_of
 from airy_ray.projections import keys
 from airy_ray.projections.contacts import ID_BYTES
-from airy_ray.projections.view import Answer, AuditEntry, Change, Outgoing
+from airy_ray.projections.erasure import ERASED
+from airy_ray.projections.view import Answer, AuditEntry, Change, Erasure, Outgoing, Tombstone
 from airy_ray.state.tables import Fault, LedgerEntry, decoded, unsealed
 from airy_ray.storage.environments import Environment
 
@@ -44,6 +45,7 @@ class Touched(NamedTuple):
 
     conversations: set[ConversationId]
     messages: set[MessageId]
+    erased: set[ConversationId]
     entries: int
     last: int | None
 
@@ -166,6 +168,46 @@ class Reading:
         if message is None:
             raise RowCorruptError("messages", key)
         return message
+
+    def oldest_conversations(
+        self, before: bytes | None, limit: int
+    ) -> list[tuple[bytes, Conversation, ContactId | None]]:
+        """Return conversations, oldest last message first, with their keys in the list and contact.
+
+        Those whose keys are less than `before`, if that is given: the ones that follow.
+        """
+        cursor = self._transaction.cursor(self._handles["conversations_by_time"])
+        is_placed = cursor.last()
+        if before is not None and cursor.set_range(before):
+            is_placed = cursor.prev()
+        found: list[tuple[bytes, Conversation, ContactId | None]] = []
+        while is_placed and len(found) < limit:
+            key = cursor.key()
+            contact = self._get("contact_of", key[8:])
+            owner = None if contact is None else ContactId(contact[:16])
+            found.append((key, self._listed_conversation(key), owner))
+            is_placed = cursor.prev()
+        return found
+
+    def tombstone(self, identifier: bytes) -> Tombstone | None:
+        """Return what is left of a conversation or contact that was erased."""
+        tombstone: Tombstone | None = self._get("tombstones", identifier)
+        return tombstone
+
+    def is_erased(self, identifier: bytes) -> bool | None:
+        """Return whether what was erased is gone from log and archive; None if none was."""
+        tombstone = self.tombstone(identifier)
+        return None if tombstone is None else tombstone.offset < self.erased_before()
+
+    def erased_before(self) -> int:
+        """Return the offset before which all erasures are done, in the log too."""
+        value = self._transaction.get(b"erased", db=self._handles["meta"])
+        return 0 if value is None else int.from_bytes(unsealed("meta", b"erased", value), "big")
+
+    def erasures(self, since: int, limit: int) -> list[tuple[int, Erasure]]:
+        """Return what records from offset `since` on erased, oldest first."""
+        rows = islice(self._under("erasures", b"", keys.offset(since)), limit)
+        return [(int.from_bytes(key, "big"), row) for key, row in rows]
 
     def answer(self, command: CommandId) -> Answer | None:
         """Return the answer of a command, once it was carried out."""
@@ -316,6 +358,30 @@ class Reading:
         """Return who had what done, newest first, of offsets less than `before`."""
         return self._newest("audit", before, limit)
 
+    def audit_entry(self, offset: int) -> AuditEntry | None:
+        """Return who had the command at `offset` carried out, if that is known still."""
+        entry: AuditEntry | None = self._get("audit", keys.offset(offset))
+        return entry
+
+    def left_files(self, limit: int) -> dict[str, int]:
+        """Return files that erased messages linked to, which nobody has looked after yet.
+
+        By name; with each the offset at which it was left.
+        """
+        rows = islice(self._under("left_files", b"", None), limit)
+        return {key.decode(): int.from_bytes(offset, "big") for key, offset in rows}
+
+    def stored_rows(self, table: str, start: bytes, limit: int) -> tuple[list[bytes], bytes | None]:
+        """Return rows of a table as they are stored, and the key that follows them, if one does."""
+        cursor = self._transaction.cursor(self._handles[table])
+        rows: list[bytes] = []
+        if cursor.set_range(start) if start else cursor.first():
+            for key, value in cursor:
+                if len(rows) == limit:
+                    return rows, key
+                rows.append(unsealed(table, key, value))
+        return rows, None
+
     def changes(self, after: int, limit: int) -> list[tuple[int, Change]]:
         """Return entries of the change feed with greater sequences than `after`, oldest first."""
         start = (after + 1).to_bytes(8, "big")
@@ -331,6 +397,7 @@ class Reading:
         """Return what up to `limit` entries of the change feed from `start` on are about."""
         conversations: set[ConversationId] = set()
         messages: set[MessageId] = set()
+        erased: set[ConversationId] = set()
         count, last = 0, None
         for key, change in islice(self._under("changes", b"", start.to_bytes(8, "big")), limit):
             count, last = count + 1, key
@@ -339,8 +406,10 @@ class Reading:
                 conversations.add(change.conversation_id)
             if change.message_id is not None and is_of_message:
                 messages.add(change.message_id)
+            if change.kind == ERASED and change.conversation_id is not None:
+                erased.add(change.conversation_id)
         sequence = None if last is None else int.from_bytes(last, "big")
-        return Touched(conversations, messages, count, sequence)
+        return Touched(conversations, messages, erased, count, sequence)
 
     def conversations_after(self, key: bytes, limit: int) -> list[tuple[bytes, Conversation]]:
         """Return conversations by key, those after `key`, with their keys."""

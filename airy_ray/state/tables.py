@@ -27,11 +27,13 @@ from airy_ray.projections.view import (
     Answer,
     AuditEntry,
     Change,
+    Erasure,
     Held,
     KnownChannel,
     Outgoing,
     Receipt,
     Timer,
+    Tombstone,
     Waiting,
 )
 
@@ -92,6 +94,9 @@ ROW_TYPES: dict[str, type[Any] | None] = {
     "held": Held,
     "timers": Timer,
     "aliases": Place,
+    "tombstones": Tombstone,
+    "erasures": Erasure,
+    "left_files": None,
     "orphans": Waiting,
     "channels": KnownChannel,
     "registry_channels": Channel,

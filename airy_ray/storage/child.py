@@ -4,6 +4,7 @@ A child is forked from a server that has nothing open, whatever this process has
 this process is ever open in two.
 """
 
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -16,6 +17,7 @@ from airy_ray.errors import ChildDiedError
 T = TypeVar("T")
 
 _FORKS = multiprocessing.get_context("forkserver")
+_PR_SET_PDEATHSIG = 1
 _ITEM, _ERROR, _END = "item", "error", "end"
 
 
@@ -57,6 +59,8 @@ def _received(receiver: Connection) -> tuple[str, Any] | None:
 
 
 def _run(sender: Connection, work: Callable[..., Iterator[Any]], args: tuple[Any, ...]) -> None:
+    # the server that it is forked from ends with whom it works for, and it with the server
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who waits for this process
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # where LMDB would print before it aborts
     try:

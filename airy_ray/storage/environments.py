@@ -65,7 +65,7 @@ class Environment:
             create=create,
             readonly=not create,
             readahead=False,
-            meminit=durable,  # else its free space may hold records of other logs, to be salvaged
+            meminit=True,  # else its free space may hold records of other logs, and who was erased
             max_spare_txns=8,
         )
         self._users = 1

@@ -30,7 +30,8 @@ class Operation:
 
     Attributes:
         area: under which attributes of the client it is found.
-        answer: the model of the answer; None without a body.
+        answer: the model of the answer; None without one.
+        is_file: whether the answer is a file, which has no model.
         item: the model of the items, if the answer is a list.
         is_paged: whether that list comes in pages.
         takes_list: whether its one argument is the whole body.
@@ -43,6 +44,7 @@ class Operation:
     told: str
     arguments: tuple[Argument, ...]
     answer: str | None
+    is_file: bool
     item: str | None
     is_paged: bool
     is_command: bool
@@ -76,6 +78,7 @@ def _operation(schemas: Schemas, path: str, described: Schema) -> Operation:
         told=described.get("description", ""),
         arguments=tuple(_arguments(body) if "items" not in body else [_whole(area[-1], body)]),
         answer=answer,
+        is_file=_is_file(described["responses"]),
         item=annotation(items, ANSWERED) if items else None,
         is_paged="pagination_data" in fields,
         is_command=any(
@@ -86,8 +89,16 @@ def _operation(schemas: Schemas, path: str, described: Schema) -> Operation:
     )
 
 
+def _is_file(responses: Schema) -> bool:
+    """Whether all good answers have a body that is not JSON."""
+    good = [answer for status, answer in responses.items() if status.startswith("2")]
+    return all("content" in answer and _JSON not in answer["content"] for answer in good)
+
+
 def _answer(path: str, responses: Schema) -> str | None:
     """Return the model of an endpoint's answers; it has one for all statuses that are good."""
+    if _is_file(responses):
+        return None
     good = [answer for status, answer in responses.items() if status.startswith("2")]
     schemas = [
         answer["content"][_JSON]["schema"] if "content" in answer else {"$ref": ""}

@@ -122,7 +122,7 @@ def _areas(found: Sequence[Operation], *, is_async: bool) -> str:
         "from uuid import UUID",
         "from airy_ray_client import arguments, models",
         f"from airy_ray_client.calls import {calls}, Upload",
-        "from airy_ray_client.model import nothing",
+        "from airy_ray_client.model import as_it_is, nothing",
         f"from airy_ray_client.paging import {paging}",
     ]
     areas = dict.fromkeys(
@@ -162,7 +162,7 @@ def _area(
 
 
 def _method(operation: Operation, *, is_async: bool) -> Iterator[str]:
-    answer = f"models.{operation.answer}" if operation.answer else "None"
+    answer, reads = _answer(operation)
     names = [
         _parameter(argument.name, argument.annotation, argument.is_required)
         for argument in operation.arguments
@@ -175,12 +175,20 @@ def _method(operation: Operation, *, is_async: bool) -> Iterator[str]:
     yield from _indented(_docstring(*_told(operation), *_args(told)))
     pairs = ", ".join(f'"{each.key}": {each.name}' for each in operation.arguments)
     asked = operation.arguments[0].name if operation.takes_list else f"{{{pairs}}}"
-    reads = f"{answer}.model_validate_json" if operation.answer else "nothing"
     verb = "upload" if operation.is_upload else "command" if operation.is_command else "ask"
     key = ", idempotency_key" if verb == "command" else ""
     waits = "await " if is_async else ""
     call = f'{waits}self._calls.{verb}("{operation.path}", {asked}, {reads}{key})'
-    yield f"    return {call}" if operation.answer else f"    {call}"
+    yield f"    {call}" if answer == "None" else f"    return {call}"
+
+
+def _answer(operation: Operation) -> tuple[str, str]:
+    """Return how an answer is annotated, and what reads it."""
+    if operation.is_file:
+        return "bytes", "as_it_is"
+    if operation.answer is None:
+        return "None", "nothing"
+    return f"models.{operation.answer}", f"models.{operation.answer}.model_validate_json"
 
 
 def _each(operation: Operation, *, is_async: bool) -> Iterator[str]:

@@ -56,7 +56,7 @@ def test_what_was_never_committed_takes_no_place_in_a_log_that_is_written_anew(
         with suppress(ZeroDivisionError), opened.tail._write() as transaction:
             for offset, each in enumerate(late):
                 key = offset.to_bytes(8, "big")
-                transaction.put(key, stored(each, offset), db=opened.tail._records)
+                transaction.lmdb.put(key, stored(each, offset), db=transaction.records)
             raise ZeroDivisionError
         for name in ("0", "1"):
             append(own.directory, [webhook(name)])

@@ -12,7 +12,7 @@ from airy_ray.model.commands.access import (
     RevokeToken,
     SeeUser,
 )
-from airy_ray.model.commands.base import ANONYMOUS, Command, asked
+from airy_ray.model.commands.base import ANONYMOUS, Command, asked, subjects
 from airy_ray.model.commands.channels import (
     ChannelCommand,
     ConnectChannel,
@@ -34,6 +34,7 @@ from airy_ray.model.commands.conversations import (
     MarkRead,
     UpsertMetadata,
 )
+from airy_ray.model.commands.erasure import EraseContact, ErasureCommand, SettleFiles
 from airy_ray.model.commands.messages import (
     MessageCommand,
     ResendMessage,
@@ -63,6 +64,7 @@ AnyCommand = (
     | ChannelCommand
     | ContactCommand
     | ConversationCommand
+    | ErasureCommand
     | MessageCommand
     | SourceCommand
     | TagCommand
@@ -97,6 +99,8 @@ __all__ = [
     "DeleteTemplate",
     "DescribeConversation",
     "DisconnectChannel",
+    "EraseContact",
+    "ErasureCommand",
     "MarkRead",
     "MergeContacts",
     "MessageCommand",
@@ -104,6 +108,7 @@ __all__ = [
     "RevokeToken",
     "SeeUser",
     "SendMessage",
+    "SettleFiles",
     "SourceCommand",
     "SuggestReplies",
     "TagCommand",
@@ -119,4 +124,5 @@ __all__ = [
     "asked",
     "decode",
     "encode",
+    "subjects",
 ]

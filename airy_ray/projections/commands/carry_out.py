@@ -1,14 +1,15 @@
 """The door to all commands: each is carried out once, and leaves its answer."""
 
 from airy_ray.clock import Millis
-from airy_ray.model.commands import AnyCommand, asked
+from airy_ray.model.commands import AnyCommand, asked, subjects
 from airy_ray.model.ids import CommandId, parse_id
-from airy_ray.projections import audit
+from airy_ray.projections import audit, tombstones
 from airy_ray.projections.commands import (
     access,
     channels,
     contacts,
     conversations,
+    erasure,
     messages,
     sources,
     tags,
@@ -27,6 +28,7 @@ HANDLERS: dict[type[AnyCommand], Handler] = {
     **channels.HANDLERS,
     **contacts.HANDLERS,
     **conversations.HANDLERS,
+    **erasure.HANDLERS,
     **messages.HANDLERS,
     **sources.HANDLERS,
     **tags.HANDLERS,
@@ -44,6 +46,9 @@ def carry_out(view: View, command: AnyCommand, digest: bytes, at: Millis) -> Eff
     if is_repeated(view, identifier, at):
         return IGNORED_REPEATED
     effect, status, body = HANDLERS[type(command)](view, command, identifier, at)
+    if status == 404:
+        for subject in subjects(command):
+            tombstones.sweep_record(view, subject, at)
     view.answer(identifier, Answer(asked(command, digest), status, body, at))
     entry = audit.entry(command, status, body, at)
     if entry is not None:

@@ -18,7 +18,7 @@ from airy_ray.model.commands import (
 )
 from airy_ray.model.contact import Contact, Snapshot
 from airy_ray.model.ids import CommandId, ContactId, ConversationId, derived_id, format_id, parse_id
-from airy_ray.projections import contacts, merges
+from airy_ray.projections import contacts, merges, tombstones
 from airy_ray.projections.commands.outcome import APPLIED, Handler, Outcome
 from airy_ray.projections.messages import Effect
 from airy_ray.projections.view import View
@@ -78,6 +78,9 @@ def merge(view: View, command: MergeContacts, _: CommandId, at: Millis) -> Outco
     """Have a contact take over another one, which the command brings along whole."""
     present = _present(view, command.destination_id)
     if present is None:
+        return _NOT_FOUND
+    if tombstones.is_forgotten(view, command.source.contact):
+        tombstones.sweep_record(view, command.source.contact.id, at)
         return _NOT_FOUND
     if present.id == command.source.contact.id:
         return _ONE_AND_THE_SAME

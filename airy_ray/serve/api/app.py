@@ -1,5 +1,6 @@
 """The API application: finds the endpoint, lets the caller in, answers (contract: §1, §2)."""
 
+import asyncio
 import logging
 from typing import Any
 
@@ -24,6 +25,8 @@ from airy_ray.serve.api import (
     contacts,
     conversations,
     elsewhere,
+    erasure,
+    export,
     media,
     messages,
     metadata,
@@ -58,6 +61,7 @@ from airy_ray.serve.http import (
     respond,
     run_lifespan,
 )
+from airy_ray.serve.media.leftovers import Leftovers
 from airy_ray.serve.media.store import PATH as MEDIA_PATH
 from airy_ray.serve.media.store import open_store
 from airy_ray.serve.webhooks import HOOKS, Hooks
@@ -76,6 +80,8 @@ ENDPOINTS: dict[str, Endpoint] = {
         connecting,
         contacts,
         conversations,
+        erasure,
+        export,
         messages,
         metadata,
         search,
@@ -118,6 +124,7 @@ class Api:
         self._documentation = Documentation(description)
         self._platform: Platform | None = None
         self._hooks: Hooks | None = None
+        self._leftovers: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or the application's lifespan (ASGI)."""
@@ -243,14 +250,15 @@ class Api:
         oidc, public_url = self._settings.security.oidc, self._settings.http.public_url
         http = httpx.AsyncClient(timeout=_PLATFORM_WAIT_S)
         self._login = None if oidc is None else Login(oidc, tokens, http, public_url)
+        partitions = Partitions(
+            machine.partitions,
+            machine.spec.count,
+            command_wait_s=self._settings.limits.command_wait_s,
+        )
         self._platform = Platform(
             settings=self._settings,
             machine=machine,
-            partitions=Partitions(
-                machine.partitions,
-                machine.spec.count,
-                command_wait_s=self._settings.limits.command_wait_s,
-            ),
+            partitions=partitions,
             tokens=tokens,
             callers=Callers(
                 None if token is None else token.get_secret_value(),
@@ -262,8 +270,12 @@ class Api:
             media=open_store(self._settings),
         )
         self._hooks = Hooks(self._settings, machine)
+        leftovers = Leftovers(machine.spec.partitions, partitions, self._platform.media)
+        self._leftovers = asyncio.create_task(leftovers.work())
 
     async def _stop(self) -> None:
+        if self._leftovers is not None:
+            self._leftovers.cancel()
         if self._platform is not None:
             await self._platform.http.aclose()
             self._platform.machine.close()

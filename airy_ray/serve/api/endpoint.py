@@ -12,7 +12,7 @@ from airy_ray.errors import RequestError
 from airy_ray.model import json_text
 from airy_ray.model.ids import parse_id
 from airy_ray.serve.api.platform import Caller, Platform
-from airy_ray.serve.http import Receive, Request, Response
+from airy_ray.serve.http import Receive, Request, Response, Streamed
 
 
 class Body(BaseModel):
@@ -52,13 +52,15 @@ OptionalText = Annotated[
 ]
 """A text, or nothing; an empty text is nothing."""
 
-Handler = Callable[[Platform, Caller, Any], Awaitable[Response]]
+Handler = Callable[[Platform, Caller, Any], Awaitable[Response | Streamed]]
 
 
 _QUESTIONS = {
     "authenticate",
     "config",
+    "erasure-status",
     "explore",
+    "export",
     "get",
     "info",
     "list",
@@ -79,6 +81,7 @@ class Endpoint:
         also_answers: other statuses that are no failures, and what they mean.
         failures: statuses of failures beside those that any endpoint may answer.
         may_be_empty: whether a request without a body is one with an empty object (§1).
+        media_type: of the body of `status`.
         is_open: whether it does without the API's own authentication.
         is_visitors: whether it takes the token of a website's visitor instead.
     """
@@ -92,6 +95,7 @@ class Endpoint:
     also_answers: Mapping[int, str] = field(default_factory=dict)
     failures: tuple[int, ...] = ()
     may_be_empty: bool = False
+    media_type: str = "application/json"
     is_open: bool = False
     is_visitors: bool = False
 

@@ -179,6 +179,9 @@ def _correct(described: dict[str, Any], endpoints: Collection[Endpoint]) -> None
         for answer in answers.values():
             if answer.get("content") == {"application/json": {"schema": {}}}:
                 del answer["content"]
+        if endpoint.media_type != "application/json":
+            binary = {"schema": {"type": "string", "format": "binary"}}
+            answers[str(endpoint.status)]["content"] = {endpoint.media_type: binary}
         path["post"]["responses"] = dict(sorted(answers.items()))
     for methods in described["paths"].values():
         for operation in methods.values():
@@ -243,7 +246,7 @@ def _link(described: dict[str, Any], endpoints: Collection[Endpoint]) -> None:
 
 def _id_in(answers: Any) -> tuple[str, str] | None:
     """Return of what kind of thing an answer holds the id, and where."""
-    if answers is None:
+    if answers in (None, bytes):
         return None
     fields = answers.model_fields
     if "id" in fields:

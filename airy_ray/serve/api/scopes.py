@@ -35,6 +35,9 @@ AREAS: dict[str, tuple[Scope, Scope]] = {
 }
 """The first part of a path to what reading needs there, and what all else does."""
 
+_WHOLE_PEOPLE: set[str] = {"/contacts.erase", "/contacts.erasure-status", "/contacts.export"}
+"""What takes or tells everything about somebody, whatever else is allowed in its area: `manage`."""
+
 _OURS = {"audit", "erasure", "tokens"}
 """What the token of a custom source is not good for: it is handed to others."""
 
@@ -42,6 +45,8 @@ _OURS = {"audit", "erasure", "tokens"}
 @cache
 def scope_of(path: str) -> Scope:
     """Return what the endpoint at a path needs; ask for paths of endpoints only."""
+    if path in _WHOLE_PEOPLE:
+        return "manage"
     area, reads = _parts(path)
     reading, all_else = AREAS.get(area, ("manage", "manage"))
     return reading if reads else all_else

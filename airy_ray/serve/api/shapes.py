@@ -137,6 +137,17 @@ class MergedContact(Contact):
     merge_history: list[Contact]
 
 
+Progress = Literal["pending", "done"]
+
+
+class Erasure(Shape):
+    """How far the erasure of a person is."""
+
+    id: UUID
+    state: Progress = Field(description="Done once no file holds anything of the person.")
+    partitions: dict[str, Progress]
+
+
 class FacebookPage(Shape):
     """A page that somebody may connect."""
 

@@ -115,6 +115,19 @@ class MediaStore:
         except (BaseError, OSError) as error:
             raise StorageError(_told(error)) from error
 
+    async def delete(self, name: str) -> None:
+        """Delete a file, if there is one of this name.
+
+        Raises:
+            StorageError: the store does not do it.
+        """
+        try:
+            await self._store.delete_async(name)
+        except FileNotFoundError:
+            return
+        except (BaseError, OSError) as error:
+            raise StorageError(_told(error)) from error
+
     async def is_reachable(self) -> bool:
         """Whether the store answers; asked once a second at most."""
         if time.monotonic() - self._looked_at >= _REACHED_S:

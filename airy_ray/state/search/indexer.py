@@ -161,6 +161,7 @@ class Indexer:
                 identifier: view.conversation(identifier) for identifier in touched.conversations
             }
             messages = {identifier: view.message(identifier) for identifier in touched.messages}
+        self._writer.delete_messages_of(touched.erased)  # before what came since is written
         for row in filter(None, conversations.values()):
             self._writer.put_conversation(conversation_document(row))
         for message in filter(None, messages.values()):

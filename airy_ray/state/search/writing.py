@@ -57,6 +57,13 @@ class IndexWriter:
             for identifier in identifiers:
                 self._writer(name).delete_documents_by_term("id", format_id(identifier))
 
+    def delete_messages_of(self, conversations: Iterable[bytes]) -> None:
+        """Take away all messages of conversations that were written so far."""
+        with explaining(self._directory):
+            for identifier in conversations:
+                writer = self._writer(MESSAGES)
+                writer.delete_documents_by_term("conversation", format_id(identifier))
+
     def commit(self) -> None:
         """Make everything written so far durable, and seen by readers that look again."""
         with explaining(self._directory):

@@ -18,6 +18,7 @@ LOOKING = [
     pytest.param(["quarantine"], id="quarantine"),
     pytest.param(["quarantine", "show", "00:1"], id="quarantine show"),
     pytest.param(["verify"], id="verify"),
+    pytest.param(["retention", "--dry-run"], id="retention"),
 ]
 ALL = [*LOOKING, pytest.param(["up", "--port", "0"], id="up")]
 

@@ -16,7 +16,7 @@ import pytest
 
 from airy_ray.errors import DamagedError, LogBusyError, OffsetOutOfRangeError
 from airy_ray.rawlog.record import Record, opened
-from airy_ray.rawlog.tail import LOG_TABLES, LogTail, Segment, create, number_in_use
+from airy_ray.rawlog.tail import LOG_TABLES, LogTail, Segment, create, number_in_use, write_fresh
 from tests import builders
 from tests.log_builders import prepared, webhook, webhooks
 
@@ -297,3 +297,67 @@ def _wait_until(tail: LogTail, head: int, deadline_s: float = 20) -> None:
     while tail.head < head:
         assert time.monotonic() < deadline
         time.sleep(0.002)
+
+
+def appending(directory: Path, count: int) -> None:
+    """Append records one by one; any refusal ends the process with an error."""
+    with closing(LogTail(directory)) as tail:
+        for number in range(count):
+            tail.append(prepared(bodies(f"other {number}")))
+
+
+def replaced(tail: LogTail, fresh: Path, *, segments: list[Segment] | None = None) -> None:
+    """Put a copy of a log, read as a child would, in the place of the log."""
+    head = tail.head
+    write_fresh(fresh, tail.read(0, head) if head else [])
+    tail.replace(fresh, head, segments or [], {"told": b"now"})
+
+
+def test_appends_of_others_are_neither_refused_nor_lost_while_a_log_is_replaced(
+    tmp_path: Path,
+) -> None:
+    directory = tmp_path / "partition"
+    with closing(LogTail(directory)) as tail:
+        other = PROCESSES.Process(target=appending, args=(directory, 400))
+        other.start()
+        times = 0
+        while other.is_alive():
+            replaced(tail, tmp_path / f"fresh {times}")
+            tail.drop_left()
+            times += 1
+        other.join()
+
+        assert (other.exitcode, times > 3, tail.number) == (0, True, times + 1)
+        assert names(tail) == [f"other {number}".encode() for number in range(400)]
+
+
+def test_a_replaced_log_keeps_its_facts_and_gets_new_ones(tail: LogTail, tmp_path: Path) -> None:
+    segment = Segment(0, 1, "a file", b"digest", 7, 1)
+    tail.append(prepared(bodies("a", "b")))
+    tail.put("kept", b"1")
+    replaced(tail, tmp_path / "fresh", segments=[segment])
+
+    assert (tail.get("kept"), tail.get("told"), tail.segments()) == (b"1", b"now", [segment])
+
+
+def test_an_empty_log_is_replaced_too(tail: LogTail, tmp_path: Path) -> None:
+    replaced(tail, tmp_path / "fresh")
+
+    assert (tail.head, tail.append(prepared(bodies("a")))) == (0, 0)
+
+
+def test_nothing_is_left_of_the_logs_before(tail: LogTail, tmp_path: Path) -> None:
+    tail.append(prepared(bodies("a")))
+    replaced(tail, tmp_path / "fresh")
+    tail.drop_left()
+
+    assert [path.name for path in tail.directory.glob("log.*")] == ["log.2"]
+
+
+def test_a_log_in_doubt_is_not_replaced(tail: LogTail, tmp_path: Path) -> None:
+    tail.append(prepared(bodies("a")))
+    tail.distrust()
+    with pytest.raises(DamagedError):
+        replaced(tail, tmp_path / "fresh")
+
+    assert number_in_use(tail.directory) == 1

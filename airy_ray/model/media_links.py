@@ -1,0 +1,13 @@
+"""Links to files of ours in what messages say."""
+
+import re
+
+_NAME = re.compile(rb"/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:\.[A-Za-z0-9]{1,16})?)")
+
+
+def files_in(*texts: bytes) -> set[str]:
+    """Return what may be names of files of ours, wherever these are served.
+
+    A name is a digest of what is in the file: what looks like one and is not is no file's.
+    """
+    return {name.decode() for text in texts for name in _NAME.findall(text)}
