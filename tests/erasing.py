@@ -9,7 +9,14 @@ import msgspec
 import pyarrow.parquet as pq
 
 from airy_ray.clock import Micros, Millis
-from airy_ray.model.commands import DescribeConversation, EraseContact, SendMessage, UpsertMetadata
+from airy_ray.model.commands import (
+    ContactFields,
+    DescribeConversation,
+    EraseContact,
+    SendMessage,
+    UpdateContact,
+    UpsertMetadata,
+)
 from airy_ray.model.events import MessageFailed
 from airy_ray.model.ids import CommandId, ContactId, contact_id, format_id, message_of_command
 from airy_ray.partition.fold import encode_event
@@ -115,6 +122,14 @@ def commanded(number: int) -> Iterator[Record]:
             subject="message",
             subject_id=format_id(sent),
             values={"note": f"{MARK} note"},
+        ),
+        at=at,
+    )
+    yield builders.command_record(
+        UpdateContact(
+            id=format_id(builders.command_id(f"update {number}")),
+            contact_id=format_id(EVAS_CONTACT),
+            fields=ContactFields(title=f"{MARK} title", via={"phone": f"{MARK} phone"}),
         ),
         at=at,
     )

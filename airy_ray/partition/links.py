@@ -38,7 +38,8 @@ def linked(specs: Sequence[PartitionSpec], names: Sequence[str]) -> Iterator[str
     Raises:
         RebuildingError: a state is being rebuilt, or is far behind its log.
     """
-    wanted = re.compile(b"|".join(re.escape(name.encode()) for name in names))
+    longest_first = sorted(names, key=len, reverse=True)  # one may begin with another
+    wanted = re.compile(b"|".join(re.escape(name.encode()) for name in longest_first))
     told: set[str] = set()
     for spec in specs:
         try:

@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -18,6 +19,7 @@ from tests.erasing import traces_here
 
 UNKNOWN = "6d1d2f0c-1c2e-8f3b-a000-000000000000"
 WITHIN_S = 60.0
+PARTITIONS = 3
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +31,7 @@ def platform(graph_api: GraphApi) -> Iterator[Running]:
         "api_url": graph_api.url,
     }
     settings = {
-        "partitions": 3,
+        "partitions": PARTITIONS,
         "security": {"jwt_secret": platforms.JWT_SECRET},
         "sources": {"facebook": facebook, "google": {"partner_key": platforms.PARTNER_KEY}},
         "archive": {"segment_age_s": 0.5, "tail_records": 5},
@@ -236,7 +238,10 @@ def test_everything_about_a_contact_is_exported_as_files(client: Client) -> None
 
     assert response.headers["content-type"] == "application/zip"
     told = json.loads(files["contact.json"])
-    assert (told["id"], told["conversations"]) == (person.contact(), [conversation["id"]])
+    assert (told["id"], told["conversations"]) == (
+        person.contact(),
+        {conversation["id"]: "google"},
+    )
     assert told["display_name"] == f"{person.mark} Smith"
     assert json.loads(files[f"{directory}/conversation.json"]) == conversation
     lines = files[f"{directory}/messages.jsonl"].splitlines()
@@ -252,6 +257,136 @@ def test_everything_about_a_contact_is_exported_as_files(client: Client) -> None
         f"{person.mark} says {index}" for index in range(3)
     ]
     assert {"webhook", "command"} <= {each["kind"] for each in records}
+
+
+def create(client: Client, mark: str, *conversations: str) -> str:
+    """Make a contact of whom everything is known; return its id."""
+    fields = {
+        "display_name": f"{mark} Smith",
+        "title": f"{mark} title",
+        "organization_name": f"{mark} Ltd",
+        "via": {"phone": f"{mark}-phone"},
+        "address": {"city": f"{mark} City"},
+        "metadata": {"note": f"{mark} note"},
+        "conversations": dict.fromkeys(conversations, "google"),
+    }
+    made: str = client.call("/contacts.create", fields)["id"]
+    return made
+
+
+def erase(client: Client, contact: str) -> Any:
+    """Have a contact forgotten; return how far that is once it is done."""
+
+    def done() -> Any:
+        told = client.call("/contacts.erasure-status", {"id": contact})
+        return told if told["state"] == "done" else None
+
+    assert client.call("/contacts.erase", {"id": contact})["state"] == "pending"
+    return until(done, WITHIN_S)
+
+
+def upload(client: Client, content: bytes) -> str:
+    """Upload a file; return what it is called."""
+    sent = client.http.post("/media.upload", files={"file": ("a.png", content)})
+    assert sent.status_code == 200, sent.text
+    return str(sent.json()["media_url"]).rpartition("/")[2]
+
+
+def index_files(platform: Running, identifier: str) -> set[Path]:
+    """Return the files of the search index of a partition: words in them are no plain text."""
+    index = int(identifier[:4], 16) * PARTITIONS >> 16
+    found = platform.home.data.glob(f"partitions/{index:02}/state.g*/search/*/*.term")
+    return set(found)
+
+
+def test_a_person_goes_with_all_who_were_merged_into_it(client: Client, platform: Running) -> None:
+    one, other = Person(Agent(client)), Person(Agent(client))
+    one.write(1)
+    other.write(1)
+    mark = f"QWOX{uuid4().hex[:10]}"
+    conversations = [each.conversation()["id"] for each in (one, other)]
+    source = create(client, mark, conversations[0])
+    destination = create(client, mark, conversations[1])
+    client.call("/contacts.merge", {"source_id": source, "destination_id": destination})
+    client.call("/contacts.update", {"id": destination, "locale": f"{mark}-locale"})
+    assert list(traces_here(platform.home.data, mark))
+    erase(client, source)  # its id leads to who took it over
+
+    for known in (mark, one.mark, other.mark):
+        assert list(traces_here(platform.home.data, known)) == []
+    for contact in (source, destination):
+        assert client.post("/contacts.info", {"id": contact}).status_code == 404
+    for conversation in conversations:
+        asked = {"conversation_id": conversation}
+        assert client.post("/conversations.info", asked).status_code == 404
+    assert mark not in client.post("/contacts.list", {"page_size": 10_000}).text
+    audited = client.call("/audit.list", {"page_size": 1_000})["data"]
+    assert {"contacts.merge", "contacts.update", "contacts.erase"} <= {
+        each["action"] for each in audited if each["subject"] in (source, destination)
+    }
+
+
+def test_who_was_parted_again_before_an_erasure_stays(client: Client, platform: Running) -> None:
+    one, other = Person(Agent(client)), Person(Agent(client))
+    one.write(1)
+    other.write(1)
+    mine, theirs = f"QWOX{uuid4().hex[:10]}", f"QWOX{uuid4().hex[:10]}"
+    source = create(client, mine, one.conversation()["id"])
+    destination = create(client, theirs, other.conversation()["id"])
+    ids = {"source_id": source, "destination_id": destination}
+    before = client.call("/contacts.info", {"id": destination})
+    client.call("/contacts.merge", ids)
+    client.call("/contacts.unmerge", ids)
+    erase(client, source)
+    after = client.call("/contacts.info", {"id": destination})
+
+    assert list(traces_here(platform.home.data, mine)) == []
+    assert list(traces_here(platform.home.data, one.mark)) == []
+    assert after | {"updated_at": None} == before | {"updated_at": None}
+    assert client.messages(other.conversation()["id"])
+
+
+def test_messages_of_an_erased_person_are_not_found(client: Client, platform: Running) -> None:
+    person = Person(Agent(client))
+    word = f"quagga{uuid4().hex[:8]}"
+    person.agent.receive("m", contact=f"{person.mark}-contact", text=f"{word} once")
+    until(lambda: client.call("/messages.search", {"query": word})["data"])
+    contact = person.contact()
+    before = index_files(platform, contact)
+    erase(client, contact)
+
+    def found() -> Any:
+        answer = client.post("/messages.search", {"query": word})
+        return answer.json() if answer.status_code == 200 else None  # while the index is built
+
+    assert until(found)["pagination_data"]["total"] == 0
+    after = index_files(platform, contact)
+    assert before
+    assert after
+    assert not before & after
+
+
+def test_files_of_an_erased_person_are_deleted_unless_others_link_to_them(
+    client: Client, platform: Running
+) -> None:
+    person, friend = Person(Agent(client)), Person(Agent(client))
+    content = b"\x89PNG" + person.mark.encode()
+    own, shared = upload(client, content), upload(client, b"\x89PNG shared " + uuid4().bytes)
+    person.write(1)
+    friend.write(1)
+    contact = person.contact()
+    theirs, friends = person.conversation()["id"], friend.conversation()["id"]
+    for conversation, name in ((theirs, own), (theirs, shared), (friends, shared)):
+        text = {"text": f"see {client.url}/media/{name}"}
+        client.call("/messages.send", {"conversation_id": conversation, "message": text})
+    exported = client.post("/contacts.export", {"id": contact})
+    with zipfile.ZipFile(io.BytesIO(exported.content)) as archive:
+        assert archive.read(f"files/{own}") == content
+    erase(client, contact)
+
+    assert client.http.get(f"/media/{own}").status_code == 404
+    assert client.http.get(f"/media/{shared}").status_code == 200
+    assert list(traces_here(platform.home.data, person.mark)) == []
 
 
 def test_a_contact_that_nobody_knows_is_not_exported(client: Client) -> None:

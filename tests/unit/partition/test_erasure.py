@@ -9,6 +9,8 @@ import msgspec
 import pytest
 
 from airy_ray.clock import Micros, Millis
+from airy_ray.filters.fulltext import FullText
+from airy_ray.model.ids import format_id
 from airy_ray.partition import erasure as erasure_module
 from airy_ray.partition import forwarding, generations, refold
 from airy_ray.partition.partition import Partition
@@ -20,6 +22,8 @@ from airy_ray.rawlog.record import ERASED, Record
 from airy_ray.rawlog.tail import LogTail
 from airy_ray.state import snapshot
 from airy_ray.state.queries import reading
+from airy_ray.state.search.indexer import Indexer
+from airy_ray.state.search.searching import SearchIndex
 from airy_ray.state.state import State
 from airy_ray.storage import child
 from tests import builders
@@ -27,6 +31,7 @@ from tests.builders import NOW
 from tests.erasing import (
     EVA,
     EVAS,
+    EVAS_CONTACT,
     carry_out,
     erasure,
     is_erased,
@@ -38,6 +43,7 @@ from tests.erasing import (
 from tests.log_builders import append, kept_rows, owned, settle, spec
 
 COUNT = 120
+WANTED = FullText((), "xyzzy")
 ERASED_AT = NOW + 10_000
 LATER = ERASED_AT + 60_000
 
@@ -93,6 +99,55 @@ def test_nothing_of_an_erased_person_is_left_in_any_file(
     erase(partition)
 
     assert traces(tmp_path) == []
+
+
+def test_who_had_what_done_stays_known_when_the_log_is_folded_again(partition: Partition) -> None:
+    with reading(partition.state.environment) as view:
+        before = view.audit(None, 1_000)
+    erase(partition)
+    for _ in range(2):
+        with reading(partition.state.environment) as view:
+            after = view.audit(None, 1_000)
+        assert len(before) > 20
+        assert after[1:] == before
+        assert (after[0][1].action, after[0][1].subject) == (
+            "contacts.erase",
+            format_id(EVAS_CONTACT),
+        )
+        partition.rebuild()
+        settle(partition, LATER)
+
+
+def test_the_search_index_of_the_old_state_goes_with_it(partition: Partition) -> None:
+    indexer = Indexer(partition.state)
+    while indexer.step():
+        pass
+    assert SearchIndex(partition.state.path).search(WANTED, 1).total > 0
+    indexer.give_up()
+    old = partition.state.path
+    erase(partition)
+    fresh = Indexer(partition.state)
+    while fresh.step():
+        pass
+
+    assert not old.exists()
+    assert SearchIndex(partition.state.path).search(WANTED, 1).total == 0
+    fresh.give_up()
+
+
+def test_an_old_state_that_somebody_still_writes_to_is_deleted_before_all_is_done(
+    partition: Partition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(partition.spec.directory, [erasure(ERASED_AT)])
+    settle(partition, LATER)
+    with monkeypatch.context() as patched:
+        patched.setattr(generations, "drop_older", lambda *_: None)
+        with pytest.raises(AssertionError, match="does not come to an end"):
+            carry_out(partition, LATER)
+        assert is_erased(partition) is False
+    carry_out(partition, LATER)
+
+    assert list(partition.spec.directory.glob("state.g*")) == [partition.state.path]
 
 
 def test_an_erased_log_and_state_are_whole(

@@ -79,6 +79,17 @@ def test_a_file_that_nobody_stored_is_not_there(store: MediaStore) -> None:
     assert asyncio.run(store.size("00000000-0000-0000-0000-000000000000")) is None
 
 
+def test_a_deleted_file_is_not_there(store: MediaStore) -> None:
+    async def main() -> list[int | None]:
+        name = await store.keep(upload(b"one"))
+        other = await store.keep(upload(b"two"))
+        for _ in range(2):
+            await store.delete(name)
+        return [await store.size(name), await store.size(other)]
+
+    assert asyncio.run(main()) == [None, 3]
+
+
 def test_a_store_that_answers_is_reachable(store: MediaStore) -> None:
     assert asyncio.run(store.is_reachable())
 

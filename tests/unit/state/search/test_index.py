@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from airy_ray.clock import Millis
 from airy_ray.errors import FilterError, IndexingError
 from airy_ray.filters.fulltext import full_text
 from airy_ray.filters.syntax import parse
 from airy_ray.model.commands import DescribeConversation, MarkRead
-from airy_ray.model.events import Event
+from airy_ray.model.events import ConversationsErased, Event
 from airy_ray.model.ids import format_id
 from airy_ray.partition.fold import encode_event
 from airy_ray.partition.partition import Partition
@@ -211,6 +212,20 @@ def test_an_edited_message_is_found_by_what_it_says_now(found: Found) -> None:
 
     assert found.messages("neues") == [builders.message_id(name, contact=contact)]
     assert found.messages("ada0") == []
+
+
+def test_a_conversation_that_was_erased_and_its_messages_are_not_found(found: Found) -> None:
+    conversation = builders.conversation_id("alan")
+    erased = ConversationsErased((conversation,), (), Millis(NOW + 5_000))
+    anew = webhook("anew", contact="alan", at=NOW + 6_000)
+    before = found.messages("text")
+    found.fold(_told(erased), anew)
+    found.index()
+    after = found.messages("text")
+
+    assert found.conversations("display_name:turing") == []
+    assert len(after) == len(before) - 3 + 1
+    assert builders.message_id("anew", contact="alan") in after
 
 
 def test_a_filter_that_is_too_complex_is_refused(found: Found) -> None:
