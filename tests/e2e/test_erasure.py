@@ -295,7 +295,7 @@ def upload(client: Client, content: bytes) -> str:
 def index_files(platform: Running, identifier: str) -> set[Path]:
     """Return the files of the search index of a partition: words in them are no plain text."""
     index = int(identifier[:4], 16) * PARTITIONS >> 16
-    found = platform.home.data.glob(f"partitions/{index:02}/state.g*/search/*/*.term")
+    found = platform.home.data.glob(f"partitions/{index:02}/state.g*/search/*/*")
     return set(found)
 
 
