@@ -9,7 +9,8 @@ AiryError
 ├── RequestError                 a caller of the API asked what cannot be done; carries the answer
 ├── FilterError                  a filter of conversations cannot be understood
 ├── RawLogError                  RecordCorruptError · OffsetOutOfRangeError · LogBusyError
-├── StorageError                 DiskFullError · DamagedError · ChildDiedError
+├── StorageError                 DiskFullError · DamagedError · UnstorableError
+│                                ChildDiedError
 ├── StateError                   RowCorruptError · RebuildingError · IndexingError
 └── PartitionError               PartitionUnavailableError (try again)
                                  PartitionFencedError (another owner)
@@ -141,6 +142,10 @@ class StorageError(AiryError):
 
 class DiskFullError(StorageError):
     """There was no space. Nothing was written; the same call works once there is."""
+
+
+class UnstorableError(StorageError):
+    """A row cannot be stored, for its key is empty or too long: nothing of its batch was."""
 
 
 class DamagedError(StorageError):

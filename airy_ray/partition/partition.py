@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from airy_ray.clock import Micros, Millis
-from airy_ray.errors import DamagedError, RecordCorruptError, StateError
+from airy_ray.errors import DamagedError, RecordCorruptError, StateError, UnstorableError
 from airy_ray.partition import generations, ownership, repair
 from airy_ray.partition.fold import (
     FallenTimer,
@@ -213,6 +213,8 @@ class Partition:
             self._write(understood)
         except FoldError as error:
             self._fold_around(understood, error)
+        except UnstorableError as error:
+            self._fold_singly(understood, error)
         except (StateError, DamagedError) as error:
             self._distrust(error)
 
@@ -224,6 +226,14 @@ class Partition:
                 fold(writing.batch, each)
             writing.applied = understood[-1].offset + 1
         self._folded = writing.applied
+
+    def _fold_singly(self, understood: list[Understood], error: UnstorableError) -> None:
+        """Fold records one by one, to put the one aside that asks for what cannot be stored."""
+        if len(understood) == 1:
+            self._fold_around(understood, FoldError(understood[0], error))
+            return
+        for each in understood:
+            self._fold([each])
 
     def _fold_around(self, understood: list[Understood], error: FoldError) -> None:
         """Fold the records before one whose projection fails, then put that one aside."""

@@ -21,7 +21,7 @@ from pathlib import Path
 import lmdb
 
 from airy_ray.clock import now_millis
-from airy_ray.errors import DamagedError, DiskFullError, StorageError
+from airy_ray.errors import DamagedError, DiskFullError, StorageError, UnstorableError
 from airy_ray.storage import pages
 from airy_ray.storage.beacon import Beacon
 from airy_ray.storage.files import is_no_space, reserve, sync_directory
@@ -107,6 +107,7 @@ class Environment:
 
         Raises:
             DiskFullError: nothing was written; try again when there is space.
+            UnstorableError: a key was empty or too long; nothing was written.
             DamagedError: the commit failed in another way; nothing may be concluded from it.
         """
         try:
@@ -118,6 +119,9 @@ class Environment:
         try:
             yield transaction
             transaction.commit()
+        except lmdb.BadValsizeError as error:
+            transaction.abort()
+            raise UnstorableError(str(error)) from error
         except lmdb.Error as error:
             transaction.abort()
             raise self.explained(error) from error

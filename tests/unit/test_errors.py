@@ -28,6 +28,7 @@ MADE: dict[type[AiryError], tuple[Any, ...]] = {
     errors.DiskFullError: ("a text",),
     errors.DamagedError: ("/a/path", "a failed write"),
     errors.ChildDiedError: (-11,),
+    errors.UnstorableError: ("a text",),
     errors.StateError: ("a text",),
     errors.RowCorruptError: ("messages", b"\x01\xff"),
     errors.RebuildingError: (5, 9),

@@ -68,7 +68,7 @@ Url = Annotated[OptionalText, AfterValidator(absolute_url)]
 class OneSource(Body):
     """Which source."""
 
-    source_id: str
+    source_id: Annotated[str, AfterValidator(_custom)]
 
 
 class ToldSource(OneSource):

@@ -363,6 +363,28 @@ def test_what_cannot_be_understood_is_put_aside(tmp_path: Path, kind: Any, body:
         assert view.counts()["messages"] == 1
 
 
+@pytest.mark.parametrize(
+    ("write", "key"), [("put", b""), ("put", b"k" * 512), ("delete", b"")], ids=repr
+)
+def test_what_asks_for_a_row_that_cannot_be_stored_is_put_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: str, key: bytes
+) -> None:
+    """The database refuses such keys only when the whole batch is written."""
+
+    def spoiling(view: View, event: Event, at: Millis) -> Effect:
+        if at == NOW + 1:
+            view.tags.delete(key) if write == "delete" else view.unread.put(key, b"")
+        return project_event(view, event, at)
+
+    monkeypatch.setattr(fold, "project", spoiling)
+    own = spec(tmp_path)
+    project(own, [webhook(name, contact=name, at=NOW + at) for at, name in enumerate("abc")])
+
+    with owned(own) as partition, reading(partition.state.environment) as view:
+        assert [offset for offset, _ in view.quarantine()] == [1]
+        assert view.counts()["messages"] == 2
+
+
 def test_a_command_that_is_put_aside_is_answered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
