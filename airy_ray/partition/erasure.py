@@ -14,6 +14,7 @@ import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from secrets import token_hex
 from typing import TypeVar
 
@@ -29,12 +30,14 @@ from airy_ray.partition.partition import Partition
 from airy_ray.partition.reader import PartitionReader
 from airy_ray.partition.repair import ERASED, ERASED_LOG, ERASING, erased_before
 from airy_ray.partition.spec import PartitionSpec
+from airy_ray.projections import keys
 from airy_ray.projections.erasure import FOR_ITSELF
 from airy_ray.projections.view import Erasure
 from airy_ray.rawlog import tail as tails
 from airy_ray.rawlog.record import Record, is_erased, opened, prepare, stored
 from airy_ray.rawlog.tail import LogTail, Segment
 from airy_ray.state.queries import reading
+from airy_ray.state.state import State
 from airy_ray.storage import child
 from airy_ray.storage.files import sync_directory
 
@@ -173,7 +176,7 @@ class Eraser:
         archive.take_over(spec.archive, spec.index, partition.tail.segments())
         drop_snapshots(spec)  # what is in them must not come back by a rebuild
         fresh = spec.directory / f"{_FRESH_STATE}{_begun(spec)}"
-        if self._last(child.results(refold.fold_again, spec, fresh, partition.applied)) is None:
+        if self._last(child.results(fold_again, spec, fresh, partition.applied)) is None:
             return
         self._offered_over = partition.generation.number
         partition.offered = fresh
@@ -257,6 +260,26 @@ def rewrite(spec: PartitionSpec, erasures: Erasures, run: str) -> Iterator[Rewri
         values, has_lost = _cut(_stored(tail, head), forgotten, reader)
         tails.write_fresh(spec.directory / f"{_FRESH_LOG}{run}", values)
         yield Rewritten(fresh, has_lost, head)
+
+
+def fold_again(spec: PartitionSpec, fresh: Path, until: int) -> Iterator[int]:
+    """Fold the log into a new state as `refold` does, but keep the audit log as it is.
+
+    A command may have been answered by what is not in the log any more.
+    """
+    yield from refold.fold_again(spec, fresh, until)
+    with (
+        closing(LogTail(spec.directory, is_read_only=True)) as tail,
+        closing(PartitionReader(tail)) as reader,
+        closing(State(fresh)) as state,
+    ):
+        start: bytes | None = b""
+        while start is not None:
+            with reader.read() as view:
+                rows, start = view.stored_rows("audit", start, _RECORDS_AT_ONCE)
+            folded = keys.offset(state.applied)
+            state.replace_rows("audit", [each for each in rows if each[0] < folded])
+            yield state.applied
 
 
 def _cut(

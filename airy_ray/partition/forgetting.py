@@ -3,8 +3,10 @@
 1. Offset, kind and time stay, and so do ids, which are digests; a record of which nothing is left
    has the body `ERASED`.
 2. Of what was in the log before the erasure all goes; of what came later, what was sent before it.
-3. A body about several people keeps the others' events as they came.
-4. Records that name messages only, such as outcomes, are known by ids which the log is read for
+3. Of contacts, who was whose stays: ids only, without anything that is said of them. Others were
+   merged with them, or got conversations from them, and folding the log again gives that again.
+4. A body about several people keeps the others' events as they came.
+5. Records that name messages only, such as outcomes, are known by ids which the log is read for
    first: `learn` everything, then `cut`.
 """
 
@@ -20,13 +22,18 @@ from airy_ray.errors import PayloadError
 from airy_ray.model import commands, contact_events, events, json_text
 from airy_ray.model.commands import (
     AnyCommand,
+    ContactFields,
+    CreateContact,
+    DeleteContact,
     EraseContact,
     MergeContacts,
     SendMessage,
+    UnmergeContacts,
+    UpdateContact,
     VisitorSend,
     subjects,
 )
-from airy_ray.model.contact import Snapshot
+from airy_ray.model.contact import Contact, Identity, Merge, Snapshot
 from airy_ray.model.ids import (
     CommandId,
     ConversationId,
@@ -51,6 +58,9 @@ from airy_ray.sources.source import (
 
 _TOKEN = re.compile(rb'"((?:[^"\\]|\\.)*+)"|\b(\d+)\b', re.DOTALL)
 _ID_BYTES = 16
+_UNSAID: dict[str, Any] = dict.fromkeys(
+    ("source_conversation_id", "default_name", "display_name", "avatar_url")
+)
 _UUID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -101,9 +111,8 @@ class Forgotten:
 
     def said_of(self, record: Record) -> bytes | None:
         """Return of a record's body only what it says of these conversations, or None."""
-        left = self.cut(0, record)
-        if left is None or (record.kind != "webhook" and not is_erased(left)):
-            return None  # of what is about somebody else
+        if self.cut(0, record) is None or not self._tells(record):
+            return None
         without = without_of(record.source)
         if record.kind != "webhook" or without is None:
             return record.body
@@ -129,68 +138,94 @@ class Forgotten:
     def _left_of_command(self, offset: int, record: Record) -> bytes | None:
         """Return what is left of a command; None if that is all."""
         command = _command(record)
-        if command is None:  # it went to quarantine
-            named = (parse_id(each.decode()) for each in _UUID.findall(record.body))
-            return ERASED if self._is_about(offset, named) else None
-        if isinstance(command, EraseContact):
-            return None
-        if self._is_about(offset, subjects(command)):
-            return ERASED
-        if not isinstance(command, MergeContacts):
-            return None
-        source = self._left_of(offset, command.source)
-        if source is None or source == command.source:
-            return ERASED if source is None else None
-        return commands.encode(msgspec.structs.replace(command, source=source))
+        match command:
+            case None:  # it went to quarantine
+                named = (parse_id(each.decode()) for each in _UUID.findall(record.body))
+                return ERASED if self._is_about(offset, named) else None
+            case EraseContact() | DeleteContact() | UnmergeContacts():
+                return None  # ids only
+            case MergeContacts(source=source):
+                left: AnyCommand = msgspec.structs.replace(
+                    command, source=self._left_of(offset, source)
+                )
+            case CreateContact(fields=fields) | UpdateContact(fields=fields):
+                if not self._is_about(offset, subjects(command)):
+                    return None
+                if isinstance(command, UpdateContact) and not fields.conversations:
+                    return ERASED
+                bare = ContactFields(conversations=fields.conversations)
+                left = msgspec.structs.replace(command, fields=bare)
+            case _:
+                return ERASED if self._is_about(offset, subjects(command)) else None
+        return None if left == command else commands.encode(left)
 
     def _left_of_event(self, offset: int, record: Record) -> bytes | None:
-        """Return what is left of an event; None if that is all.
-
-        What holds ids only stays: others than those who are forgotten go by it, too.
-        """
+        """Return what is left of an event; None if that is all."""
         event = _event(record)
+        left: Any = event
         match event:
-            case None:
+            case None | events.ConversationsErased() | events.ErasureDue():
                 return None
-            case (
-                events.ConversationsErased()
-                | events.ErasureDue()
-                | events.RetentionDue()
-                | events.FilesLeft()
-                | contact_events.ConversationClaimed()
-                | contact_events.ConversationPassed()
-                | contact_events.ConversationLeft()
-                | contact_events.ConversationLost()
-                | contact_events.ContactMerged()
-                | contact_events.LoopFound()
+            case events.RetentionDue() | events.FilesLeft():
+                return None
+            case contact_events.ConversationGranted(
+                contact_id=contact, conversation_id=conversation
             ):
-                return None
+                if self._is_about(offset, (contact, conversation)):
+                    left = msgspec.structs.replace(event, **_UNSAID)
             case contact_events.MergeFollowed(merged=told):
-                field = "merged"
+                left = msgspec.structs.replace(event, merged=self._left_of(offset, told))
             case contact_events.ContactRestored(restored=told):
-                field = "restored"
+                left = msgspec.structs.replace(event, restored=self._left_of(offset, told))
             case contact_events.ContactKept(kept=told):
-                field = "kept"
+                left = msgspec.structs.replace(event, kept=self._left_of(offset, told))
+            case _ if isinstance(event, contact_events.ContactEvent):
+                return None  # ids only
             case _:
                 return ERASED if self._is_about(offset, _ids_in(event)) else None
-        whole = self._left_of(offset, told)
-        if whole is None or whole == told:
-            return ERASED if whole is None else None
-        return encode_event(msgspec.structs.replace(event, **{field: whole}))
+        return None if left == event else encode_event(left)
 
-    def _left_of(self, offset: int, whole: Snapshot) -> Snapshot | None:
-        """Return a contact without whom and what is forgotten; None if that is the contact."""
-        if self._is_about(offset, [whole.contact.id]):
-            return None
-        return msgspec.structs.replace(
-            whole,
-            identities=tuple(
-                each for each in whole.identities if not self._is_about(offset, [each[0]])
+    def _left_of(self, offset: int, whole: Snapshot) -> Snapshot:
+        """Return a contact without what is said of whom and what is forgotten."""
+
+        def bare(contact: Contact) -> Contact:
+            if not self._is_about(offset, [contact.id]):
+                return contact
+            led = contact.merged_into
+            return Contact(contact.id, None, contact.created_at, merged_into=led)
+
+        return Snapshot(
+            bare(whole.contact),
+            tuple(
+                (each, Identity(identity.source, None))
+                if self._is_about(offset, (each, whole.contact.id))
+                else (each, identity)
+                for each, identity in whole.identities
             ),
-            history=tuple(
-                each for each in whole.history if not self._is_about(offset, [each.source.id])
+            tuple(
+                Merge(bare(each.source), each.into, conversations=each.conversations)
+                if self._is_about(offset, [each.source.id])
+                else each
+                for each in whole.history
             ),
         )
+
+    def _tells(self, record: Record) -> bool:
+        """Whether a record that is to lose something is about these people, and no others."""
+        if record.kind != "command":
+            event = _event(record)
+            match event:
+                case (
+                    contact_events.MergeFollowed(merged=told)
+                    | contact_events.ContactRestored(restored=told)
+                    | contact_events.ContactKept(kept=told)
+                ):
+                    return self._is_about(0, [told.contact.id])
+            return True
+        command = _command(record)
+        if isinstance(command, MergeContacts):
+            return self._is_about(0, [command.source.contact.id])
+        return True
 
     def _learn_sent(self, offset: int, command: SendMessage | VisitorSend) -> None:
         conversation = ConversationId(parse_id(command.conversation_id))

@@ -75,4 +75,4 @@ def _rows(reader: PartitionReader) -> Iterator[bytes]:
         while key is not None:
             with reader.read() as view:
                 rows, key = view.stored_rows(table, key, _ROWS_AT_ONCE)
-            yield from rows
+            yield from (row for _, row in rows)

@@ -56,9 +56,9 @@ def erase(view: View, event: ConversationsErased, at: Millis) -> bool:
 
     One that was erased as of that instant already keeps what it has begun anew since.
     """
-    erasing = _Erasing(view, event)
+    erasing = _Erasing(view, event, at)
     for conversation in event.conversations:
-        erasing.conversation(conversation, at)
+        erasing.conversation(conversation)
     for contact in event.contacts:
         if event.is_whole:
             erasing.contact(contact)
@@ -67,6 +67,7 @@ def erase(view: View, event: ConversationsErased, at: Millis) -> bool:
                 erasing.take(contact, conversation)
     row = Erasure(tuple(erasing.befores), tuple(erasing.buried), event.at, at)
     view.erasures.put(keys.offset(view.position), row)
+    erasing.keep_others()
     erasing.tell_others()
     return erasing.has_found
 
@@ -104,29 +105,31 @@ def leave_files(view: View, event: FilesLeft) -> None:
 class _Erasing:
     """What one record erases in one partition."""
 
-    def __init__(self, view: View, event: ConversationsErased) -> None:
+    def __init__(self, view: View, event: ConversationsErased, at: Millis) -> None:
         self.befores: list[tuple[ConversationId, int]] = []
         self.buried: list[ContactId] = []
         self.has_found = False
         self._view = view
         self._event = event
+        self._at = at
         self._conversations: dict[ConversationId, None] = {}
         self._contacts: dict[ContactId, None] = {}
+        self._came_with: dict[ContactId, None] = {}
 
-    def conversation(self, identifier: ConversationId, at: Millis) -> None:
+    def conversation(self, identifier: ConversationId) -> None:
         """Delete a conversation, and take it from its contact."""
         before, is_new = bury(self._view, identifier, self._event.at)
         self.befores.append((identifier, before))
         if not is_new:
             return
         holder = self._view.contact_of.get(identifier)
-        self.has_found = _erase_conversation(self._view, identifier, at) or self.has_found
+        self.has_found = _erase_conversation(self._view, identifier, self._at) or self.has_found
         made = [contact_id(identifier)]  # it has the name of the conversation
         if holder is not None:
             made.append(ContactId(holder[: contacts.ID_BYTES]))
         for contact in dict.fromkeys(made):
             self.take(contact, identifier)
-            self._keep(contact)
+            self._came_with[contact] = None
 
     def take(self, contact: ContactId, conversation: ConversationId) -> None:
         """Take a conversation from a contact, and forget one that has no other."""
@@ -139,27 +142,28 @@ class _Erasing:
         if present is None or present.merged_into is not None:
             return
         if not self._view.identities.under(contact):
-            self._contacts[contact] = None  # it may be in the logs of others, too
             self.contact(contact)
 
     def contact(self, identifier: ContactId) -> None:
-        """Forget a contact; find out who and what else is the same person's."""
-        if not bury(self._view, identifier, self._event.at)[1]:
+        """Forget a contact, unless it began later; find out who and what is the same person's."""
+        present = self._view.contacts.get(identifier)
+        is_new = bury(self._view, identifier, self._event.at)[1]
+        if not is_new or (present is not None and present.created_at > self._event.at):
             return
         self.buried.append(identifier)
-        present = self._view.contacts.get(identifier)
         if present is not None:
             self.has_found = True
+            self._contacts[identifier] = None  # it may be in the logs of others, too
             self._find(present)
             _drop_contact(self._view, present)
 
-    def _keep(self, contact: ContactId) -> None:
-        """Have a contact that stays known when what it came from is not in the log any more."""
-        present = self._view.contacts.get(contact)
-        goes = self._event.is_whole and contact in self._event.contacts
-        if present is not None and not goes:
-            kept = _encode(ContactKept(merges.snapshot(self._view, present)))
-            self._view.send(Outgoing(slot_of(contact), "forward", FOR_ITSELF, kept))
+    def keep_others(self) -> None:
+        """Have contacts that stay known when what they came with is not in the log any more."""
+        for contact in self._came_with:
+            present = self._view.contacts.get(contact)
+            if present is not None:
+                kept = _encode(ContactKept(merges.snapshot(self._view, present)))
+                self._view.send(Outgoing(slot_of(contact), "forward", FOR_ITSELF, kept))
 
     def tell_others(self) -> None:
         """Have all that is the person's, and nobody was told of, erased everywhere."""
@@ -172,6 +176,8 @@ class _Erasing:
     def _find(self, contact: Contact) -> None:
         for conversation, _ in contacts.identities_of(self._view, contact.id):
             self._conversations[conversation] = None
+            if conversation not in self._event.conversations:
+                contacts.give_up(self._view, contact.id, conversation, self._at)
         for _, entry in self._view.merges.under(contact.id):
             self._contacts[entry.source.id] = None
             self._contacts[entry.into] = None

@@ -371,15 +371,17 @@ class Reading:
         rows = islice(self._under("left_files", b"", None), limit)
         return {key.decode(): int.from_bytes(offset, "big") for key, offset in rows}
 
-    def stored_rows(self, table: str, start: bytes, limit: int) -> tuple[list[bytes], bytes | None]:
-        """Return rows of a table as they are stored, and the key that follows them, if one does."""
+    def stored_rows(
+        self, table: str, start: bytes, limit: int
+    ) -> tuple[list[tuple[bytes, bytes]], bytes | None]:
+        """Return a table's keys and encoded rows from a key on, and the key that follows them."""
         cursor = self._transaction.cursor(self._handles[table])
-        rows: list[bytes] = []
+        rows: list[tuple[bytes, bytes]] = []
         if cursor.set_range(start) if start else cursor.first():
             for key, value in cursor:
                 if len(rows) == limit:
                     return rows, key
-                rows.append(unsealed(table, key, value))
+                rows.append((key, unsealed(table, key, value)))
         return rows, None
 
     def changes(self, after: int, limit: int) -> list[tuple[int, Change]]:

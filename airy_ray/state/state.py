@@ -84,6 +84,12 @@ class State:
                 found.append(key)
         return found
 
+    def replace_rows(self, table: str, rows: list[tuple[bytes, bytes]]) -> None:
+        """Put encoded rows in the place of what is under their keys."""
+        with self.environment.write() as transaction:
+            for key, row in rows:
+                transaction.put(key, sealed(key, row), db=self.environment.tables[table])
+
     def sync(self) -> None:
         """Bring everything folded so far to the disk."""
         self.environment.sync()
