@@ -52,7 +52,18 @@ class Conversations(Inbox):
         self.call("tag", "alan", tag_id=TAGS[1])
         erp = {"subject": "conversation", "id": self.ids["ada"], "data": {"erp": {"id": "abc"}}}
         client.call("/metadata.upsert", erp)
-        until(lambda: len(self.found("metadata.user_data.erp.id:abc")) == 1)
+        until(self._is_indexed)
+
+    def _is_indexed(self) -> bool:
+        """Whether all that was done is found: each partition has an index of its own."""
+        counts = {
+            "metadata.user_data.erp.id:abc": 1,
+            f"tag_ids:({TAGS[0]})": 2,
+            f"tag_ids:({TAGS[1]})": 1,
+            "display_name:grace": 1,
+            "display_name:alan": 1,
+        } | {f"unread_count:{count}": 1 for count in CONTACTS.values()}
+        return all(len(self.found(filters)) == count for filters, count in counts.items())
 
     def call(self, verb: str, contact: str, **asked: str) -> None:
         identifier = {"conversation_id": self.ids[contact]}
