@@ -43,7 +43,7 @@ _PUTS_PER_COMMIT = 1_024
 _COPY_BYTES = 16 << 20
 _FEW = 64
 """So many records are copied while appends wait."""
-_MOVES_MAX = 3
+_MOVES_MAX = 50
 """How often a write moves over to a newer log before it gives up."""
 _READ_S_MAX = 10.0
 """After this time nobody reads any more in a log that was left; a read takes milliseconds."""

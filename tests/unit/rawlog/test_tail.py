@@ -325,7 +325,7 @@ def test_appends_of_others_are_neither_refused_nor_lost_while_a_log_is_replaced(
             replaced(tail, tmp_path / f"fresh {times}")
             tail.drop_left()
             times += 1
-        other.join()
+            other.join(0.01)
 
         assert (other.exitcode, times > 3, tail.number) == (0, True, times + 1)
         assert names(tail) == [f"other {number}".encode() for number in range(400)]
