@@ -1,8 +1,6 @@
 """An owner that is killed while it erases: no other record is lost, and at last nothing is left."""
 
 import multiprocessing
-import os
-import signal
 import time
 from contextlib import closing
 from pathlib import Path
@@ -87,15 +85,16 @@ def test_an_owner_that_is_killed_at_any_moment_loses_nothing_and_forgets_in_the_
         owner = spawn.Process(target=own, args=(tmp_path,))
         owner.start()
         ends_at = time.monotonic() + draw.uniform(0.5, 0.5 + LIFE_S_MAX)
+        asked = erasure(NOW + 1_000 + number, f"erase {number}")
         is_asked = False
-        while time.monotonic() < ends_at:
-            asked = erasure(NOW + 1_000 + number, f"erase {number}")
-            is_asked = is_asked or writer.is_taken(asked)
-            writer.write()
-            owner.join(0.01)
-        assert owner.pid is not None
-        os.kill(owner.pid, signal.SIGKILL)
-        owner.join()
+        try:
+            while time.monotonic() < ends_at:
+                is_asked = is_asked or writer.is_taken(asked)
+                writer.write()
+                owner.join(0.01)
+        finally:
+            owner.kill()
+            owner.join()
     with owned(partition) as opened:
         settle(opened, NOW + 10**9)
         writer.tail.append([prepare(erasure(NOW + 10**7, "the last"))])
