@@ -192,12 +192,14 @@ class ConversationsErased(msgspec.Struct, frozen=True, gc=False, tag=True):
     Attributes:
         contacts: whose they were; one that has no other conversation is forgotten as well.
         is_whole: the contacts are forgotten in any case, and with them those whom they took over.
+        is_aged: not so contacts that began after `at`: nobody wished it, they were thought old.
     """
 
     conversations: tuple[ConversationId, ...]
     contacts: tuple[ContactId, ...]
     at: Millis
     is_whole: bool = False
+    is_aged: bool = False
 
 
 class ErasureDue(msgspec.Struct, frozen=True, gc=False, tag=True):

@@ -5,6 +5,9 @@ forwarded twice is folded once. How far forwarding got is kept with the log, syn
 forwards, because what it folds again was forwarded the first time.
 """
 
+from collections.abc import Generator
+from contextlib import closing
+from itertools import islice
 from typing import NamedTuple
 
 import msgspec
@@ -37,23 +40,24 @@ def forwarded_until(partition: Partition) -> int:
 
 def pending(partition: Partition) -> list[tuple[int, Outgoing]]:
     """Return what is to be forwarded next, oldest first, with its sequence."""
+    with closing(_waiting(partition)) as waiting:
+        return list(islice(waiting, _AT_ONCE))
+
+
+def _waiting(partition: Partition) -> Generator[tuple[int, Outgoing], None, None]:
     environment = partition.state.environment
     start = forwarded_until(partition).to_bytes(8, "big")
-    found: list[tuple[int, Outgoing]] = []
     with environment.read() as transaction:
         cursor = transaction.cursor(environment.tables["outbox"])
-        if not cursor.set_range(start):
-            return found
-        for key, value in cursor:
-            found.append((int.from_bytes(key, "big"), decoded("outbox", key, value)))
-            if len(found) == _AT_ONCE:
-                break
-    return found
+        if cursor.set_range(start):
+            for key, value in cursor:
+                yield int.from_bytes(key, "big"), decoded("outbox", key, value)
 
 
 def has_pending(partition: Partition, source: str) -> bool:
-    """Whether anything of a source is to be forwarded next."""
-    return any(outgoing.source == source for _, outgoing in pending(partition))
+    """Whether anything of a source is still to be forwarded."""
+    with closing(_waiting(partition)) as waiting:
+        return any(outgoing.source == source for _, outgoing in waiting)
 
 
 def records_of(

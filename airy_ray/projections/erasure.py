@@ -90,6 +90,7 @@ def retain(view: View, event: RetentionDue, at: Millis) -> bool:
         tuple(conversation for conversation, _ in due),
         tuple(dict.fromkeys(contact for _, contact in due if contact is not None)),
         event.before,
+        is_aged=True,
     )
     found = erase(view, erased, at)
     spread(view, erased)
@@ -145,10 +146,12 @@ class _Erasing:
             self.contact(contact)
 
     def contact(self, identifier: ContactId) -> None:
-        """Forget a contact, unless it began later; find out who and what is the same person's."""
+        """Forget a contact; find out who and what else is the same person's."""
         present = self._view.contacts.get(identifier)
         is_new = bury(self._view, identifier, self._event.at)[1]
-        if not is_new or (present is not None and present.created_at > self._event.at):
+        if not is_new:
+            return
+        if self._event.is_aged and present is not None and present.created_at > self._event.at:
             return
         self.buried.append(identifier)
         if present is not None:
@@ -170,8 +173,8 @@ class _Erasing:
         conversations = _others(self._conversations, self._event.conversations)
         people = _others(self._contacts, self._event.contacts if self._event.is_whole else ())
         if conversations or people:
-            erased = ConversationsErased(conversations, people, self._event.at, is_whole=True)
-            spread(self._view, erased)
+            at, is_aged = self._event.at, self._event.is_aged
+            spread(self._view, ConversationsErased(conversations, people, at, True, is_aged))
 
     def _find(self, contact: Contact) -> None:
         for conversation, _ in contacts.identities_of(self._view, contact.id):

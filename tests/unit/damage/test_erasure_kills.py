@@ -1,8 +1,6 @@
 """An owner that is killed while it erases: no other record is lost, and at last nothing is left."""
 
 import multiprocessing
-import os
-import signal
 import time
 from contextlib import closing
 from pathlib import Path
@@ -59,14 +57,18 @@ class Writer:
             shared(self._number, "ada"),
             shared(self._number, EVA, "bob"),
         ):
-            try:
-                self.tail.append([prepare(record)])
-            except AiryError:
-                continue
-            self.taken.append(record)
+            if self.is_taken(record):
+                self.taken.append(record)
+
+    def is_taken(self, record: Record) -> bool:
+        """Append a record; it is refused while an owner checks what one that was killed left."""
+        try:
+            self.tail.append([prepare(record)])
+        except AiryError:
+            return False
+        return True
 
 
-@pytest.mark.xfail(reason="the last erasure sometimes does not come to its end within its rounds")
 @pytest.mark.parametrize("seed", [1])
 def test_an_owner_that_is_killed_at_any_moment_loses_nothing_and_forgets_in_the_end(
     tmp_path: Path, seed: int
@@ -83,16 +85,19 @@ def test_an_owner_that_is_killed_at_any_moment_loses_nothing_and_forgets_in_the_
         owner = spawn.Process(target=own, args=(tmp_path,))
         owner.start()
         ends_at = time.monotonic() + draw.uniform(0.5, 0.5 + LIFE_S_MAX)
-        writer.tail.append([prepare(erasure(NOW + 1_000 + number, f"erase {number}"))])
-        while time.monotonic() < ends_at:
-            writer.write()
-            owner.join(0.01)
-        assert owner.pid is not None
-        os.kill(owner.pid, signal.SIGKILL)
-        owner.join()
-    writer.tail.append([prepare(erasure(NOW + 10**7, "the last"))])
+        asked = erasure(NOW + 1_000 + number, f"erase {number}")
+        is_asked = False
+        try:
+            while time.monotonic() < ends_at:
+                is_asked = is_asked or writer.is_taken(asked)
+                writer.write()
+                owner.join(0.01)
+        finally:
+            owner.kill()
+            owner.join()
     with owned(partition) as opened:
         settle(opened, NOW + 10**9)
+        writer.tail.append([prepare(erasure(NOW + 10**7, "the last"))])
         carry_out(opened, NOW + 10**9, rounds=20)
         with closing(writer.tail):
             check_others(partition, writer.taken)
