@@ -1,9 +1,12 @@
+import importlib
 import pickle
+import pkgutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+import airy_ray
 from airy_ray import errors
 from airy_ray.errors import AiryError
 
@@ -88,3 +91,21 @@ def test_an_error_says_what_happened(error: AiryError, text: str) -> None:
 def test_the_tree_that_opens_the_module_names_every_error() -> None:
     assert errors.__doc__ is not None
     assert [kind.__name__ for kind in MADE if kind.__name__ not in errors.__doc__] == []
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Ray's own, while it is imported
+def test_no_module_keeps_an_error() -> None:
+    """An error that is raised again and again keeps the frames of every time."""
+    names = [
+        each.name
+        for each in pkgutil.walk_packages(airy_ray.__path__, "airy_ray.")
+        if not each.name.endswith("__main__")
+    ]
+    kept = [
+        f"{name}.{attribute}"
+        for name in names
+        for attribute, value in vars(importlib.import_module(name)).items()
+        if isinstance(value, BaseException)
+    ]
+
+    assert kept == []

@@ -11,8 +11,6 @@ from airy_ray.serve.api.endpoint import Endpoint
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.http import Response
 
-_NOT_FOUND = RequestError(404, "Contact not found")
-
 
 async def erase(platform: Platform, caller: Caller, asked: OneContact) -> Response:
     """Forget a person: the contact, those merged into it, all conversations and messages.
@@ -44,7 +42,7 @@ async def erasure_status(platform: Platform, _: Caller, asked: OneContact) -> Re
 async def _told(platform: Platform, contact: ContactId) -> Response:
     erased = await platform.partitions.erasures(contact)
     if erased is None:
-        raise _NOT_FOUND
+        raise RequestError(404, "Contact not found")
     is_done = all(erased.values())
     told = {
         "id": format_id(contact),
