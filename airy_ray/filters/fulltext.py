@@ -27,14 +27,12 @@ class FullText:
     until: int | None = None
 
 
-def full_text(
-    query: str, *, conversation: ConversationId | None = None, until: int | None = None
-) -> FullText | None:
+def full_text(query: str, *, conversation: ConversationId | None = None) -> FullText | None:
     """Return what to look for; None if there is no word in `query`. What is too much is left."""
     found = spoken_words(query)[:WORDS_MAX]
     if not found:
         return None
-    return FullText(tuple(dict.fromkeys(found[:-1])), found[-1], conversation, until)
+    return FullText(tuple(dict.fromkeys(found[:-1])), found[-1], conversation)
 
 
 def snippet(text: str, wanted: FullText) -> str:
