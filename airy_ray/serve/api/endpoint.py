@@ -54,19 +54,16 @@ OptionalText = Annotated[
 
 Handler = Callable[[Platform, Caller, Any], Awaitable[Response | Streamed]]
 
+READING = frozenset({"config", "info", "list", "recent-messages", "search"})
+"""The verbs of endpoints that need no more than their area's scope for reading."""
 
-_QUESTIONS = {
+_QUESTIONS = READING | {
     "authenticate",
-    "config",
     "erasure-status",
     "explore",
     "export",
     "get",
-    "info",
-    "list",
-    "recent-messages",
     "resumeToken",
-    "search",
 }
 """The verbs of endpoints that change nothing."""
 

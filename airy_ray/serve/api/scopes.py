@@ -8,10 +8,7 @@ from functools import cache
 from airy_ray.errors import RequestError
 from airy_ray.model.api_token import Scope, includes
 from airy_ray.serve.api.callers import Grant
-from airy_ray.serve.api.endpoint import Endpoint, FileEndpoint
-
-_READING = {"config", "info", "list", "recent-messages", "search"}
-"""Last parts of paths that change nothing."""
+from airy_ray.serve.api.endpoint import READING, Endpoint, FileEndpoint
 
 AREAS: dict[str, tuple[Scope, Scope]] = {
     "audit": ("manage", "manage"),
@@ -66,4 +63,4 @@ def check(grant: Grant, endpoint: Endpoint | FileEndpoint) -> None:
 
 def _parts(path: str) -> tuple[str, bool]:
     parts = path.strip("/").split(".")
-    return parts[0], parts[-1] in _READING
+    return parts[0], parts[-1] in READING

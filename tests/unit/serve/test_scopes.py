@@ -38,6 +38,7 @@ def test_every_endpoint_is_of_an_area_whose_scopes_are_decided(path: str) -> Non
         ("/channels.list", "read"),
         ("/channels.update", "manage"),
         ("/channels.chatplugin.connect", "manage"),
+        ("/channels.facebook.explore", "manage"),
         ("/client.config", "read"),
         ("/users.list", "read"),
         ("/tokens.list", "manage"),
