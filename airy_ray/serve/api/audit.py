@@ -17,6 +17,7 @@ from airy_ray.model import json_text
 from airy_ray.projections.view import AuditEntry
 from airy_ray.serve.api import shapes
 from airy_ray.serve.api.endpoint import Body, Endpoint, OptionalText
+from airy_ray.serve.api.paging import size_of
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.http import Response
 from airy_ray.state.queries import Reading
@@ -56,8 +57,8 @@ async def list_audit(platform: Platform, _: Caller, asked: ListAudit) -> Respons
     """Return who had what done, newest first, without what messages say."""
     accesses = list(platform.machine.partitions.values())
     positions = _positions(asked.cursor, len(accesses))
-    wanted = asked.page_size if asked.page_size and asked.page_size > 0 else _PAGE_SIZE
-    size = min(wanted, platform.settings.limits.page_size)
+    limit = platform.settings.limits.page_size
+    size = size_of(asked.page_size, limit=limit, default=_PAGE_SIZE)
     found = [
         Found([], None) if position == 0 else await _find(access, asked, position, size)
         for access, position in zip(accesses, positions, strict=True)

@@ -21,8 +21,8 @@ from airy_ray.model.ids import ContactId, ConversationId, format_id, parse_id
 from airy_ray.projections import keys
 from airy_ray.serve.api import shapes
 from airy_ray.serve.api.endpoint import Body, Endpoint, Id, OptionalId, OptionalText
-from airy_ray.serve.api.messages import PAGE_SIZE, message_page
-from airy_ray.serve.api.paging import items, page
+from airy_ray.serve.api.messages import message_page
+from airy_ray.serve.api.paging import items, page, size_of
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.http import Response
 
@@ -138,8 +138,7 @@ async def import_contacts(platform: Platform, caller: Caller, asked: NewContacts
 
 async def list_contacts(platform: Platform, _: Caller, asked: ListContacts) -> Response:
     """Return a page of contacts, by name; those without one come last."""
-    size = asked.page_size if asked.page_size and asked.page_size > 0 else PAGE_SIZE
-    size = min(size, platform.settings.limits.page_size)
+    size = size_of(asked.page_size, limit=platform.settings.limits.page_size)
     total = await platform.partitions.contact_count()
     cursor = (asked.cursor or "").strip() if total > size else ""
     start = await _place(platform, cursor) if cursor else b""

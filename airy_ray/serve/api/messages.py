@@ -17,13 +17,11 @@ from airy_ray.model.ids import (
 from airy_ray.model.message import Message
 from airy_ray.serve.api import shapes
 from airy_ray.serve.api.endpoint import Body, Endpoint, Id, OptionalId, OptionalText, aliases
-from airy_ray.serve.api.paging import page
+from airy_ray.serve.api.paging import page, size_of
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.http import Response
 
 _NO_RECIPIENT = "conversation_id, or channel_id and source_recipient_id, is required"
-PAGE_SIZE = 10
-"""The size of a page when a size of zero or less is asked for."""
 
 
 class ListMessages(Body):
@@ -80,8 +78,7 @@ async def message_page(
     with_metadata: bool = True,
 ) -> Response:
     """Return a page of a conversation's messages, newest first (§1.3)."""
-    size = page_size if page_size and page_size > 0 else PAGE_SIZE
-    size = min(size, platform.settings.limits.page_size)
+    size = size_of(page_size, limit=platform.settings.limits.page_size)
     total = conversation.message_count
     cursor = asked_cursor.strip() if asked_cursor and total > size else ""
     start = await _start(platform, conversation.id, cursor) if cursor else None

@@ -11,6 +11,14 @@ from airy_ray.errors import RequestError
 from airy_ray.model import json_text
 from airy_ray.serve.http import Response
 
+_PAGE_SIZE = 10
+"""The size of a page when none, zero or less is asked for."""
+
+
+def size_of(asked: int | None, *, limit: int, default: int = _PAGE_SIZE) -> int:
+    """Return how many items a page may hold; `default` if none, zero or less is asked for."""
+    return min(asked if asked and asked > 0 else default, limit)
+
 
 def page(
     items: list[bytes], *, previous: str | None, following: str | None, total: int

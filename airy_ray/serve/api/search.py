@@ -12,13 +12,11 @@ from airy_ray.model.ids import ConversationId, format_id
 from airy_ray.model.message import Message
 from airy_ray.serve.api import shapes
 from airy_ray.serve.api.endpoint import Body, Endpoint, OptionalId, OptionalText
-from airy_ray.serve.api.paging import ranked_page
+from airy_ray.serve.api.paging import ranked_page, size_of
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.http import Response
 from airy_ray.state.search.documents import text_of
 
-_PAGE_SIZE = 10
-"""The size of a page when a size of zero or less is asked for."""
 _PAGE_SIZE_MAX = 1_000
 
 
@@ -39,15 +37,13 @@ async def search(platform: Platform, _: Caller, asked: SearchMessages) -> Respon
     wanted = full_text(asked.query, conversation=within)
     if wanted is None:
         raise RequestError(400, "query: has no word to look for")
-    size = asked.page_size if asked.page_size and asked.page_size > 0 else _PAGE_SIZE
+    size = size_of(asked.page_size, limit=_PAGE_SIZE_MAX)
 
     async def find(until: int | None, limit: int) -> tuple[int, Ranked[Message]]:
         older = replace(wanted, until=until)
         return await platform.partitions.found_messages(older, limit)
 
-    return await ranked_page(
-        find, asked.cursor, min(size, _PAGE_SIZE_MAX), lambda row: _rendered(row, wanted)
-    )
+    return await ranked_page(find, asked.cursor, size, lambda row: _rendered(row, wanted))
 
 
 def _rendered(row: Message, wanted: FullText) -> bytes:

@@ -11,15 +11,13 @@ from airy_ray.model.ids import Slot, command_id, format_id
 from airy_ray.serve.api import shapes
 from airy_ray.serve.api.callers import Grant
 from airy_ray.serve.api.endpoint import Body, Endpoint, OptionalText
-from airy_ray.serve.api.paging import page
+from airy_ray.serve.api.paging import page, size_of
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.http import Response
 from airy_ray.state.queries import Reading
 
 logger = logging.getLogger(__name__)
 
-_PAGE_SIZE = 10
-"""The size of a page when none, zero or less is asked for."""
 _SEEN_S = 60.0
 _SEEN_MAX = 10_000
 
@@ -34,8 +32,7 @@ class ListUsers(Body):
 async def list_users(platform: Platform, _: Caller, asked: ListUsers) -> Response:
     """Return a page of the people who have logged in and called, by id."""
     ask = platform.partitions.ask_registry
-    size = asked.page_size if asked.page_size and asked.page_size > 0 else _PAGE_SIZE
-    size = min(size, platform.settings.limits.page_size)
+    size = size_of(asked.page_size, limit=platform.settings.limits.page_size)
     total = await ask(Reading.user_count)
     cursor = asked.cursor.strip() if asked.cursor and total > size else ""
     if cursor and await ask(Reading.user, cursor) is None:

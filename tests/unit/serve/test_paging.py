@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airy_ray.errors import RequestError
-from airy_ray.serve.api.paging import cursor, items, page, placed
+from airy_ray.serve.api.paging import cursor, items, page, placed, size_of
 
 
 def test_a_page_is_its_items_as_they_are_and_where_it_lies() -> None:
@@ -28,6 +28,19 @@ def test_a_page_of_nothing_is_an_empty_list() -> None:
     response = page([], previous=None, following=None, total=0)
 
     assert json.loads(response.body)["data"] == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "size"),
+    [(None, 10), (0, 10), (-3, 10), (1, 1), (100, 100), (101, 100)],
+)
+def test_a_page_is_as_large_as_asked_up_to_its_limit(asked: int | None, size: int) -> None:
+    assert size_of(asked, limit=100) == size
+
+
+def test_the_limit_holds_for_a_page_of_no_asked_size() -> None:
+    assert size_of(None, limit=5) == 5
+    assert size_of(None, limit=100, default=20) == 20
 
 
 def test_a_list_that_is_not_cut_has_no_cursors() -> None:
