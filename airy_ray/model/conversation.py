@@ -80,16 +80,12 @@ class _Direction(msgspec.Struct):
     from_contact: bool
 
 
-_decode_direction = msgspec.json.Decoder(_Direction).decode
+_direction_decoder = msgspec.json.Decoder(_Direction)
 
 
 def is_last_from_contact(conversation: Conversation) -> bool:
     """Whether the contact wrote the last message. Takes parsing it; ask only when it matters."""
-    text = conversation.last_message + b"}"
-    try:
-        return _decode_direction(text).from_contact
-    except msgspec.DecodeError:
-        return _decode_direction(json_text.shield(text)).from_contact
+    return json_text.decode_with(_direction_decoder, conversation.last_message + b"}").from_contact
 
 
 def served_metadata(conversation: Conversation) -> bytes:

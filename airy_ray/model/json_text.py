@@ -9,16 +9,18 @@ r"""JSON as text: kept as it came, cut out of bodies, put together without parsi
 import re
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from airy_ray.clock import Millis
 
+T = TypeVar("T")
+
 encode = msgspec.json.Encoder().encode
 """Return a value as compact JSON bytes."""
 
-_decode = msgspec.json.Decoder().decode
+_decoder = msgspec.json.Decoder()
 
 _SURROGATE = re.compile(
     rb"(?<!\\)((?:\\\\)*)"  # an even number of backslashes before it
@@ -46,11 +48,18 @@ def decode(text: bytes | str) -> Any:
         ValueError: the text is not JSON, or nests too deep.
     """
     try:
-        return _decode(text)
-    except msgspec.DecodeError as error:
-        return _decode_shielded(text, error)
-    except (RecursionError, UnicodeDecodeError) as error:
+        return decode_with(_decoder, text)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise ValueError(str(error)) from None
+
+
+def decode_with(decoder: msgspec.json.Decoder[T], text: bytes | str) -> T:
+    """Return what `decoder` makes of a JSON text, shielded if need be; raises what it raises."""
+    try:
+        return decoder.decode(text)
+    except msgspec.DecodeError:
+        raw = text.encode() if isinstance(text, str) else text
+        return decoder.decode(shield(raw))
 
 
 def compact(text: bytes) -> bytes:
@@ -132,17 +141,6 @@ def _second(seconds: int) -> str:
         return (_EPOCH + timedelta(seconds=seconds)).isoformat()
     except OverflowError:  # outside of the years 1 to 9999; clients cannot show it either way
         return "9999-12-31T23:59:59" if seconds > 0 else "0001-01-01T00:00:00"
-
-
-def _decode_shielded(text: bytes | str, error: Exception) -> Any:
-    raw = text.encode() if isinstance(text, str) else text
-    shielded = shield(raw)
-    if shielded == raw:
-        raise ValueError(str(error)) from None
-    try:
-        return _decode(shielded)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as again:
-        raise ValueError(str(again)) from None
 
 
 def _compact_shielded(text: bytes) -> bytes:

@@ -129,18 +129,14 @@ class _Body(msgspec.Struct, gc=False):
     metadata: list[_Metadata] = []
 
 
-_decode = msgspec.json.Decoder(_Body).decode
+_body_decoder = msgspec.json.Decoder(_Body)
 _decode_message = msgspec.json.Decoder(_Message).decode
 _decode_metadata = msgspec.json.Decoder(_Metadata).decode
 
 
 def _decoded(body: bytes) -> _Body:
     try:
-        return _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        shielded = json_text.shield(body)  # lone surrogates, which browsers send
-    try:
-        return _decode(shielded)
+        return json_text.decode_with(_body_decoder, body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise PayloadError(str(error)) from None
 

@@ -8,7 +8,6 @@ import asyncio
 import os
 from collections.abc import Mapping
 from hashlib import blake2b
-from typing import TypeVar
 
 import msgspec
 from pydantic import Field, RootModel
@@ -25,8 +24,6 @@ from airy_ray.serve.api.messages import message_page
 from airy_ray.serve.api.paging import items, page, size_of
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.http import Response
-
-T = TypeVar("T")
 
 _NOT_FOUND = "Contact not found"
 _MERGES_TRIED_MAX = 3
@@ -113,7 +110,7 @@ class RecentMessages(Body):
 
 async def create(platform: Platform, caller: Caller, asked: NewContact) -> Response:
     """Make a contact. Conversations that it names become its own, whoever had them."""
-    given = _decoded(_decode_one, caller.body)
+    given = json_text.decode_with(_one_decoder, caller.body)
     return await _create(platform, caller, asked, given, "")
 
 
@@ -126,7 +123,7 @@ async def import_contacts(platform: Platform, caller: Caller, asked: NewContacts
     count_max = platform.settings.limits.import_contacts
     if len(asked.root) > count_max:
         raise RequestError(400, f"at most {count_max} contacts at once")
-    given = _decoded(_decode_many, caller.body)
+    given = json_text.decode_with(_many_decoder, caller.body)
     made = await asyncio.gather(
         *(
             _create(platform, caller, each, given[index], str(index))
@@ -174,7 +171,7 @@ async def update(platform: Platform, caller: Caller, asked: ChangedContact) -> R
     command = commands.UpdateContact(
         **caller.signed(identifier),
         contact_id=format_id(identifier),
-        fields=_fields(asked, _decoded(_decode_one, caller.body)),
+        fields=_fields(asked, json_text.decode_with(_one_decoder, caller.body)),
     )
     return await platform.carry_out_everywhere(command)
 
@@ -252,16 +249,8 @@ class _Given(msgspec.Struct):
     metadata: msgspec.Raw = msgspec.Raw(b"null")
 
 
-_decode_one = msgspec.json.Decoder(_Given)
-_decode_many = msgspec.json.Decoder(list[_Given])
-
-
-def _decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-    """Return what a body that was checked says, as it was written."""
-    try:
-        return decoder.decode(body)
-    except msgspec.DecodeError:
-        return decoder.decode(json_text.shield(body))
+_one_decoder = msgspec.json.Decoder(_Given)
+_many_decoder = msgspec.json.Decoder(list[_Given])
 
 
 async def _create(

@@ -147,17 +147,14 @@ async def suggest_replies(platform: Platform, caller: Caller, asked: SuggestRepl
 
 def message_text(body: bytes) -> msgspec.Raw:
     """Return the `message` in a body as it was written."""
-    try:
-        return _decode_sent(body).message
-    except msgspec.DecodeError:
-        return _decode_sent(json_text.shield(body)).message
+    return json_text.decode_with(_sent_decoder, body).message
 
 
 class _Sent(msgspec.Struct):
     message: msgspec.Raw
 
 
-_decode_sent = msgspec.json.Decoder(_Sent).decode
+_sent_decoder = msgspec.json.Decoder(_Sent)
 
 
 async def _check_connected(platform: Platform, identifier: ConversationId) -> None:
