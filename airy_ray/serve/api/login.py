@@ -30,6 +30,7 @@ from airy_ray.serve.api.identity_providers import (
     profile_of,
     provider,
 )
+from airy_ray.serve.api.public_url import scheme
 from airy_ray.serve.api.tokens import FLOW_S, Profile, Tokens
 from airy_ray.serve.api.wildcards import Patterns
 from airy_ray.serve.http import Request, Response
@@ -212,8 +213,7 @@ class Login:
     def _redirect_uri(self, request: Request) -> str:
         base = self._public_url
         if base is None:
-            scheme = "https" if is_https(request) else "http"
-            base = f"{scheme}://{request.headers.get('host', '')}"
+            base = f"{scheme(request.headers)}://{request.headers.get('host', '')}"
         return f"{base.rstrip('/')}{CALLBACK}{self._provider.name}"
 
     def _flow_cookie(self, request: Request, value: str, age_s: int) -> tuple[bytes, bytes]:
@@ -230,14 +230,8 @@ def gone(request: Request) -> tuple[bytes, bytes]:
     return _cookie(request, SESSION_COOKIE, "", "Path=/; Max-Age=0")
 
 
-def is_https(request: Request) -> bool:
-    """Whether a request came to the outermost proxy encrypted."""
-    forwarded = request.headers.get("x-forwarded-proto", "")
-    return forwarded.partition(",")[0].strip().lower() == "https"
-
-
 def _cookie(request: Request, name: str, value: str, where: str) -> tuple[bytes, bytes]:
-    secure = "; Secure" if is_https(request) else ""
+    secure = "; Secure" if scheme(request.headers) == "https" else ""
     return b"set-cookie", f"{name}={value}; {where}; HttpOnly; SameSite=Lax{secure}".encode()
 
 

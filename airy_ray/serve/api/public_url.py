@@ -12,11 +12,16 @@ def public_url(settings: Settings, headers: Mapping[str, str]) -> str:
     """Return the platform's address without a slash at its end."""
     if settings.http.public_url is not None:
         return settings.http.public_url.rstrip("/")
-    protocol = _first(headers.get("x-forwarded-proto"))
     host = _first(headers.get("x-forwarded-host")) or headers.get("host", "")
     if _HOST.fullmatch(host) is None:
         host = f"{settings.http.host}:{settings.http.port}"
-    return f"{'https' if protocol == 'https' else 'http'}://{host}"
+    return f"{scheme(headers)}://{host}"
+
+
+def scheme(headers: Mapping[str, str]) -> str:
+    """Return how a request came to the outermost proxy: `https` or `http`."""
+    forwarded = _first(headers.get("x-forwarded-proto"))
+    return "https" if forwarded.lower() == "https" else "http"
 
 
 def _first(value: str | None) -> str:

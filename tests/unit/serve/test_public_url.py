@@ -12,6 +12,7 @@ from airy_ray.serve.api.public_url import public_url
         ({"host": "a.example:8000"}, "http://a.example:8000"),
         ({"host": "[::1]:8000"}, "http://[::1]:8000"),
         ({"host": "a", "x-forwarded-proto": "https"}, "https://a"),
+        ({"host": "a", "x-forwarded-proto": "HTTPS"}, "https://a"),
         ({"host": "a", "x-forwarded-host": "b", "x-forwarded-proto": "https,http"}, "https://b"),
         ({"host": "a", "x-forwarded-host": "b, c"}, "http://b"),
         ({"host": "a", "x-forwarded-proto": "javascript"}, "http://a"),
