@@ -8,7 +8,7 @@ import ctypes
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
@@ -21,7 +21,7 @@ _PR_SET_PDEATHSIG = 1
 _ITEM, _ERROR, _END = "item", "error", "end"
 
 
-def results(work: Callable[..., Iterator[T]], *args: Any) -> Iterator[T]:
+def results(work: Callable[..., Iterator[T]], *args: Any) -> Generator[T, None, None]:
     """Yield what a generator function of an importable module yields in a child of its own.
 
     What it raises is raised here. The child ends with the iteration.

@@ -12,7 +12,8 @@ log/<partition>.jsonl                   what was received and asked for, as it c
 import asyncio
 import io
 import zipfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
+from itertools import islice
 
 from airy_ray.errors import RequestError
 from airy_ray.model import contact, message
@@ -78,25 +79,10 @@ async def _files(platform: Platform, person: Snapshot) -> AsyncIterator[Part]:
     for spec in platform.machine.spec.partitions:
         lines_of = child.results(said_of, spec, conversations, contacts)
         try:
-            while some := await asyncio.to_thread(_some, lines_of):
+            while some := await asyncio.to_thread(list, islice(lines_of, _LINES_AT_ONCE)):
                 yield f"log/{spec.name}.jsonl", b"".join(some)
         finally:
-            await asyncio.to_thread(_close, lines_of)
-
-
-def _some(lines: Iterator[bytes]) -> list[bytes]:
-    found = []
-    for line in lines:
-        found.append(line)
-        if len(found) == _LINES_AT_ONCE:
-            break
-    return found
-
-
-def _close(lines: Iterator[bytes]) -> None:
-    close = getattr(lines, "close", None)
-    if close is not None:
-        close()
+            await asyncio.to_thread(lines_of.close)
 
 
 class _Sink(io.RawIOBase):

@@ -56,7 +56,7 @@ def test_it_is_another_process_that_ends_with_the_iteration() -> None:
     pid = next(found)
     assert pid != os.getpid()
 
-    found.close()  # type: ignore[attr-defined]  # it is a generator
+    found.close()
 
     assert not is_alive(pid)
 
