@@ -11,11 +11,12 @@ import httpx
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from airy_ray.cli.client import http_client
 from airy_ray.cli.contact_files import contacts_in
 from airy_ray.cli.data import ConfigOption, JsonOption
 from airy_ray.cli.output import console, error_console, fail, print_json
 from airy_ray.cli.units import age
-from airy_ray.config import Settings, load
+from airy_ray.config import load
 from airy_ray.errors import ConfigError
 
 _AT_ONCE = 200
@@ -57,7 +58,7 @@ def import_contacts(
         fail(error)
     began_at = time.monotonic()
     imported = requests = 0
-    with _client(settings, url) as client, _progress() as progress:
+    with http_client(settings, url, timeout_s=_WAIT_S) as client, _progress() as progress:
         task = progress.add_task("importing", total=count)
         for number, bodies in enumerate(_chunks(file)):
             try:
@@ -73,15 +74,6 @@ def import_contacts(
         print_json({"contacts": imported, "requests": requests, "seconds": round(seconds, 3)})
     else:
         console.print(f"contacts imported: {imported:,}, in {age(seconds)}", highlight=False)
-
-
-def _client(settings: Settings, url: str | None) -> httpx.Client:
-    token = settings.security.system_token
-    headers = {"content-type": "application/json"}
-    if token is not None:
-        headers["authorization"] = f"Bearer {token.get_secret_value()}"
-    where = url or f"http://{settings.http.host}:{settings.http.port}"
-    return httpx.Client(base_url=where, headers=headers, timeout=_WAIT_S)
 
 
 def _progress() -> Progress:
@@ -114,7 +106,10 @@ def _send(client: httpx.Client, number: int, bodies: list[bytes]) -> None:
     """Have contacts made; what cannot be now is tried again for a while."""
     body = b"[%b]" % b",".join(bodies)
     digest = blake2b(body, digest_size=16, salt=number.to_bytes(8, "big")).hexdigest()
-    headers = {"idempotency-key": f"import-contacts {digest}"}
+    headers = {
+        "content-type": "application/json",
+        "idempotency-key": f"import-contacts {digest}",
+    }
     for tried in range(_TRIES):
         if tried:
             time.sleep(_FIRST_PAUSE_S * 2**tried)  # 429 and 503 tell that it is too much now

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import typer
 import uvloop
 
+from airy_ray.cli.client import address, system_token
 from airy_ray.cli.output import console, error_console, fail, print_json, print_table
 from airy_ray.clock import now_millis
 from airy_ray.config import Settings, is_loopback, load
@@ -130,12 +131,11 @@ def _target(settings: Settings, url: str | None) -> Target:
         raise ConfigError("sources.facebook.app_secret: is needed to sign webhooks")
     if google.partner_key is None:
         raise ConfigError("sources.google.partner_key: is needed to sign webhooks")
-    token = settings.security.system_token
     return Target(
-        url=url or f"http://{settings.http.host}:{settings.http.port}",
+        url=address(settings, url),
         app_secret=facebook.app_secret.get_secret_value(),
         partner_key=google.partner_key.get_secret_value(),
-        token=None if token is None else token.get_secret_value(),
+        token=system_token(settings),
     )
 
 
