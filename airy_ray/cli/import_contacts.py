@@ -1,6 +1,7 @@
 """`airy-ray import-contacts`: contacts out of a file, into a running system."""
 
 import json
+import logging
 import time
 from collections.abc import Iterator
 from hashlib import blake2b
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import httpx
+import stamina
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -24,11 +26,19 @@ _AT_ONCE = 200
 _AT_ONCE_BYTES = 256 << 10
 _WAIT_S = 60.0
 _TRIES = 5
-_FIRST_PAUSE_S = 0.5
+_FIRST_PAUSE_S = 1.0
+_PAUSE_MAX_S = 8.0
+_BUSY = (429, 503)
+
+logging.getLogger("stamina").setLevel(logging.ERROR)  # it warns of each pause
 
 
 class _RefusedError(Exception):
-    """The system did not take a request, for good."""
+    """The system did not take a request."""
+
+
+class _BusyError(_RefusedError):
+    """It did not because it is too much now."""
 
 
 def import_contacts(
@@ -110,14 +120,23 @@ def _send(client: httpx.Client, number: int, bodies: list[bytes]) -> None:
         "content-type": "application/json",
         "idempotency-key": f"import-contacts {digest}",
     }
-    for tried in range(_TRIES):
-        if tried:
-            time.sleep(_FIRST_PAUSE_S * 2**tried)  # 429 and 503 tell that it is too much now
-        response = client.post("/contacts.import", content=body, headers=headers)
-        if response.status_code not in (429, 503):
-            break
-    if not response.is_success:
-        raise _RefusedError(f"answered {response.status_code} {response.text}".rstrip())
+    for attempt in stamina.retry_context(
+        on=_BusyError,
+        attempts=_TRIES,
+        timeout=None,
+        wait_initial=_FIRST_PAUSE_S,
+        wait_max=_PAUSE_MAX_S,
+        wait_jitter=0,
+    ):
+        with attempt:
+            _check(client.post("/contacts.import", content=body, headers=headers))
+
+
+def _check(response: httpx.Response) -> None:
+    if response.is_success:
+        return
+    refused = _BusyError if response.status_code in _BUSY else _RefusedError
+    raise refused(f"answered {response.status_code} {response.text}".rstrip())
 
 
 def _stop(error: Exception, client: httpx.Client, imported: int, count: int) -> NoReturn:
