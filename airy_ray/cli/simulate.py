@@ -71,17 +71,11 @@ def simulate(
     try:
         settings = load({}, file=config)
         target = _target(settings, url)
-        app_id = settings.sources.facebook.app_id or ""
-        named = cast(seed, began_at, pages=pages, app_id=app_id)
+        named = cast(seed, began_at, pages=pages, app_id=settings.sources.facebook.app_id or "")
         port = platform_port or _configured_port(settings)
     except ConfigError as error:
         fail(error)
-    graph = GraphApi(
-        named.pages,
-        app_id=app_id,
-        app_secret=target.app_secret,
-        phone_numbers=[_PHONE_NUMBER],
-    )
+    graph = _graph(named, target)
     if platform_only:
         _play(graph, named, port, settings)
         return
@@ -136,6 +130,16 @@ def _target(settings: Settings, url: str | None) -> Target:
         app_secret=facebook.app_secret.get_secret_value(),
         partner_key=google.partner_key.get_secret_value(),
         token=system_token(settings),
+    )
+
+
+def _graph(named: Cast, target: Target) -> GraphApi:
+    """Return Meta's API, with the pages of this run in it."""
+    return GraphApi(
+        named.pages,
+        app_id=named.app_id,
+        app_secret=target.app_secret,
+        phone_numbers=[_PHONE_NUMBER],
     )
 
 
