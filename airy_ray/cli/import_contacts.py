@@ -1,6 +1,7 @@
 """`airy-ray import-contacts`: contacts out of a file, into a running system."""
 
 import json
+import logging
 import time
 from collections.abc import Iterator
 from hashlib import blake2b
@@ -8,14 +9,16 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import httpx
+import stamina
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from airy_ray.cli.client import http_client
 from airy_ray.cli.contact_files import contacts_in
 from airy_ray.cli.data import ConfigOption, JsonOption
 from airy_ray.cli.output import console, error_console, fail, print_json
 from airy_ray.cli.units import age
-from airy_ray.config import Settings, load
+from airy_ray.config import load
 from airy_ray.errors import ConfigError
 
 _AT_ONCE = 200
@@ -23,11 +26,19 @@ _AT_ONCE = 200
 _AT_ONCE_BYTES = 256 << 10
 _WAIT_S = 60.0
 _TRIES = 5
-_FIRST_PAUSE_S = 0.5
+_FIRST_PAUSE_S = 1.0
+_PAUSE_MAX_S = 8.0
+_BUSY = (429, 503)
+
+logging.getLogger("stamina").setLevel(logging.ERROR)  # it warns of each pause
 
 
 class _RefusedError(Exception):
-    """The system did not take a request, for good."""
+    """The system did not take a request."""
+
+
+class _BusyError(_RefusedError):
+    """It did not because it is too much now."""
 
 
 def import_contacts(
@@ -57,7 +68,7 @@ def import_contacts(
         fail(error)
     began_at = time.monotonic()
     imported = requests = 0
-    with _client(settings, url) as client, _progress() as progress:
+    with http_client(settings, url, timeout_s=_WAIT_S) as client, _progress() as progress:
         task = progress.add_task("importing", total=count)
         for number, bodies in enumerate(_chunks(file)):
             try:
@@ -73,15 +84,6 @@ def import_contacts(
         print_json({"contacts": imported, "requests": requests, "seconds": round(seconds, 3)})
     else:
         console.print(f"contacts imported: {imported:,}, in {age(seconds)}", highlight=False)
-
-
-def _client(settings: Settings, url: str | None) -> httpx.Client:
-    token = settings.security.system_token
-    headers = {"content-type": "application/json"}
-    if token is not None:
-        headers["authorization"] = f"Bearer {token.get_secret_value()}"
-    where = url or f"http://{settings.http.host}:{settings.http.port}"
-    return httpx.Client(base_url=where, headers=headers, timeout=_WAIT_S)
 
 
 def _progress() -> Progress:
@@ -114,15 +116,27 @@ def _send(client: httpx.Client, number: int, bodies: list[bytes]) -> None:
     """Have contacts made; what cannot be now is tried again for a while."""
     body = b"[%b]" % b",".join(bodies)
     digest = blake2b(body, digest_size=16, salt=number.to_bytes(8, "big")).hexdigest()
-    headers = {"idempotency-key": f"import-contacts {digest}"}
-    for tried in range(_TRIES):
-        if tried:
-            time.sleep(_FIRST_PAUSE_S * 2**tried)  # 429 and 503 tell that it is too much now
-        response = client.post("/contacts.import", content=body, headers=headers)
-        if response.status_code not in (429, 503):
-            break
-    if not response.is_success:
-        raise _RefusedError(f"answered {response.status_code} {response.text}".rstrip())
+    headers = {
+        "content-type": "application/json",
+        "idempotency-key": f"import-contacts {digest}",
+    }
+    for attempt in stamina.retry_context(
+        on=_BusyError,
+        attempts=_TRIES,
+        timeout=None,
+        wait_initial=_FIRST_PAUSE_S,
+        wait_max=_PAUSE_MAX_S,
+        wait_jitter=0,
+    ):
+        with attempt:
+            _check(client.post("/contacts.import", content=body, headers=headers))
+
+
+def _check(response: httpx.Response) -> None:
+    if response.is_success:
+        return
+    refused = _BusyError if response.status_code in _BUSY else _RefusedError
+    raise refused(f"answered {response.status_code} {response.text}".rstrip())
 
 
 def _stop(error: Exception, client: httpx.Client, imported: int, count: int) -> NoReturn:

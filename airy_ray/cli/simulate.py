@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import typer
 import uvloop
 
+from airy_ray.cli.client import address, system_token
 from airy_ray.cli.output import console, error_console, fail, print_json, print_table
 from airy_ray.clock import now_millis
 from airy_ray.config import Settings, is_loopback, load
@@ -70,17 +71,11 @@ def simulate(
     try:
         settings = load({}, file=config)
         target = _target(settings, url)
-        app_id = settings.sources.facebook.app_id or ""
-        named = cast(seed, began_at, pages=pages, app_id=app_id)
+        named = cast(seed, began_at, pages=pages, app_id=settings.sources.facebook.app_id or "")
         port = platform_port or _configured_port(settings)
     except ConfigError as error:
         fail(error)
-    graph = GraphApi(
-        named.pages,
-        app_id=app_id,
-        app_secret=target.app_secret,
-        phone_numbers=[_PHONE_NUMBER],
-    )
+    graph = _graph(named, target)
     if platform_only:
         _play(graph, named, port, settings)
         return
@@ -130,12 +125,21 @@ def _target(settings: Settings, url: str | None) -> Target:
         raise ConfigError("sources.facebook.app_secret: is needed to sign webhooks")
     if google.partner_key is None:
         raise ConfigError("sources.google.partner_key: is needed to sign webhooks")
-    token = settings.security.system_token
     return Target(
-        url=url or f"http://{settings.http.host}:{settings.http.port}",
+        url=address(settings, url),
         app_secret=facebook.app_secret.get_secret_value(),
         partner_key=google.partner_key.get_secret_value(),
-        token=None if token is None else token.get_secret_value(),
+        token=system_token(settings),
+    )
+
+
+def _graph(named: Cast, target: Target) -> GraphApi:
+    """Return Meta's API, with the pages of this run in it."""
+    return GraphApi(
+        named.pages,
+        app_id=named.app_id,
+        app_secret=target.app_secret,
+        phone_numbers=[_PHONE_NUMBER],
     )
 
 

@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import httpx
 import typer
 
+from airy_ray.cli.client import address, http_client
 from airy_ray.cli.data import ConfigOption, JsonOption
 from airy_ray.cli.output import console, error_console, fail, print_json, print_table
 from airy_ray.cli.units import seconds
-from airy_ray.config import Settings, is_loopback, load
+from airy_ray.config import load
 from airy_ray.errors import ConfigError
 
 _WAIT_S = 30.0
@@ -136,24 +137,14 @@ def _call(url: str | None, config: Path | None, path: str, asked: Any) -> Any:
         settings = load({}, file=config)
     except ConfigError as error:
         fail(error)
-    system_token = settings.security.system_token
-    headers = {}
-    if system_token is not None:
-        headers["authorization"] = f"Bearer {system_token.get_secret_value()}"
-    target = url or _configured(settings)
     try:
-        with httpx.Client(base_url=target, timeout=_WAIT_S, headers=headers) as client:
+        with http_client(settings, url, timeout_s=_WAIT_S) as client:
             response = client.post(path, json=asked)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        fail(f"{target}: {error}")
+        fail(f"{address(settings, url)}: {error}")
     if response.is_error:
         fail(_refusal(response), code=1)
     return response.json() if response.content else None
-
-
-def _configured(settings: Settings) -> str:
-    host = settings.http.host if is_loopback(settings.http.host) else "127.0.0.1"
-    return f"http://{host}:{settings.http.port}"
 
 
 def _refusal(response: httpx.Response) -> str:

@@ -52,25 +52,12 @@ def project(view: View, event: Event, at: Millis) -> Effect:
             return messages.deliver(view, event, at)
         case events.MessageFailed():
             return messages.fail(view, event, at)
-        case events.ReactionChanged(place=place) if tombstones.is_late(
-            view, place.conversation_id, event.at
-        ):
-            tombstones.sweep_later(view, place.conversation_id, at)
-            return messages.IGNORED_ERASED
-        case events.ConversationDescribed(place=place) if tombstones.is_gone(
-            view, place.conversation_id
-        ):
-            tombstones.sweep_later(view, place.conversation_id, at)
-            return messages.IGNORED_ERASED
         case events.ReactionChanged():
-            return APPLIED if reactions.change(view, event, at) else NOTHING_NEW
+            return _react(view, event, at)
         case events.ReceiptReceived():
             return APPLIED if receipts.receive(view, event, at) else NOTHING_NEW
-        case events.ConversationDescribed(place=place, values=values):
-            described = metadata.describe_conversation(
-                view, place.conversation_id, values, event.at
-            )
-            return APPLIED if described else NOTHING_NEW
+        case events.ConversationDescribed():
+            return _describe(view, event, at)
         case events.NamedMessageDescribed():
             return custom_sources.describe_named(view, event)
         case events.MessageDescribed():
@@ -120,3 +107,20 @@ def project(view: View, event: Event, at: Millis) -> Effect:
         case _:
             assert_never(event)
     return APPLIED
+
+
+def _react(view: View, event: events.ReactionChanged, at: Millis) -> Effect:
+    conversation = event.place.conversation_id
+    if tombstones.is_late(view, conversation, event.at):
+        tombstones.sweep_later(view, conversation, at)
+        return messages.IGNORED_ERASED
+    return APPLIED if reactions.change(view, event, at) else NOTHING_NEW
+
+
+def _describe(view: View, event: events.ConversationDescribed, at: Millis) -> Effect:
+    conversation = event.place.conversation_id
+    if tombstones.is_gone(view, conversation):
+        tombstones.sweep_later(view, conversation, at)
+        return messages.IGNORED_ERASED
+    described = metadata.describe_conversation(view, conversation, event.values, event.at)
+    return APPLIED if described else NOTHING_NEW
