@@ -1,7 +1,6 @@
 """What a platform has stored, read from another process of its machine, with no HTTP between."""
 
 import asyncio
-from collections.abc import Awaitable
 from pathlib import Path
 
 from airy_ray.cluster.access import P, Question, T
@@ -11,7 +10,6 @@ from airy_ray.config import Settings
 from airy_ray.filters.fulltext import FullText
 from airy_ray.filters.query import Query
 from airy_ray.partition.reader import PartitionReader
-from airy_ray.rawlog.record import Offset, Record
 from airy_ray.rawlog.tail import LogTail
 from airy_ray.state.search.searching import Found, SearchIndex
 
@@ -23,14 +21,6 @@ class StoredPartition:
         self._reader = PartitionReader(LogTail(directory))
         with self._reader.read() as view:
             self._index = SearchIndex(view.path())
-
-    def append(self, record: Record) -> Awaitable[Offset]:
-        """Refuse to."""
-        raise NotImplementedError
-
-    async def wait(self, offset: int, timeout_s: float) -> bool:
-        """Refuse to."""
-        raise NotImplementedError
 
     async def ask(self, query: Question[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return the answer to a question."""
@@ -46,4 +36,4 @@ def stored_partitions(settings: Settings) -> Partitions:
     """Return the partitions of a running platform."""
     layout = read_layout(settings.data)
     accesses = {each.index: StoredPartition(each.directory) for each in specs(settings, layout)}
-    return Partitions(accesses, layout.partitions, command_wait_s=0)
+    return Partitions(accesses, layout.partitions)

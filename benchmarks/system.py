@@ -19,9 +19,9 @@ import httpx
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from airy_ray.cluster.commands import Commands
 from airy_ray.cluster.layout import read_layout, run_directory
 from airy_ray.cluster.machine import Machine, machine_spec
-from airy_ray.cluster.partitions import Partitions
 from airy_ray.config import Settings, load
 from airy_ray.model.commands import ConnectChannel
 from airy_ray.model.ids import Slot, channel_id, command_id, format_id
@@ -200,7 +200,7 @@ def _serves_api(pid: int) -> bool:
 async def _connect(settings: Settings, source: str, source_channel_id: str) -> None:
     machine = Machine(machine_spec(settings, read_layout(settings.data)))
     try:
-        partitions = Partitions(machine.partitions, machine.spec.count, command_wait_s=10)
+        commands = Commands(machine.partitions, machine.spec.count, wait_s=10)
         command = ConnectChannel(
             id=format_id(command_id(Slot(0), source_channel_id.encode())),
             source=source,
@@ -209,7 +209,7 @@ async def _connect(settings: Settings, source: str, source_channel_id: str) -> N
             token="",
             metadata={"name": "Benchmark"},
         )
-        await partitions.register(command)
+        await commands.register(command)
     finally:
         machine.close()
 

@@ -5,7 +5,7 @@
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -14,9 +14,10 @@ import msgspec
 from airy_ray.cluster.appender import Appender
 from airy_ray.cluster.applied_waiters import AppliedWaiters
 from airy_ray.cluster.doorbell import Damaged, Ringer, asking_bell
-from airy_ray.errors import AiryError, DamagedError, RowCorruptError
+from airy_ray.errors import AiryError, DamagedError, PartitionUnavailableError, RowCorruptError
 from airy_ray.filters.fulltext import FullText
 from airy_ray.filters.query import Query
+from airy_ray.model.ids import PartitionIndex
 from airy_ray.partition.reader import PartitionReader
 from airy_ray.partition.spec import PartitionSpec
 from airy_ray.rawlog.record import Offset, Record
@@ -25,21 +26,14 @@ from airy_ray.state.search.searching import Found, SearchIndex
 
 P = ParamSpec("P")
 T = TypeVar("T")
+A = TypeVar("A", bound="ReadAccess")
 
 Question = Callable[Concatenate[Reading, P], T]
 """A question to a consistent view of a state: a method of `Reading` whose answer can be sent."""
 
 
-class PartitionAccess(Protocol):
-    """What can be done with one partition from outside of its owner."""
-
-    def append(self, record: Record) -> Awaitable[Offset]:
-        """Store a record; durable once awaited. Fails as `Appender.append` does."""
-        ...
-
-    async def wait(self, offset: Offset, timeout_s: float) -> bool:
-        """Wait until the record at `offset` is applied; return whether it was in time."""
-        ...
+class ReadAccess(Protocol):
+    """What can be asked of one partition from outside of its owner."""
 
     async def ask(self, query: Question[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return the answer to a question; may be repeated.
@@ -60,6 +54,30 @@ class PartitionAccess(Protocol):
             PartitionUnavailableError: it cannot be reached now.
         """
         ...
+
+
+class PartitionAccess(ReadAccess, Protocol):
+    """What can be done with one partition from outside of its owner."""
+
+    def append(self, record: Record) -> Awaitable[Offset]:
+        """Store a record; durable once awaited. Fails as `Appender.append` does."""
+        ...
+
+    async def wait(self, offset: Offset, timeout_s: float) -> bool:
+        """Wait until the record at `offset` is applied; return whether it was in time."""
+        ...
+
+
+def access_to(accesses: Mapping[PartitionIndex, A], index: PartitionIndex) -> A:
+    """Return the access to a partition.
+
+    Raises:
+        PartitionUnavailableError: no machine has it.
+    """
+    access = accesses.get(index)
+    if access is None:
+        raise PartitionUnavailableError("no machine has this partition")
+    return access
 
 
 class LocalAccess:

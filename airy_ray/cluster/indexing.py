@@ -17,7 +17,6 @@ import os
 import select
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -25,6 +24,7 @@ from pathlib import Path
 
 import msgspec
 
+from airy_ray.cluster.child_process import ChildProcess
 from airy_ray.cluster.doorbell import Damaged, Ringer, asking_bell
 from airy_ray.cluster.logs import log_to_stderr
 from airy_ray.errors import (
@@ -56,44 +56,18 @@ _REST_S = 5.0
 _DOUBT_S = 1.0
 """How often to look whether a reader found an index damaged."""
 _RETRY_S = 1.0
-_END_S = 5.0
 
 
-class IndexingProcess:
+class IndexingProcess(ChildProcess):
     """The process as the supervisor holds it."""
 
     def __init__(self, specs: Sequence[PartitionSpec], run_directory: Path) -> None:
-        self._socket, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-P", "-m", __name__, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-            )
+        super().__init__(__name__)
         named = [
             (spec.name, str(spec.directory)) for spec in specs if spec.index != REGISTRY
         ]  # the registry holds no conversations
-        self._socket.sendall(msgspec.msgpack.encode(_Setup(str(run_directory), named)))
-        self._socket.shutdown(socket.SHUT_WR)
-
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._process.pid
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether it still runs."""
-        return self._process.poll() is None
-
-    def end(self) -> None:
-        """Have it end after what it is doing, or kill it if that takes too long; blocks."""
-        self._socket.close()
-        try:
-            self._process.wait(_END_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self.socket.sendall(msgspec.msgpack.encode(_Setup(str(run_directory), named)))
+        self.socket.shutdown(socket.SHUT_WR)
 
 
 class _Setup(msgspec.Struct, array_like=True):

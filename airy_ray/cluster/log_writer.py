@@ -22,7 +22,6 @@ import logging
 import signal
 import socket
 import struct
-import subprocess
 import sys
 from collections.abc import Sequence
 from enum import IntEnum
@@ -31,6 +30,7 @@ from typing import BinaryIO, NamedTuple
 
 import msgspec
 
+from airy_ray.cluster.child_process import ChildProcess
 from airy_ray.cluster.doorbell import Ringer, owner_bell
 from airy_ray.cluster.logs import log_to_stderr
 from airy_ray.errors import AiryError, DamagedError, DiskFullError, LogBusyError
@@ -46,8 +46,6 @@ Group = tuple[PartitionIndex, list[bytes]]
 _LENGTH = struct.Struct(">I")
 _REPLY = struct.Struct(">HBQ")
 REPLY_BYTES = _REPLY.size
-
-_END_S = 5.0
 
 
 class Outcome(IntEnum):
@@ -72,38 +70,14 @@ class _Setup(msgspec.Struct, array_like=True):
     logs: list[tuple[PartitionIndex, str, str]]
 
 
-class WriterProcess:
-    """A writer as its serving process holds it.
-
-    Attributes:
-        socket: our end, which does not block.
-    """
+class WriterProcess(ChildProcess):
+    """A writer as its serving process holds it. Our end of its socket does not block."""
 
     def __init__(self, specs: Sequence[PartitionSpec], run_directory: Path) -> None:
-        self.socket, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-P", "-m", __name__, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-            )
+        super().__init__(__name__)
         logs = [(spec.index, str(spec.directory), owner_bell(spec.name)) for spec in specs]
         self.socket.sendall(_framed(_Setup(str(run_directory), logs)))
         self.socket.setblocking(False)
-
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._process.pid
-
-    def end(self) -> None:
-        """Have it end after what it is doing, or kill it if that takes too long; blocks."""
-        self.socket.close()
-        try:
-            self._process.wait(_END_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
 
 
 def encode_round(groups: Sequence[Group]) -> bytes:

@@ -7,34 +7,25 @@ page, and the best of those are read.
 import asyncio
 import heapq
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from itertools import islice
 from typing import Any
 
-from airy_ray.clock import now_micros
-from airy_ray.cluster.access import P, PartitionAccess, Question, T
-from airy_ray.errors import AiryError, PartitionUnavailableError, RequestError
+from airy_ray.cluster.access import P, Question, ReadAccess, T, access_to
+from airy_ray.errors import RequestError
 from airy_ray.filters.fulltext import FullText
 from airy_ray.filters.query import Query
-from airy_ray.model import commands
-from airy_ray.model.commands import AnyCommand
 from airy_ray.model.contact import Snapshot
 from airy_ray.model.conversation import Conversation
 from airy_ray.model.ids import (
     REGISTRY,
-    CommandId,
     ContactId,
     ConversationId,
     MessageId,
     PartitionIndex,
     owner_of,
-    parse_id,
-    partition_of,
 )
 from airy_ray.model.message import Message
 from airy_ray.projections import keys
-from airy_ray.projections.view import Answer, Outgoing
-from airy_ray.rawlog.record import Offset, Record, payload_id
 from airy_ray.state.queries import Reading
 from airy_ray.state.search.searching import Found, Hit
 
@@ -47,25 +38,15 @@ _AT_ONCE = 1_000
 ListedConversation = tuple[bytes, Conversation]
 """A conversation and the key that it is listed under."""
 
-_ECHOES_MAX = 3
-"""How often what others tell in turn is waited for: a merge is told, passed on, and told back."""
-
 _STEP = 500
 
 
 class Partitions:
     """The conversations of the whole platform, and its registry."""
 
-    def __init__(
-        self,
-        accesses: Mapping[PartitionIndex, PartitionAccess],
-        count: int,
-        *,
-        command_wait_s: float,
-    ) -> None:
+    def __init__(self, accesses: Mapping[PartitionIndex, ReadAccess], count: int) -> None:
         self._accesses = accesses
         self._count = count
-        self._command_wait_s = command_wait_s
         self._walking = asyncio.Lock()
 
     async def conversation(self, identifier: ConversationId) -> Conversation | None:
@@ -264,86 +245,6 @@ class Partitions:
         """Return the registry's answer to a question."""
         return await self._accesses[REGISTRY].ask(query, *args, **kwargs)
 
-    async def carry_out(self, command: AnyCommand) -> Answer:
-        """Have the owner of the command's slot carry it out; return its answer.
-
-        What it did can be read when this returns.
-
-        Raises:
-            RequestError: 409, its id stands for another command; 500, it went to quarantine; 503,
-                it was stored but is not applied yet: asked again under its id, it will be.
-        """
-        return await self._carried_out(self._owner(parse_id(command.id)), command)
-
-    async def carry_out_everywhere(self, command: AnyCommand) -> Answer:
-        """Do as `carry_out`, and wait until other partitions have heard of it, and answered.
-
-        A partition that cannot be reached now is not waited for longer than a command is; it will
-        hear of it.
-        """
-        owner = owner_of(parse_id(command.id), self._count)
-        answer, offset = await self._applied(self._owner(parse_id(command.id)), command)
-        deadline = asyncio.get_running_loop().time() + self._command_wait_s
-        with suppress(AiryError):  # the command is carried out, whoever cannot be asked about it
-            await self._told(owner, offset, deadline, _ECHOES_MAX)
-        return answer
-
-    async def register(self, command: AnyCommand) -> Answer:
-        """Have the registry carry a command out; return its answer, as `carry_out` does."""
-        return await self._carried_out(self._accesses[REGISTRY], command)
-
-    async def _carried_out(self, owner: PartitionAccess, command: AnyCommand) -> Answer:
-        answer, _ = await self._applied(owner, command)
-        return answer
-
-    async def _told(
-        self, teller: PartitionIndex, offset: int, deadline: float, echoes: int
-    ) -> None:
-        """Wait until all have heard what a record has for them, and what comes back of that."""
-        last: dict[PartitionIndex, CommandId] = {}
-        for sequence, outgoing in await self._accesses[teller].ask(Reading.outgoing, offset):
-            forwarded = keys.forwarded(teller, sequence, payload_id(outgoing.body))
-            for target in self._targets(outgoing):  # who has heard this has heard all before it
-                last[target] = CommandId(forwarded)
-        for target, key in last.items():
-            heard = await self._heard(target, key, deadline)
-            if heard is not None and echoes > 0:
-                await self._told(target, heard, deadline, echoes - 1)
-
-    def _targets(self, outgoing: Outgoing) -> list[PartitionIndex]:
-        if outgoing.slot is not None:
-            return [partition_of(outgoing.slot, self._count)]
-        return [PartitionIndex(index) for index in range(self._count)]
-
-    async def _heard(self, target: PartitionIndex, key: CommandId, deadline: float) -> int | None:
-        """Wait until a partition has folded what it is told; return the place of that record."""
-        access = self._accesses.get(target)
-        if access is None:
-            return None
-        while (left := deadline - asyncio.get_running_loop().time()) > 0:
-            applied = await access.ask(Reading.applied)
-            if await access.ask(Reading.answer, key) is not None:
-                return await access.ask(Reading.offset_of, key)
-            await access.wait(Offset(applied), left)
-        return None
-
-    async def _applied(self, owner: PartitionAccess, command: AnyCommand) -> tuple[Answer, Offset]:
-        """Have a command carried out; return its answer and the place of its record."""
-        body = commands.encode(command)
-        identifier = CommandId(parse_id(command.id))
-        record = Record(now_micros(), "command", "api", body, payload_id(body))
-        offset = await owner.append(record)
-        if not await owner.wait(offset, self._command_wait_s):
-            raise RequestError(503, f"stored, but not applied yet; its id is {command.id}")
-        answer = await owner.ask(Reading.answer, identifier)
-        if answer is None:
-            raise RequestError(503, f"applied, but its answer is gone; its id was {command.id}")
-        if answer.digest != commands.asked(command, record.payload_id):
-            raise RequestError(409, "this idempotency key was used for another request")
-        if answer.status >= 500:
-            raise RequestError(answer.status, "the request could not be carried out")
-        return answer, offset
-
     async def _search(self, wanted: Query | FullText, limit: int) -> list[Found]:
         """Return what each partition finds, at most `limit`, which nothing is reserved for."""
         accesses = self._conversation_accesses()
@@ -370,18 +271,15 @@ class Partitions:
             rows |= zip(identifiers, found, strict=True)
         return [(hit.rank, row) for hit in hits if (row := rows[hit.id]) is not None]
 
-    def _owner(self, identifier: bytes) -> PartitionAccess:
-        access = self._accesses.get(owner_of(identifier, self._count))
-        if access is None:
-            raise PartitionUnavailableError("no machine has this partition")
-        return access
+    def _owner(self, identifier: bytes) -> ReadAccess:
+        return access_to(self._accesses, owner_of(identifier, self._count))
 
-    def _conversation_accesses(self) -> list[PartitionAccess]:
+    def _conversation_accesses(self) -> list[ReadAccess]:
         return [self._accesses[PartitionIndex(index)] for index in range(self._count)]
 
 
 async def _walked(
-    access: PartitionAccess, channels: frozenset[bytes], limit: int
+    access: ReadAccess, channels: frozenset[bytes], limit: int
 ) -> tuple[list[bytes], int]:
     """Return the keys of the newest conversations of a partition on some channels, and the count.
 

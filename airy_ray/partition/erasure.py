@@ -246,7 +246,7 @@ def rewrite(spec: PartitionSpec, erasures: Erasures, run: str) -> Iterator[Rewri
         history = History(tail, spec.archive)
         head = tail.head
         fresh: list[Segment] = []
-        for offset, record in _records(history, 0, head):
+        for offset, record in history.records(0, head, _BYTES_AT_ONCE):
             forgotten.learn(offset, record)
             if offset % _RECORDS_AT_ONCE == 0:
                 yield Rewritten(fresh, 0, 0)
@@ -303,13 +303,6 @@ def _with_audit(offset: int, left: Record, reader: PartitionReader) -> Record:
         return left
     with reader.read() as view:
         return msgspec.structs.replace(left, body=body_of_erased(view.audit_entry(offset)))
-
-
-def _records(history: History, first: int, head: int) -> Iterator[tuple[int, Record]]:
-    while first < head:
-        records = history.read(first, min(_RECORDS_AT_ONCE, head - first), _BYTES_AT_ONCE)
-        yield from records
-        first = records[-1][0] + 1
 
 
 def _stored(tail: LogTail, head: int) -> Iterator[tuple[int, Record]]:

@@ -1,10 +1,13 @@
 """The whole log of a partition as one: its live tail, and before that its archive."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from airy_ray.errors import DamagedError, OffsetOutOfRangeError, RecordCorruptError
 from airy_ray.rawlog.record import Record, opened
 from airy_ray.rawlog.tail import LogTail, Segment
+
+_RECORDS_AT_ONCE = 2_048
 
 
 class History:
@@ -34,6 +37,17 @@ class History:
                     raise
                 break  # what is whole before it goes first
         return records
+
+    def records(self, first: int, end: int, bytes_max: int) -> Iterator[tuple[int, Record]]:
+        """Yield the records from offset `first` on before `end`, read `bytes_max` at a time.
+
+        Raises:
+            RecordCorruptError, DamagedError: what comes next cannot be read.
+        """
+        while first < end:
+            records = self.read(first, min(_RECORDS_AT_ONCE, end - first), bytes_max)
+            yield from records
+            first = records[-1][0] + 1
 
     def at(self, offset: int) -> Record:
         """Return the record at one offset."""

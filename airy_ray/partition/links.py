@@ -61,7 +61,7 @@ def _catch_up(tail: LogTail, reader: PartitionReader) -> None:
     while (applied := _applied(reader)) < head:
         if time.monotonic() > until:
             raise RebuildingError(applied, head)
-        time.sleep(_POLL_S)
+        time.sleep(_POLL_S)  # a child process has no doorbell to wait at
 
 
 def _applied(reader: PartitionReader) -> int:

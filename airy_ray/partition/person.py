@@ -16,7 +16,6 @@ from airy_ray.projections.view import Erasure
 from airy_ray.rawlog.record import Record
 from airy_ray.rawlog.tail import LogTail
 
-_RECORDS_AT_ONCE = 2_048
 _BYTES_AT_ONCE = 4 << 20
 
 
@@ -43,12 +42,7 @@ def _records(spec: PartitionSpec) -> Iterator[tuple[int, Record]]:
     except FileNotFoundError:
         return  # nothing has begun there
     with closing(tail):
-        history = History(tail, spec.archive)
-        first, head = 0, tail.head
-        while first < head:
-            records = history.read(first, min(_RECORDS_AT_ONCE, head - first), _BYTES_AT_ONCE)
-            yield from records
-            first = records[-1][0] + 1
+        yield from History(tail, spec.archive).records(0, tail.head, _BYTES_AT_ONCE)
 
 
 def _line(spec: PartitionSpec, offset: int, record: Record, body: bytes) -> bytes:

@@ -7,7 +7,7 @@
 3. What comes late meets a tombstone, see `tombstones`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import TypeVar
 
 import msgspec
@@ -59,6 +59,7 @@ def erase(view: View, event: ConversationsErased, at: Millis) -> bool:
     erasing = _Erasing(view, event, at)
     for conversation in event.conversations:
         erasing.conversation(conversation)
+    erasing.drop_timers()
     for contact in event.contacts:
         if event.is_whole:
             erasing.contact(contact)
@@ -113,6 +114,7 @@ class _Erasing:
         self._view = view
         self._event = event
         self._at = at
+        self._gone: set[ConversationId] = set()
         self._conversations: dict[ConversationId, None] = {}
         self._contacts: dict[ContactId, None] = {}
         self._came_with: dict[ContactId, None] = {}
@@ -123,6 +125,7 @@ class _Erasing:
         self.befores.append((identifier, before))
         if not is_new:
             return
+        self._gone.add(identifier)
         holder = self._view.contact_of.get(identifier)
         self.has_found = _erase_conversation(self._view, identifier, self._at) or self.has_found
         made = [contact_id(identifier)]  # it has the name of the conversation
@@ -159,6 +162,11 @@ class _Erasing:
             self._contacts[identifier] = None  # it may be in the logs of others, too
             self._find(present)
             _drop_contact(self._view, present)
+
+    def drop_timers(self) -> None:
+        """Delete what would fall for conversations that were deleted: one look at all timers."""
+        if self._gone:
+            _drop_timers(self._view, self._gone)
 
     def keep_others(self) -> None:
         """Have contacts that stay known when what they came with is not in the log any more."""
@@ -198,7 +206,6 @@ def _others(found: Iterable[Id], known: Iterable[Id]) -> tuple[Id, ...]:
 
 def _erase_conversation(view: View, identifier: ConversationId, at: Millis) -> bool:
     present = view.conversations.get(identifier)
-    _drop_timers(view, identifier)
     view.held.delete(identifier)
     _drop_subject(view, keys.subject("conversation", identifier))
     view.contact_of.delete(identifier)
@@ -235,7 +242,7 @@ def _drop_subject(view: View, prefix: bytes) -> None:
         view.metadata.delete(key)
 
 
-def _drop_timers(view: View, conversation: ConversationId) -> None:
+def _drop_timers(view: View, conversations: Container[ConversationId]) -> None:
     for key, timer in view.timers.under(b""):
         event = _decode_event(timer.event)
         match event:
@@ -247,7 +254,7 @@ def _drop_timers(view: View, conversation: ConversationId) -> None:
                 owner = erased.conversations[0]
             case _:
                 continue
-        if owner == conversation:
+        if owner in conversations:
             view.timers.delete(key)
 
 

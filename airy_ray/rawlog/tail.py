@@ -407,10 +407,7 @@ def create(
         with environment.write() as transaction:
             cursor = transaction.cursor(environment.tables["records"])
             cursor.putmulti([(o.to_bytes(8, "big"), value) for o, value in values], append=True)
-            for segment in segments:
-                transaction.put(*_row_of(segment), db=environment.tables["archives"])
-            for name, fact in small.items():
-                transaction.put(*_fact_row(name, fact), db=environment.tables["meta"])
+            _put_small(environment, transaction, segments, small)
     finally:
         close_environment(environment)
     fresh.rename(path_of(directory, number))
@@ -432,10 +429,20 @@ def _add_rest(
             writing.cursor(tables["records"]).putmulti(list(cursor), append=True)
         for key, value in transaction.lmdb.cursor(transaction.meta):
             writing.put(key, value, db=tables["meta"])
-        for name, fact in small.items():
-            writing.put(*_fact_row(name, fact), db=tables["meta"])
-        for segment in segments:
-            writing.put(*_row_of(segment), db=tables["archives"])
+        _put_small(environment, writing, segments, small)
+
+
+def _put_small(
+    environment: Environment,
+    transaction: lmdb.Transaction[bytes],
+    segments: Iterable[Segment],
+    small: Mapping[str, bytes],
+) -> None:
+    """Put segments and facts into a fresh log."""
+    for segment in segments:
+        transaction.put(*_row_of(segment), db=environment.tables["archives"])
+    for name, fact in small.items():
+        transaction.put(*_fact_row(name, fact), db=environment.tables["meta"])
 
 
 def write_fresh(fresh: Path, values: Iterable[tuple[int, bytes]]) -> None:

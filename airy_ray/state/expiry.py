@@ -130,29 +130,23 @@ def _some(cursor: "lmdb.Cursor[bytes]") -> list[tuple[bytes, bytes]]:
 
 
 def _delete_before(state: State, table: str, end: bytes) -> int:
-    gone = 0
-    while True:
-        with state.environment.write() as transaction:
-            cursor = transaction.cursor(state.environment.tables[table])
-            step = 0
-            while step < _STEP and cursor.first() and cursor.key() < end:
-                cursor.delete()
-                step += 1
-        gone += step
-        if step < _STEP:
-            return gone
+    return _delete_first(state, table, lambda cursor: cursor.key() < end)
 
 
 def _delete_oldest(state: State, table: str, before: Millis) -> int:
-    """Delete the first rows of a table, up to one that is from `before` or later."""
+    return _delete_first(
+        state, table, lambda cursor: decoded(table, cursor.key(), cursor.value()).at < before
+    )
+
+
+def _delete_first(state: State, table: str, is_past: Callable[["lmdb.Cursor[bytes]"], bool]) -> int:
+    """Delete the first rows of a table, up to one that is not past its time."""
     gone = 0
     while True:
         with state.environment.write() as transaction:
             cursor = transaction.cursor(state.environment.tables[table])
             step = 0
-            while step < _STEP and cursor.first():
-                if decoded(table, cursor.key(), cursor.value()).at >= before:
-                    break
+            while step < _STEP and cursor.first() and is_past(cursor):
                 cursor.delete()
                 step += 1
         gone += step

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 from pydantic import BaseModel
 
+from airy_ray.cluster.commands import Commands
 from airy_ray.cluster.layout import Layout, jwt_secret
 from airy_ray.cluster.logs import log_to_stderr
 from airy_ray.cluster.machine import Machine, machine_spec
@@ -250,15 +251,15 @@ class Api:
         oidc, public_url = self._settings.security.oidc, self._settings.http.public_url
         http = httpx.AsyncClient(timeout=_PLATFORM_WAIT_S)
         self._login = None if oidc is None else Login(oidc, tokens, http, public_url)
-        partitions = Partitions(
-            machine.partitions,
-            machine.spec.count,
-            command_wait_s=self._settings.limits.command_wait_s,
-        )
+        count = machine.spec.count
+        partitions = Partitions(machine.partitions, count)
+        wait_s = self._settings.limits.command_wait_s
+        commands = Commands(machine.partitions, count, wait_s=wait_s)
         self._platform = Platform(
             settings=self._settings,
             machine=machine,
             partitions=partitions,
+            commands=commands,
             tokens=tokens,
             callers=Callers(
                 None if token is None else token.get_secret_value(),
@@ -270,7 +271,7 @@ class Api:
             media=open_store(self._settings),
         )
         self._hooks = Hooks(self._settings, machine)
-        leftovers = Leftovers(machine.spec.partitions, partitions, self._platform.media)
+        leftovers = Leftovers(machine.spec.partitions, partitions, commands, self._platform.media)
         self._leftovers = asyncio.create_task(leftovers.work())
 
     async def _stop(self) -> None:

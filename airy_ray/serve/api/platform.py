@@ -9,6 +9,7 @@ from hashlib import blake2b
 
 import httpx
 
+from airy_ray.cluster.commands import Commands
 from airy_ray.cluster.machine import Machine
 from airy_ray.cluster.partitions import Partitions
 from airy_ray.config import Settings
@@ -36,6 +37,7 @@ class Platform:
     settings: Settings
     machine: Machine
     partitions: Partitions
+    commands: Commands
     tokens: Tokens
     callers: Callers
     http: httpx.AsyncClient
@@ -43,15 +45,15 @@ class Platform:
 
     async def carry_out(self, command: AnyCommand) -> Response:
         """Have the partition of a command's slot carry it out; return its answer."""
-        return _response(await self.partitions.carry_out(command))
+        return _response(await self.commands.carry_out(command))
 
     async def carry_out_everywhere(self, command: AnyCommand) -> Response:
         """Do the same, and wait until other partitions know what they are told of it."""
-        return _response(await self.partitions.carry_out_everywhere(command))
+        return _response(await self.commands.carry_out_everywhere(command))
 
     async def register(self, command: AnyCommand) -> Response:
         """Have the registry carry a command out; return its answer."""
-        return _response(await self.partitions.register(command))
+        return _response(await self.commands.register(command))
 
     async def claim(self, caller: Caller) -> None:
         """Have the caller's idempotency key, if there is one, stand for this request.
@@ -68,7 +70,7 @@ class Platform:
         claim = ClaimKey(
             id=format_id(random_id(place)), principal=caller.principal, request=caller.request
         )
-        await self.partitions.carry_out(claim)
+        await self.commands.carry_out(claim)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import logging
 import os
 from collections.abc import Sequence
 
+from airy_ray.cluster.commands import Commands
 from airy_ray.cluster.partitions import Partitions
 from airy_ray.errors import AiryError
 from airy_ray.model.commands import SettleFiles
@@ -32,10 +33,15 @@ class Leftovers:
     """Looks after files that erased messages linked to."""
 
     def __init__(
-        self, specs: Sequence[PartitionSpec], partitions: Partitions, media: MediaStore
+        self,
+        specs: Sequence[PartitionSpec],
+        partitions: Partitions,
+        commands: Commands,
+        media: MediaStore,
     ) -> None:
         self._specs = specs
         self._partitions = partitions
+        self._commands = commands
         self._media = media
 
     async def work(self) -> None:
@@ -68,7 +74,7 @@ class Leftovers:
             if name not in kept:
                 await self._media.delete(name)
         for index, files in left.items():
-            await self._partitions.carry_out(self._settled(index, files))
+            await self._commands.carry_out(self._settled(index, files))
         logger.info(
             "%d files of erased messages deleted, %d kept", len(names) - len(kept), len(kept)
         )

@@ -15,6 +15,7 @@ from airy_ray.state.search.index import (
     CONVERSATIONS,
     MESSAGES,
     directory_of,
+    distrust,
     explaining,
     open_index,
     position_file,
@@ -99,7 +100,7 @@ class Indexer:
     def rebuild(self) -> None:
         """Begin again with nothing."""
         self.give_up()
-        position_file(self.directory).unlink(missing_ok=True)
+        distrust(self.directory)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _begin(self) -> None:
