@@ -171,9 +171,8 @@ def _sessions(run: Path) -> Path:
 
 def _wait_until_ready(settings: Settings) -> None:
     """Wait until each application answers, through the door that everybody takes."""
-    host = settings.http.host if settings.http.host != "0.0.0.0" else "127.0.0.1"  # noqa: S104
     deadline = time.monotonic() + _READY_S
-    with httpx.Client(base_url=f"http://{host}:{settings.http.port}", timeout=5) as client:
+    with httpx.Client(base_url=address(settings), timeout=5) as client:
         while not _is_ready(client):
             if time.monotonic() > deadline:
                 raise TimeoutError("the applications do not answer")

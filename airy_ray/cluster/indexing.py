@@ -51,6 +51,8 @@ _NICENESS = 5
 _REST_BEHIND = 9.0
 """How long to rest after a step while it is behind, as a multiple of what that took."""
 _REST_BEHIND_S_MAX = 1.0
+_PRESSED_S = 1.0
+"""How long after the last change it goes on to rest: owners fold in batches, with pauses."""
 _REST_S = 5.0
 """How long after the last change memory is given back."""
 _DOUBT_S = 1.0
@@ -185,12 +187,15 @@ def main(descriptor: int) -> None:
                 SearchFeeder(name, Path(directory), ringer) for name, directory in setup.partitions
             ]
             gc.freeze()
+            pressed_at = 0.0
             while True:
                 now = time.monotonic()
                 behind = [feeder for feeder in feeders if feeder.step(now)]
                 wait_s = _POLL_S
                 if behind:
-                    is_pressed = any(feeder.has_news for feeder in behind)
+                    if any(feeder.has_news for feeder in behind):
+                        pressed_at = now
+                    is_pressed = now < pressed_at + _PRESSED_S
                     took_s = time.monotonic() - now
                     wait_s = min(took_s * _REST_BEHIND, _REST_BEHIND_S_MAX) if is_pressed else 0
                 if _is_over(connection, wait_s):

@@ -8,12 +8,12 @@ serving process, ends with it, and acts on nothing but what comes through their 
 to the writer:  length (4 bytes), then MessagePack: first a SETUP, then ROUNDs
 SETUP  = [run directory, [[partition, log's directory, owner's bell], …]]
 ROUND  = [[partition, [record, …]], …]
-from it, once all of a round is on disk, for each of its partitions:
+from it, for each partition of a round once its records are on disk:
 REPLY  = partition (2 bytes), outcome (1 byte), offset of the first record (8 bytes)
 ```
 
-The replies come together, because requests that are answered together come back together, and
-rounds are larger then. The price: a partition whose log is held up holds up its round's others.
+Each partition's requests are answered while the next one's are stored, so that neither process
+waits for the other. A partition whose log is held up holds up those after it in its round.
 """
 
 import contextlib
@@ -163,9 +163,10 @@ def main(descriptor: int) -> None:
         gc.freeze()
         while (message := _read(frames)) is not None:
             groups = _decode_round(message)
-            replies = [_REPLY.pack(*writer.store(*group)) for group in groups]
-            with contextlib.suppress(OSError):  # nobody may wait for them any more
-                connection.sendall(b"".join(replies))
+            for group in groups:
+                reply = _REPLY.pack(*writer.store(*group))
+                with contextlib.suppress(OSError):  # nobody may wait for it any more
+                    connection.sendall(reply)
             for partition, _ in groups:  # after all replies: an owner would take their processor
                 writer.wake_owner(partition)
 

@@ -5,7 +5,6 @@ before the 200: no projection, no actor, no other service.
 """
 
 import asyncio
-import gc
 import logging
 import time
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from airy_ray.model.channel import Channel
 from airy_ray.model.ids import ChannelId
 from airy_ray.partition.routing import partitions_of, record_of
 from airy_ray.serve import problems
+from airy_ray.serve.garbage import collect_seldom
 from airy_ray.serve.http import (
     TEXT,
     Receive,
@@ -141,7 +141,7 @@ class Webhooks:
         log_to_stderr()
         self._machine = Machine(machine_spec(self._settings, self._layout))
         self._hooks = Hooks(self._settings, self._machine)
-        gc.freeze()  # what is there now stays: looking through it again would make requests wait
+        collect_seldom()
 
     async def _stop(self) -> None:
         if self._machine is not None:

@@ -50,6 +50,7 @@ from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.api.rate_limits import RateLimits
 from airy_ray.serve.api.tokens import Tokens
 from airy_ray.serve.api.users import Sightings
+from airy_ray.serve.garbage import collect_seldom
 from airy_ray.serve.http import (
     Receive,
     Request,
@@ -273,6 +274,7 @@ class Api:
         self._hooks = Hooks(self._settings, machine)
         leftovers = Leftovers(machine.spec.partitions, partitions, commands, self._platform.media)
         self._leftovers = asyncio.create_task(leftovers.work())
+        collect_seldom()
 
     async def _stop(self) -> None:
         if self._leftovers is not None:
