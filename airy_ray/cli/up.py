@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 import httpx
 import typer
 
+from airy_ray.cli.client import address
 from airy_ray.cli.output import console, error_console, fail
 from airy_ray.cli.running import Announcement, only_one, was_killed
 from airy_ray.cluster.layout import Layout, jwt_secret, prepare_data, run_directory
