@@ -12,6 +12,7 @@ AiryError
 ├── StorageError                 DiskFullError · DamagedError · UnstorableError
 │                                ChildDiedError
 ├── StateError                   RowCorruptError · RebuildingError · IndexingError
+├── ProtocolError                what a STOMP peer may not do
 └── PartitionError               PartitionUnavailableError (try again)
                                  PartitionFencedError (another owner)
 ```
@@ -202,6 +203,14 @@ class RebuildingError(StateError):
 
 class IndexingError(StateError):
     """Nothing can be found now: the search index is being built, or damaged and about to be."""
+
+
+class ProtocolError(AiryError):
+    """A STOMP peer did what it may not, or a frame cannot be written; `reason` tells people why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class PartitionError(AiryError):
