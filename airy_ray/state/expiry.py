@@ -40,7 +40,7 @@ def expire(state: State, cutoffs: Cutoffs, *, forwarded: int) -> int:
     requests_end = _offset_since(state, cutoffs.requests)
     ledger_end = _offset_since(state, cutoffs.ledger)
     gone = _delete_requests(state, requests_end, cutoffs.requests)
-    gone += _delete_before(state, "changes", changes_end.to_bytes(8, "big"))
+    gone += _delete_changes(state, changes_end)
     gone += _delete_before(state, "outbox", forwarded.to_bytes(8, "big"))
     gone += _delete_before(state, "ledger", keys.offset(ledger_end))
     gone += _delete_oldest(state, "audit", cutoffs.audit)
@@ -83,6 +83,14 @@ def _offset_since(state: State, at: Millis) -> int:
             else:
                 high = middle
     return low
+
+
+def _delete_changes(state: State, end: int) -> int:
+    """Delete entries of the feed; first say so, for who reads from before `end` on misses some."""
+    if end > state.fact("changes_expired"):
+        with state.environment.write() as transaction:
+            state.set_fact(transaction, "changes_expired", end)
+    return _delete_before(state, "changes", end.to_bytes(8, "big"))
 
 
 def _delete_requests(state: State, end: int, before: Millis) -> int:

@@ -71,8 +71,7 @@ class Reading:
 
     def applied(self) -> int:
         """Return how many records are folded in; 0 while a new state has not said so."""
-        value = self._transaction.get(b"applied", db=self._handles["meta"])
-        return 0 if value is None else int.from_bytes(unsealed("meta", b"applied", value), "big")
+        return self._number(b"applied")
 
     def conversation(self, identifier: ConversationId) -> Conversation | None:
         """Return a conversation."""
@@ -390,6 +389,10 @@ class Reading:
         told = (each for each in self._under("changes", b"", start) if each[1].event)
         return [(int.from_bytes(key, "big"), change) for key, change in islice(told, limit)]
 
+    def feed_start(self) -> int:
+        """Return the sequence from which on no entry of the change feed has gone by age."""
+        return self._number(b"changes_expired")
+
     def first_change(self) -> int | None:
         """Return the sequence of the oldest entry of the change feed that is still there."""
         key = next((key for key, _ in self._under("changes", b"", None)), None)
@@ -491,6 +494,10 @@ class Reading:
             rows.append((int.from_bytes(key, "big"), decoded(table, key, value)))
             is_placed = cursor.prev()
         return rows
+
+    def _number(self, key: bytes) -> int:
+        value = self._transaction.get(key, db=self._handles["meta"])
+        return 0 if value is None else int.from_bytes(unsealed("meta", key, value), "big")
 
     def _get(self, table: str, key: bytes) -> Any:
         value = self._transaction.get(key, db=self._handles[table])
