@@ -52,7 +52,7 @@ def _page(described: Mapping[str, Any]) -> str:
         for method, operation in methods.items():
             areas.setdefault(operation["tags"][0], []).append((method, path, operation))
     areas["What webhooks are called with"] = [
-        ("post", kind, methods["post"]) for kind, methods in described["webhooks"].items()
+        ("", kind, methods["post"]) for kind, methods in described["webhooks"].items()
     ]
     index = "".join(
         f'<a href="#{escape(path)}">{escape(path.strip("/"))}</a>'
@@ -67,9 +67,7 @@ def _page(described: Mapping[str, Any]) -> str:
         for area, operations in areas.items()
     )
     title = f"{described['info']['title']} {described['info']['version']}"
-    intro = "".join(
-        f"<p>{_text(paragraph)}</p>" for paragraph in described["info"]["description"].split("\n\n")
-    )
+    intro = _paragraphs(described["info"]["description"])
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
@@ -86,9 +84,10 @@ def _section(
         f"<tr><td>{escape(status)}<td>{_text(answer['description'])}{_type_of(answer)}"
         for status, answer in operation["responses"].items()
     )
+    called = f"{method.upper()} {escape(path)}".strip()
     return (
-        f'<h3 id="{escape(path)}"><code>{method.upper()} {escape(path)}</code> '
-        f"{escape(operation['summary'])}</h3><p>{_text(operation.get('description', ''))}</p>"
+        f'<h3 id="{escape(path)}"><code>{called}</code> '
+        f"{escape(operation['summary'])}</h3>{_paragraphs(operation.get('description', ''))}"
         f"{_fields(operation, described)}<table><tr><th>Answer<th>{rows}</table>"
         f"{''.join(_examples(operation, described))}"
     )
@@ -173,6 +172,10 @@ def _default(field: Mapping[str, Any]) -> str:
 def _name(schema: Mapping[str, Any]) -> str:
     name: str = schema["$ref"].rpartition("/")[2]
     return name
+
+
+def _paragraphs(told: str) -> str:
+    return "".join(f"<p>{_text(paragraph)}</p>" for paragraph in told.split("\n\n"))
 
 
 def _text(told: str) -> str:
