@@ -71,7 +71,7 @@ class MediaStore:
         Raises:
             StorageError: the store does not take it.
         """
-        name = format_id(media_id(upload.digest)) + kinds.extension(upload.name)
+        name = name_of(upload)
         upload.file.seek(0)
         try:
             await self._put(name, upload)
@@ -165,6 +165,11 @@ class MediaStore:
                 "Cache-Control": _FOR_EVER,
             }
         )
+
+
+def name_of(upload: Upload) -> str:
+    """Return what a file is called in the store."""
+    return format_id(media_id(upload.digest)) + kinds.extension(upload.name)
 
 
 def open_store(settings: Settings) -> MediaStore:
