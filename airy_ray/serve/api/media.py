@@ -24,11 +24,12 @@ _FORM = "multipart/form-data"
 
 
 async def upload(platform: Platform, caller: Caller, receive: Receive) -> Response:
-    """Keep a file for good, and tell where anybody can fetch it.
+    """Keep a file, and tell where anybody can fetch it.
 
     The same bytes with the same extension get the same address. With authentication on, a visitor's
     token is enough: the chat plugin sends files too. One that sends none gets 403, as the contract.
     An `Idempotency-Key` stands for one file: its bytes and its extension.
+    A file stays, unless a rule of retention takes away all that links to it.
     """
     content_type = caller.headers.get("content-type", "")
     if not content_type.lower().startswith(_FORM):
