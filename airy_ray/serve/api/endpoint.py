@@ -13,7 +13,7 @@ from airy_ray.model import json_text
 from airy_ray.model.ids import parse_id
 from airy_ray.serve.api.examples import example
 from airy_ray.serve.api.platform import Caller, Platform
-from airy_ray.serve.http import Receive, Request, Response, Streamed
+from airy_ray.serve.http import Receive, Response, Streamed
 
 
 class Body(BaseModel):
@@ -107,7 +107,7 @@ class Endpoint:
         return self.path.rpartition(".")[2] not in _QUESTIONS
 
 
-FileHandler = Callable[[Platform, Request, Receive], Awaitable[Response]]
+FileHandler = Callable[[Platform, Caller, Receive], Awaitable[Response]]
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class FileEndpoint:
     """A path of the API that takes one file as `multipart/form-data`, in a part called `file`.
 
     Attributes:
-        handler: lets its caller in itself, and reads the body piece by piece.
+        handler: reads the body piece by piece; its caller has none.
     """
 
     path: str

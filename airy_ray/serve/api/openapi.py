@@ -157,8 +157,9 @@ def _describe_upload(app: FastAPI, endpoint: FileEndpoint) -> None:
         responses={
             status: {"description": _FAILURES[status]}
             | ({} if status in _WITHOUT_BODY else {"model": Problem})
-            for status in (*_ALWAYS, 422)
+            for status in (*_ALWAYS, 409, 422)
         },
+        openapi_extra={"parameters": [_IDEMPOTENCY_KEY]},
     )
 
 
