@@ -177,7 +177,7 @@ class Media(_Section):
 
     url: str | None = None
     """A directory or an object store (`s3://bucket/path`, `gs://…`, `az://…`, `file:///…`); without
-    it, `media` in the data directory."""
+    it, `media` in the data directory. Nobody else's files belong there: see `retention`."""
     options: dict[str, SecretStr] = {}
     """What the object store needs to know, such as `aws_access_key_id`, `aws_region` or
     `aws_endpoint`; what is not said comes from the environment."""
@@ -283,7 +283,8 @@ class Settings(_Section):
     limits: Limits = Limits()
     serve: Serve = Serve()
     retention: tuple[RetentionRule, ...] = ()
-    """Which conversations are erased, and when; without rules none is."""
+    """Which conversations are erased, and when; without rules none is. Files go with them that
+    nothing else links to, and by the rule for all sources those that nothing ever linked to."""
     insecure: bool = False
     """Listen on another than a loopback address without a system token."""
 

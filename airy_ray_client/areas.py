@@ -1016,26 +1016,31 @@ class Media:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
-    def upload(self, *, file: Upload) -> models.Uploaded:
-        """Keep a file for good, and tell where anybody can fetch it.
+    def upload(self, *, file: Upload, idempotency_key: str | None = None) -> models.Uploaded:
+        """Keep a file, and tell where anybody can fetch it.
 
         The same bytes with the same extension get the same address. With authentication on, a
         visitor's token is enough: the chat plugin sends files too. One that sends none gets 403, as
-        the contract.
+        the contract. An `Idempotency-Key` stands for one file: its bytes and its extension. A file
+        stays, unless a rule of retention takes away all that links to it.
         """
         return self._calls.upload(
-            "/media.upload", {"file": file}, models.Uploaded.model_validate_json
+            "/media.upload", {"file": file}, models.Uploaded.model_validate_json, idempotency_key
         )
 
-    def upload_file(self, *, file: Upload) -> models.Uploaded:
-        """Keep a file for good, and tell where anybody can fetch it.
+    def upload_file(self, *, file: Upload, idempotency_key: str | None = None) -> models.Uploaded:
+        """Keep a file, and tell where anybody can fetch it.
 
         The same bytes with the same extension get the same address. With authentication on, a
         visitor's token is enough: the chat plugin sends files too. One that sends none gets 403, as
-        the contract.
+        the contract. An `Idempotency-Key` stands for one file: its bytes and its extension. A file
+        stays, unless a rule of retention takes away all that links to it.
         """
         return self._calls.upload(
-            "/media.uploadFile", {"file": file}, models.Uploaded.model_validate_json
+            "/media.uploadFile",
+            {"file": file},
+            models.Uploaded.model_validate_json,
+            idempotency_key,
         )
 
 

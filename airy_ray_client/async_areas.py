@@ -1048,26 +1048,33 @@ class Media:
     def __init__(self, calls: AsyncCalls) -> None:
         self._calls = calls
 
-    async def upload(self, *, file: Upload) -> models.Uploaded:
-        """Keep a file for good, and tell where anybody can fetch it.
+    async def upload(self, *, file: Upload, idempotency_key: str | None = None) -> models.Uploaded:
+        """Keep a file, and tell where anybody can fetch it.
 
         The same bytes with the same extension get the same address. With authentication on, a
         visitor's token is enough: the chat plugin sends files too. One that sends none gets 403, as
-        the contract.
+        the contract. An `Idempotency-Key` stands for one file: its bytes and its extension. A file
+        stays, unless a rule of retention takes away all that links to it.
         """
         return await self._calls.upload(
-            "/media.upload", {"file": file}, models.Uploaded.model_validate_json
+            "/media.upload", {"file": file}, models.Uploaded.model_validate_json, idempotency_key
         )
 
-    async def upload_file(self, *, file: Upload) -> models.Uploaded:
-        """Keep a file for good, and tell where anybody can fetch it.
+    async def upload_file(
+        self, *, file: Upload, idempotency_key: str | None = None
+    ) -> models.Uploaded:
+        """Keep a file, and tell where anybody can fetch it.
 
         The same bytes with the same extension get the same address. With authentication on, a
         visitor's token is enough: the chat plugin sends files too. One that sends none gets 403, as
-        the contract.
+        the contract. An `Idempotency-Key` stands for one file: its bytes and its extension. A file
+        stays, unless a rule of retention takes away all that links to it.
         """
         return await self._calls.upload(
-            "/media.uploadFile", {"file": file}, models.Uploaded.model_validate_json
+            "/media.uploadFile",
+            {"file": file},
+            models.Uploaded.model_validate_json,
+            idempotency_key,
         )
 
 

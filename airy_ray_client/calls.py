@@ -68,9 +68,11 @@ class Calls:
         """Call an endpoint that changes something: once, however often it is tried."""
         return self._call(path, _json(asked, key or str(uuid4())), reads)
 
-    def upload(self, path: str, asked: Mapping[str, Any], reads: Reads[Answer]) -> Answer:
+    def upload(
+        self, path: str, asked: Mapping[str, Any], reads: Reads[Answer], key: str | None = None
+    ) -> Answer:
         """Call an endpoint that takes a form with files."""
-        return self._call(path, _form(asked), reads)
+        return self._call(path, _form(asked, key or str(uuid4())), reads)
 
     def _call(self, path: str, request: "_Request", reads: Reads[Answer]) -> Answer:
         for attempt in self._retries.context():
@@ -100,9 +102,11 @@ class AsyncCalls:
         """Call an endpoint that changes something: once, however often it is tried."""
         return await self._call(path, _json(asked, key or str(uuid4())), reads)
 
-    async def upload(self, path: str, asked: Mapping[str, Any], reads: Reads[Answer]) -> Answer:
+    async def upload(
+        self, path: str, asked: Mapping[str, Any], reads: Reads[Answer], key: str | None = None
+    ) -> Answer:
         """Call an endpoint that takes a form with files."""
-        return await self._call(path, _form(asked), reads)
+        return await self._call(path, _form(asked, key or str(uuid4())), reads)
 
     async def _call(self, path: str, request: "_Request", reads: Reads[Answer]) -> Answer:
         async for attempt in self._retries.context():
@@ -130,10 +134,11 @@ def _json(asked: Asked, key: str | None = None) -> _Request:
     return {"content": to_json(given), "headers": headers}
 
 
-def _form(asked: Mapping[str, Any]) -> _Request:
+def _form(asked: Mapping[str, Any], key: str) -> _Request:
     given = _given(asked)
     files = {name: value for name, value in given.items() if isinstance(value, tuple)}
-    return {"files": files, "data": {name: given[name] for name in given if name not in files}}
+    fields = {name: given[name] for name in given if name not in files}
+    return {"files": files, "data": fields, "headers": {"idempotency-key": key}}
 
 
 def _given(asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """`airy-ray import-contacts`: contacts out of a file, into a running system."""
 
 import json
-import logging
 import time
 from collections.abc import Iterator
 from hashlib import blake2b
@@ -12,6 +11,7 @@ import httpx
 import stamina
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from stamina.instrumentation import set_on_retry_hooks
 
 from airy_ray.cli.client import http_client
 from airy_ray.cli.contact_files import contacts_in
@@ -29,8 +29,6 @@ _TRIES = 5
 _FIRST_PAUSE_S = 1.0
 _PAUSE_MAX_S = 8.0
 _BUSY = (429, 503)
-
-logging.getLogger("stamina").setLevel(logging.ERROR)  # it warns of each pause
 
 
 class _RefusedError(Exception):
@@ -66,6 +64,7 @@ def import_contacts(
         count = sum(1 for _ in contacts_in(file))
     except ConfigError as error:
         fail(error)
+    set_on_retry_hooks([])  # else it logs each pause, across the progress
     began_at = time.monotonic()
     imported = requests = 0
     with http_client(settings, url, timeout_s=_WAIT_S) as client, _progress() as progress:

@@ -26,7 +26,7 @@ def retention(
     """Show which conversations the rules in `retention` would have erased now. Changes nothing.
 
     The running system carries the rules out by itself, once a day, 10,000 conversations of each
-    partition at once; what is more follows an hour later.
+    partition at once; what is more follows an hour later. Files that nothing else links to go, too.
 
     Exit code 0: this is all. 1: a partition could not be read. 2: wrong use.
 

@@ -5,7 +5,8 @@ folding, and webhooks came in at half the rate. It is started by the supervisor 
 
 1. What changed is found within a quarter of a second: it is written at once, and the next writing
    waits until 0.2 s after that, to take what gathers; where much changes, until 0.5 s after it.
-2. Where more comes than can be written beside it, a tenth of a core is taken, until nothing comes.
+2. Where more comes than can be written beside it, a tenth of a core is taken, until nothing has
+   come for a second.
 3. It looks for changes at the number of the last transaction, a word in shared memory.
 """
 

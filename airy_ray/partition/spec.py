@@ -32,6 +32,14 @@ class Retention:
     audit_ms: int = 365 * 86_400_000
     rules: tuple[Rule, ...] = ()
 
+    @property
+    def unlinked_ms(self) -> int | None:
+        """How long a file stays that nothing links to: as conversations of all sources do.
+
+        None for ever.
+        """
+        return next((rule.after_ms for rule in reversed(self.rules) if rule.source == "*"), None)
+
 
 @dataclass(frozen=True)
 class Upkeep:

@@ -176,7 +176,7 @@ def _method(operation: Operation, *, is_async: bool) -> Iterator[str]:
     pairs = ", ".join(f'"{each.key}": {each.name}' for each in operation.arguments)
     asked = operation.arguments[0].name if operation.takes_list else f"{{{pairs}}}"
     verb = "upload" if operation.is_upload else "command" if operation.is_command else "ask"
-    key = ", idempotency_key" if verb == "command" else ""
+    key = ", idempotency_key" if operation.is_command else ""
     waits = "await " if is_async else ""
     call = f'{waits}self._calls.{verb}("{operation.path}", {asked}, {reads}{key})'
     yield f"    {call}" if answer == "None" else f"    return {call}"

@@ -1,13 +1,17 @@
 """`Idempotency-Key`: a repeated request is one request, and a key stands for no other."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from tests.e2e.client import Agent, Client
+from tests.e2e.conftest import SYSTEM_TOKEN
 from tests.e2e.platforms import GraphApi
+from tests.e2e.program import Running
 
 READ = "/conversations.mark-read"
 
@@ -132,3 +136,86 @@ def test_visitors_do_not_share_their_keys(client: Client) -> None:
     ]
 
     assert sent == [200, 200]
+
+
+def upload(client: Client, once: str, content: bytes, name: str = "a.bin", **headers: str) -> Any:
+    """Upload a file; every form has a boundary of its own."""
+    return client.http.post(
+        "/media.upload",
+        files={"file": (name, content)},
+        headers={"idempotency-key": once} | headers,
+    )
+
+
+def outcomes(responses: list[httpx.Response]) -> list[tuple[int, str]]:
+    """Return statuses and messages, in a definite order."""
+    return sorted((each.status_code, each.json().get("message", "")) for each in responses)
+
+
+TAKEN = (409, "this idempotency key was used for another request")
+
+
+def test_a_file_that_is_uploaded_twice_is_answered_the_same(client: Client) -> None:
+    once, content = key(), uuid4().bytes
+    answers = [upload(client, once, content, name) for name in ("a.bin", "a.bin", "b.bin")]
+
+    assert [each.status_code for each in answers] == [200] * 3
+    assert len({each.text for each in answers}) == 1
+
+
+def test_a_key_stands_for_one_file(client: Client) -> None:
+    once, content = key(), uuid4().bytes
+    first = upload(client, once, content)
+    before = client.http.get(first.json()["media_url"]).content
+    others = [
+        upload(client, once, content + b"!"),
+        upload(client, once, content, "a.txt"),
+        client.post("/tags.create", MAKES["/tags.create"](), idempotency_key=once),
+    ]
+
+    assert outcomes(others) == [TAKEN] * 3
+    assert upload(client, once, content).json() == first.json()
+    assert client.http.get(first.json()["media_url"]).content == before == content
+
+
+@pytest.mark.parametrize(
+    ("files", "wanted"), [(1, [(200, "")] * 4), (4, [(200, "")] + [TAKEN] * 3)]
+)
+def test_of_files_that_are_uploaded_at_once_one_has_the_key(
+    files: int, wanted: list[tuple[int, str]], client: Client
+) -> None:
+    once, content = key(), uuid4().bytes
+    contents = [content + bytes([index % files]) for index in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda each: upload(client, once, each), contents))
+
+    assert outcomes(answers) == wanted
+
+
+def test_a_file_with_too_long_a_key_is_refused(client: Client) -> None:
+    refused = upload(client, "k" * 256, b"hello")
+
+    assert outcomes([refused]) == [(400, "Idempotency-Key: 1 to 255 bytes")]
+
+
+def test_a_large_file_with_a_key_is_answered_the_same(client: Client) -> None:
+    once, content = key(), uuid4().bytes * (3 << 16)
+
+    assert upload(client, once, content).json() == upload(client, once, content).json()
+
+
+def test_visitors_do_not_share_the_keys_of_their_files(guarded: Running) -> None:
+    with Client(guarded.url) as client:
+        website = client.call(
+            "/channels.chatplugin.connect", {"name": "Shop"}, authorization=SYSTEM_TOKEN
+        )
+        tokens = [
+            client.call("/chatplugin.authenticate", {"channel_id": website["id"]})["token"]
+            for _ in range(2)
+        ]
+        answers = [
+            upload(client, "1", content, authorization=f"Bearer {token}")
+            for token, content in ((tokens[0], b"one"), (tokens[1], b"two"), (tokens[1], b"one"))
+        ]
+
+    assert [each.status_code for each in answers] == [200, 200, 409]

@@ -32,13 +32,13 @@ def fresh() -> Iterator[Running]:
         yield running
 
 
-@pytest.mark.parametrize("phase", ["coverage", "fuzzing", "stateful"])
+@pytest.mark.parametrize("phase", ["examples", "coverage", "fuzzing", "stateful"])
 def test_the_api_does_what_it_says(fresh: Running, tmp_path: Path, phase: str) -> None:
     checks = ["not_a_server_error", *CONFORMANCE]
     ask(fresh, tmp_path, phase, checks, f"--exclude-path-regex={CALLS_PLATFORMS}")
 
 
-@pytest.mark.parametrize("phase", ["coverage", "fuzzing"])
+@pytest.mark.parametrize("phase", ["examples", "coverage", "fuzzing"])
 def test_what_platforms_refuse_is_told(fresh: Running, tmp_path: Path, phase: str) -> None:
     ask(fresh, tmp_path, phase, CONFORMANCE, f"--include-path-regex={CALLS_PLATFORMS}")
 

@@ -11,8 +11,9 @@ from airy_ray.model import api_token, json_text
 from airy_ray.model.api_token import PREFIX, Scope
 from airy_ray.model.commands import CreateToken, RevokeToken
 from airy_ray.model.ids import format_id
-from airy_ray.serve.api import shapes
+from airy_ray.serve.api import examples, shapes
 from airy_ray.serve.api.endpoint import Body, Endpoint, Id, Nothing
+from airy_ray.serve.api.examples import example
 from airy_ray.serve.api.paging import items
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.http import Response
@@ -24,6 +25,13 @@ _LIFETIME_S_MAX = 100 * 366 * 86_400
 class NewToken(Body):
     """What a token is for."""
 
+    model_config = example(
+        name="reports",
+        scope="read",
+        sources=["chatplugin"],
+        expires_in_s=86_400,
+        requests_per_minute=60,
+    )
     name: str = Field(min_length=1, max_length=100, description="Who acts: `token:<name>`.")
     scope: Scope = Field(description="Each includes those before it: read, write, manage.")
     sources: list[str] = Field([], max_length=100, description="With `channel_ids`, its reach.")
@@ -35,6 +43,7 @@ class NewToken(Body):
 class OneToken(Body):
     """Which token."""
 
+    model_config = example(id=examples.TOKEN_ID)
     id: Id
 
 

@@ -156,9 +156,8 @@ class Api:
         assert platform is not None  # requests come after the start
         takes_file = FILE_ENDPOINTS.get(scope["path"])
         if takes_file is not None and scope["method"] == "POST":
-            head = read_head(scope)
-            await self._admit_file(takes_file, head, platform, told)
-            return await takes_file.handler(platform, head, receive)
+            caller = await self._admit_file(takes_file, read_head(scope), platform, told)
+            return await takes_file.handler(platform, caller, receive)
         request = await read_request(
             scope, receive, body_bytes_max=self._settings.limits.body_bytes
         )
@@ -185,17 +184,18 @@ class Api:
 
     async def _admit_file(
         self, endpoint: FileEndpoint, head: Request, platform: Platform, told: Pairs
-    ) -> None:
-        """Refuse who may not upload: neither a caller of the API nor a visitor of a website."""
+    ) -> Caller:
+        """Return who uploads: a caller of the API, or a visitor of a website; nobody else may."""
         if not self._origins.may_call(head.headers):
             raise RequestError(403)
         try:
             grant = self._granted(head, platform, told)
         except RequestError:
-            media.let_visitor_in(platform, head)
-            return
+            visitor = media.visitor(platform, head)
+            return Caller(visitor, head.headers, b"", endpoint.path)
         scopes.check(grant, endpoint)
         await self._spend(grant, told)
+        return Caller(grant.principal, head.headers, b"", endpoint.path, grant)
 
     def _granted(self, request: Request, platform: Platform, told: Pairs) -> Grant:
         """Return what who calls may do, if they are somebody, and ask for it themselves."""

@@ -17,6 +17,7 @@ from airy_ray.model import json_text
 from airy_ray.projections.view import AuditEntry
 from airy_ray.serve.api import shapes
 from airy_ray.serve.api.endpoint import Body, Endpoint, OptionalText
+from airy_ray.serve.api.examples import example
 from airy_ray.serve.api.paging import size_of
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.http import Response
@@ -33,6 +34,7 @@ _POSITION_MAX = 1 << 63
 class ListAudit(Body):
     """Which entries."""
 
+    model_config = example(action="conversations.mark-read", since="2025-11-21T00:00:00Z")
     principal: OptionalText = None
     action: OptionalText = None
     since: AwareDatetime | None = None

@@ -7,8 +7,9 @@ from airy_ray.model import channel
 from airy_ray.model.channel import Channel
 from airy_ray.model.commands import DisconnectChannel, UpdateChannel
 from airy_ray.model.ids import ChannelId, format_id
-from airy_ray.serve.api import shapes, telegram, viber
+from airy_ray.serve.api import examples, shapes, telegram, viber
 from airy_ray.serve.api.endpoint import Body, Endpoint, Id, OptionalText
+from airy_ray.serve.api.examples import example
 from airy_ray.serve.api.paging import items
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.http import Response
@@ -19,18 +20,21 @@ ImageUrl = Field(None, validation_alias=AliasChoices("image_url", "imageUrl"))
 class ListChannels(Body):
     """Of which source; of all without one."""
 
+    model_config = example(source="chatplugin")
     source: OptionalText = None
 
 
 class OneChannel(Body):
     """Which channel."""
 
+    model_config = example(channel_id=examples.CHANNEL_ID)
     channel_id: Id
 
 
 class UpdatedChannel(Body):
     """What a channel is to be called; what is not given stays."""
 
+    model_config = example(channel_id=examples.CHANNEL_ID, name="Shop")
     channel_id: Id
     name: OptionalText = None
     image_url: OptionalText = ImageUrl

@@ -10,9 +10,10 @@ from airy_ray.errors import RequestError
 from airy_ray.model import json_text, message
 from airy_ray.model.commands import VisitorSend
 from airy_ray.model.ids import ConversationId, format_id, parse_id, random_id
-from airy_ray.serve.api import shapes
+from airy_ray.serve.api import examples, shapes
 from airy_ray.serve.api.channels import connected
 from airy_ray.serve.api.endpoint import Body, Endpoint, OptionalId, OptionalText
+from airy_ray.serve.api.examples import example
 from airy_ray.serve.api.messages import all_messages, message_text
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.api.tokens import Visit, bearer
@@ -24,6 +25,7 @@ _SOURCE = "chatplugin"
 class Authenticate(Body):
     """A channel to begin a conversation on, or a token to go on with one."""
 
+    model_config = example(channel_id=examples.CHANNEL_ID)
     channel_id: OptionalId = None
     resume_token: OptionalText = None
 
@@ -31,6 +33,7 @@ class Authenticate(Body):
 class ResumeToken(Body):
     """Nothing for visitors; with the system token, whose conversation."""
 
+    model_config = example({})
     channel_id: OptionalText = None
     conversation_id: OptionalText = None
 
@@ -38,6 +41,7 @@ class ResumeToken(Body):
 class Send(Body):
     """What the visitor writes."""
 
+    model_config = example(message=examples.HELLO)
     message: object = Field(description="Any JSON but null; kept as it is.")
 
 
@@ -136,6 +140,7 @@ ENDPOINTS = [
         Send,
         "Send a visitor's message",
         shapes.Message,
+        examples={200: examples.BARE_MESSAGE},
         failures=(401, 404),
         is_open=True,
         is_visitors=True,

@@ -5,7 +5,7 @@ from importlib.metadata import version
 import msgspec
 
 from airy_ray.model import json_text
-from airy_ray.serve.api import components, shapes
+from airy_ray.serve.api import components, platform_shapes
 from airy_ray.serve.api.endpoint import Endpoint, Nothing
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.http import Response
@@ -48,7 +48,7 @@ ENDPOINTS = [
         config,
         Nothing,
         "Tell clients what runs here",
-        shapes.ClientConfig,
+        platform_shapes.ClientConfig,
         may_be_empty=True,
     ),
 ]

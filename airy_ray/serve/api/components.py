@@ -12,7 +12,7 @@ from pydantic import BaseModel, SecretStr
 
 from airy_ray.config import Settings
 from airy_ray.model import json_text
-from airy_ray.serve.api import shapes
+from airy_ray.serve.api import platform_shapes
 from airy_ray.serve.api.endpoint import Endpoint, Nothing
 from airy_ray.serve.api.operations import unreadable
 from airy_ray.serve.api.platform import Caller, Platform
@@ -221,7 +221,7 @@ ENDPOINTS = [
         list_components,
         Nothing,
         "List components",
-        shapes.Components,
+        platform_shapes.Components,
         may_be_empty=True,
     ),
     Endpoint(
@@ -229,7 +229,7 @@ ENDPOINTS = [
         get_components,
         Nothing,
         "Get components' settings",
-        shapes.ComponentSettings,
+        platform_shapes.ComponentSettings,
         may_be_empty=True,
     ),
 ]

@@ -11,9 +11,10 @@ from airy_ray.errors import RequestError
 from airy_ray.model import json_text
 from airy_ray.model.commands import ConnectChannel
 from airy_ray.model.ids import channel_id, format_id
-from airy_ray.serve.api import graph, shapes, telegram, viber
+from airy_ray.serve.api import examples, graph, shapes, telegram, viber
 from airy_ray.serve.api.channels import ImageUrl, given
 from airy_ray.serve.api.endpoint import Body, Endpoint, OptionalText, aliases
+from airy_ray.serve.api.examples import example
 from airy_ray.serve.api.paging import items
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.api.public_url import public_url
@@ -22,10 +23,17 @@ from airy_ray.serve.http import Response
 _SPACE = re.compile(r"\s+")
 _WHATSAPP = "whatsapp:"
 
+_PAGE_ID = "104215698765432"
+_ACCOUNT_ID = "17841405309211844"
+_PHONE_NUMBER = "+15005550006"
+_ISSUED = "EAAGm0PX4ZCps"
+_BOT = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
+
 
 class ChatpluginChannel(Body):
     """A website."""
 
+    model_config = example(name="Shop", image_url=examples.IMAGE_URL)
     name: str = Field(min_length=1)
     image_url: OptionalText = ImageUrl
 
@@ -33,6 +41,7 @@ class ChatpluginChannel(Body):
 class GoogleChannel(Body):
     """An agent of Google Business Messages or RCS."""
 
+    model_config = example(gbm_id="brands/1/agents/2", name="Shop")
     gbm_id: str = Field(min_length=1)
     name: str = Field(min_length=1)
     image_url: OptionalText = ImageUrl
@@ -41,6 +50,7 @@ class GoogleChannel(Body):
 class FacebookChannel(Body):
     """A page, with a token of somebody who may manage it."""
 
+    model_config = example(page_id=_PAGE_ID, page_token=_ISSUED)
     page_id: str = Field(min_length=1)
     page_token: str = Field(min_length=1)
     name: OptionalText = None
@@ -50,12 +60,14 @@ class FacebookChannel(Body):
 class InstagramChannel(FacebookChannel):
     """An Instagram account, and the page that it belongs to."""
 
+    model_config = example(page_id=_PAGE_ID, page_token=_ISSUED, account_id=_ACCOUNT_ID)
     account_id: str = Field(min_length=1)
 
 
 class WhatsappChannel(Body):
     """A phone number of WhatsApp's Cloud API, with a token of somebody who may use it."""
 
+    model_config = example(phone_number_id="106540352242922", user_token=_ISSUED, name="Shop")
     phone_number_id: str = Field(min_length=1)
     user_token: str = Field(min_length=1)
     name: str = Field(min_length=1)
@@ -65,6 +77,7 @@ class WhatsappChannel(Body):
 class TwilioChannel(Body):
     """A phone number at Twilio."""
 
+    model_config = example(phone_number=_PHONE_NUMBER, name="Shop")
     phone_number: str = Field(min_length=1)
     name: str = Field(min_length=1)
     image_url: OptionalText = ImageUrl
@@ -73,6 +86,7 @@ class TwilioChannel(Body):
 class ViberChannel(Body):
     """What the bot in the settings is to be called; as its account, if nothing is said."""
 
+    model_config = example(name="Shop")
     name: OptionalText = None
     image_url: OptionalText = ImageUrl
 
@@ -80,6 +94,7 @@ class ViberChannel(Body):
 class TelegramChannel(Body):
     """A bot, by its token."""
 
+    model_config = example(bot_token=_BOT)
     bot_token: str = Field(min_length=1)
     name: OptionalText = None
     image_url: OptionalText = ImageUrl
@@ -88,6 +103,7 @@ class TelegramChannel(Body):
 class ExploreFacebook(Body):
     """A token of somebody who manages pages."""
 
+    model_config = example(auth_token=_ISSUED)
     auth_token: str = Field(min_length=1, validation_alias=AliasChoices("auth_token", "token"))
 
 
@@ -270,6 +286,7 @@ ENDPOINTS = [
         FacebookChannel,
         "Connect a Facebook page",
         shapes.Channel,
+        examples={200: examples.channel("facebook", _PAGE_ID, name="Shop", page_id=_PAGE_ID)},
         failures=(500,),
     ),
     *aliases(
@@ -289,6 +306,15 @@ ENDPOINTS = [
         InstagramChannel,
         "Connect an Instagram account",
         shapes.Channel,
+        examples={
+            200: examples.channel(
+                "instagram",
+                _ACCOUNT_ID,
+                name="Shop Instagram account",
+                page_id=_PAGE_ID,
+                account_id=_ACCOUNT_ID,
+            )
+        },
         failures=(500,),
     ),
     Endpoint(
@@ -297,6 +323,7 @@ ENDPOINTS = [
         GoogleChannel,
         "Connect a Google agent",
         shapes.Channel,
+        examples={200: examples.channel("google", "brands/1/agents/2", name="Shop")},
     ),
     Endpoint(
         "/channels.whatsapp.connect",
@@ -304,6 +331,7 @@ ENDPOINTS = [
         WhatsappChannel,
         "Connect a WhatsApp phone number",
         shapes.Channel,
+        examples={200: examples.channel("whatsapp", "106540352242922", name="Shop")},
         failures=(500,),
     ),
     Endpoint(
@@ -312,6 +340,7 @@ ENDPOINTS = [
         TwilioChannel,
         "Connect a phone number at Twilio for SMS",
         shapes.Channel,
+        examples={200: examples.channel("twilio.sms", _PHONE_NUMBER, name="Shop")},
     ),
     Endpoint(
         "/channels.twilio.whatsapp.connect",
@@ -319,6 +348,7 @@ ENDPOINTS = [
         TwilioChannel,
         "Connect a phone number at Twilio for WhatsApp",
         shapes.Channel,
+        examples={200: examples.channel("twilio.whatsapp", _WHATSAPP + _PHONE_NUMBER, name="Shop")},
     ),
     Endpoint(
         "/channels.viber.connect",
@@ -326,6 +356,7 @@ ENDPOINTS = [
         ViberChannel,
         "Connect the Viber bot",
         shapes.Channel,
+        examples={200: examples.channel("viber", "pa:75346594275468546724", name="Shop")},
         failures=(500,),
         may_be_empty=True,
     ),
@@ -335,6 +366,7 @@ ENDPOINTS = [
         TelegramChannel,
         "Connect a Telegram bot",
         shapes.Channel,
+        examples={200: examples.channel("telegram", "110201543", name="Shop")},
         failures=(500,),
     ),
 ]

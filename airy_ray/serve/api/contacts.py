@@ -18,8 +18,9 @@ from airy_ray.model.commands import ContactFields
 from airy_ray.model.contact import Snapshot
 from airy_ray.model.ids import ContactId, ConversationId, format_id, parse_id
 from airy_ray.projections import keys
-from airy_ray.serve.api import shapes
+from airy_ray.serve.api import examples, shapes
 from airy_ray.serve.api.endpoint import Body, Endpoint, Id, OptionalId, OptionalText
+from airy_ray.serve.api.examples import example
 from airy_ray.serve.api.messages import message_page
 from airy_ray.serve.api.paging import items, page, size_of
 from airy_ray.serve.api.platform import Caller, Platform
@@ -47,6 +48,7 @@ class Address(Body):
 class NewContact(Body):
     """What is known of a person."""
 
+    model_config = example(examples.NEW_CONTACT)
     display_name: str | None = None
     avatar_url: str | None = None
     title: str | None = None
@@ -63,16 +65,22 @@ class NewContact(Body):
 class ChangedContact(NewContact):
     """What is to be different of a contact; null or absent stays, an empty text deletes."""
 
+    model_config = example(
+        id=examples.CONTACT_ID, via={"phone": "+442079460000"}, address={"city": ""}
+    )
     id: Id
 
 
 class NewContacts(RootModel[list[NewContact]]):
     """Many contacts."""
 
+    model_config = example([examples.NEW_CONTACT])
+
 
 class ListContacts(Body):
     """Which page of contacts."""
 
+    model_config = example(page_size=50)
     cursor: OptionalText = Field(None, description="`next_cursor` of the page before.")
     page_size: int | None = 20
 
@@ -80,6 +88,7 @@ class ListContacts(Body):
 class WhichContact(Body):
     """Which contact: by its id, or by one of its conversations."""
 
+    model_config = example(conversation_id=examples.CONVERSATION_ID)
     id: OptionalId = None
     conversation_id: OptionalId = None
 
@@ -87,12 +96,14 @@ class WhichContact(Body):
 class OneContact(Body):
     """Which contact."""
 
+    model_config = example(id=examples.CONTACT_ID)
     id: Id
 
 
 class TwoContacts(Body):
     """Which two contacts: `source_id` is taken over by `destination_id`."""
 
+    model_config = example(source_id=examples.OTHER_CONTACT_ID, destination_id=examples.CONTACT_ID)
     source_id: Id
     destination_id: Id
 
@@ -100,6 +111,7 @@ class TwoContacts(Body):
 class RecentMessages(Body):
     """Which messages of a contact."""
 
+    model_config = example(contact_id=examples.CONTACT_ID, page_size=10)
     contact_id: Id
     include_sources: list[str] | None = Field(None, description="Of these sources only, if any.")
     page_size: int | None = 20
@@ -372,6 +384,7 @@ ENDPOINTS = [
         TwoContacts,
         "Part contacts that were merged",
         shapes.Contact,
+        examples={200: examples.OTHER_CONTACT},
         failures=(404,),
     ),
     Endpoint(

@@ -14,10 +14,11 @@ from airy_ray.model import conversation
 from airy_ray.model.commands import DescribeConversation, MarkRead
 from airy_ray.model.conversation import Conversation
 from airy_ray.model.ids import ConversationId, format_id
+from airy_ray.serve.api import examples, shapes
 from airy_ray.serve.api import reach as reaches
-from airy_ray.serve.api import shapes
 from airy_ray.serve.api.callers import Reach
 from airy_ray.serve.api.endpoint import Body, Endpoint, Id, OptionalText, aliases
+from airy_ray.serve.api.examples import example
 from airy_ray.serve.api.paging import cursor, page, placed, ranked_page
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.http import Response
@@ -28,6 +29,7 @@ _INTEGER = re.compile(r"-?[0-9]{1,100}")
 class ListConversations(Body):
     """Which page of which conversations."""
 
+    model_config = example(filters="unread_count:[1 TO *]", page_size=50)
     filters: str | None = Field(
         None, description="Which ones, in the syntax of Lucene: `unread_count:[1 TO *]`."
     )
@@ -41,24 +43,28 @@ class ListConversations(Body):
 class OneConversation(Body):
     """Which conversation."""
 
+    model_config = example(conversation_id=examples.CONVERSATION_ID)
     conversation_id: Id
 
 
 class TaggedConversation(OneConversation):
     """Which conversation, which tag."""
 
+    model_config = example(conversation_id=examples.CONVERSATION_ID, tag_id=examples.TAG_ID)
     tag_id: Id
 
 
 class ConversationState(OneConversation):
     """Which conversation, and how far it is."""
 
+    model_config = example(conversation_id=examples.CONVERSATION_ID, state="CLOSED")
     state: str = Field(min_length=1)
 
 
 class NamedContact(OneConversation):
     """Which conversation, and what its contact is called."""
 
+    model_config = example(conversation_id=examples.CONVERSATION_ID, display_name="Ada")
     display_name: str = Field(min_length=1)
 
 
@@ -237,6 +243,7 @@ ENDPOINTS = [
         ListConversations,
         "List conversations, newest last message first",
         shapes.Page[shapes.Conversation],
+        examples={200: examples.page(examples.CONVERSATION, previous="0")},
         may_be_empty=True,
     ),
     Endpoint(

@@ -1,6 +1,7 @@
 """`/openapi.json`, and `/docs` to read: one page without scripts or anything from elsewhere."""
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
 from html import escape
 from typing import Any
 
@@ -17,6 +18,7 @@ code,pre{font:14px/1.45 ui-monospace,monospace;background:#f5f5f5;border-radius:
 code{padding:.1em .3em}pre{padding:.75rem;overflow-x:auto}
 table{border-collapse:collapse;width:100%;margin:.5rem 0}
 td,th{text-align:left;vertical-align:top;padding:.3rem .6rem;border-bottom:1px solid #eee}
+details{margin:.5rem 0}summary{cursor:pointer}
 a{color:#1578d4;text-decoration:none}a:hover{text-decoration:underline}
 @media(prefers-color-scheme:dark){body{background:#161616;color:#e8e8e8}
 code,pre{background:#262626}td,th,h2{border-color:#333}}
@@ -49,6 +51,9 @@ def _page(described: Mapping[str, Any]) -> str:
     for path, methods in described["paths"].items():
         for method, operation in methods.items():
             areas.setdefault(operation["tags"][0], []).append((method, path, operation))
+    areas["What webhooks are called with"] = [
+        ("", kind, methods["post"]) for kind, methods in described["webhooks"].items()
+    ]
     index = "".join(
         f'<a href="#{escape(path)}">{escape(path.strip("/"))}</a>'
         for operations in areas.values()
@@ -62,9 +67,7 @@ def _page(described: Mapping[str, Any]) -> str:
         for area, operations in areas.items()
     )
     title = f"{described['info']['title']} {described['info']['version']}"
-    intro = "".join(
-        f"<p>{_text(paragraph)}</p>" for paragraph in described["info"]["description"].split("\n\n")
-    )
+    intro = _paragraphs(described["info"]["description"])
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
@@ -81,10 +84,12 @@ def _section(
         f"<tr><td>{escape(status)}<td>{_text(answer['description'])}{_type_of(answer)}"
         for status, answer in operation["responses"].items()
     )
+    called = f"{method.upper()} {escape(path)}".strip()
     return (
-        f'<h3 id="{escape(path)}"><code>{method.upper()} {escape(path)}</code> '
-        f"{escape(operation['summary'])}</h3><p>{_text(operation.get('description', ''))}</p>"
+        f'<h3 id="{escape(path)}"><code>{called}</code> '
+        f"{escape(operation['summary'])}</h3>{_paragraphs(operation.get('description', ''))}"
         f"{_fields(operation, described)}<table><tr><th>Answer<th>{rows}</table>"
+        f"{''.join(_examples(operation, described))}"
     )
 
 
@@ -107,6 +112,29 @@ def _fields(operation: Mapping[str, Any], described: Mapping[str, Any]) -> str:
     return f"<table><tr><th>Field<th>Type<th>{rows}</table>"
 
 
+def _examples(operation: Mapping[str, Any], described: Mapping[str, Any]) -> Iterator[str]:
+    """Yield examples of the body and of the good answers, folded away."""
+    parts = [("a body", operation.get("requestBody", {}))]
+    parts += [
+        (f"an answer ({status})", answer)
+        for status, answer in operation["responses"].items()
+        if status.startswith("2")
+    ]
+    for told, part in parts:
+        for media in part.get("content", {}).values():
+            for example in media.get("examples", {}).values():
+                value = _example(example, described)["value"]
+                text = escape(json.dumps(value, indent=2, ensure_ascii=False), quote=False)
+                yield f"<details><summary>Example of {told}</summary><pre>{text}</pre></details>"
+
+
+def _example(example: Mapping[str, Any], described: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "$ref" not in example:
+        return example
+    found: Mapping[str, Any] = described["components"]["examples"][_name(example)]
+    return found
+
+
 def _resolved(schema: Mapping[str, Any], described: Mapping[str, Any]) -> Mapping[str, Any]:
     for part in (schema, *schema.get("anyOf", ())):
         reference = part.get("$ref")
@@ -123,6 +151,8 @@ def _type(field: Mapping[str, Any]) -> str:
         return _name(field)
     if "enum" in field:
         return " | ".join(str(value) for value in field["enum"])
+    if "const" in field:
+        return str(field["const"])
     kind = field.get("type", "any JSON")
     if kind == "array":
         return f"list of {_type(field.get('items', {}))}"
@@ -142,6 +172,10 @@ def _default(field: Mapping[str, Any]) -> str:
 def _name(schema: Mapping[str, Any]) -> str:
     name: str = schema["$ref"].rpartition("/")[2]
     return name
+
+
+def _paragraphs(told: str) -> str:
+    return "".join(f"<p>{_text(paragraph)}</p>" for paragraph in told.split("\n\n"))
 
 
 def _text(told: str) -> str:

@@ -11,8 +11,9 @@ from pydantic_core import from_json
 from airy_ray.errors import RequestError
 from airy_ray.model import json_text
 from airy_ray.model.ids import parse_id
+from airy_ray.serve.api.examples import example
 from airy_ray.serve.api.platform import Caller, Platform
-from airy_ray.serve.http import Receive, Request, Response, Streamed
+from airy_ray.serve.http import Receive, Response, Streamed
 
 
 class Body(BaseModel):
@@ -23,6 +24,8 @@ class Body(BaseModel):
 
 class Nothing(Body):
     """A body of which nothing is read."""
+
+    model_config = example({})
 
 
 def _absent_if_empty(value: Any) -> Any:
@@ -76,6 +79,7 @@ class Endpoint:
         takes: the model of the body.
         answers: what a body of `status` looks like, for the documentation; None without one.
         also_answers: other statuses that are no failures, and what they mean.
+        examples: of what it answers, by status, where that of the shape would mislead.
         failures: statuses of failures beside those that any endpoint may answer.
         may_be_empty: whether a request without a body is one with an empty object (§1).
         media_type: of the body of `status`.
@@ -90,6 +94,7 @@ class Endpoint:
     answers: Any = None
     status: int = 200
     also_answers: Mapping[int, str] = field(default_factory=dict)
+    examples: Mapping[int, Any] = field(default_factory=dict)
     failures: tuple[int, ...] = ()
     may_be_empty: bool = False
     media_type: str = "application/json"
@@ -102,7 +107,7 @@ class Endpoint:
         return self.path.rpartition(".")[2] not in _QUESTIONS
 
 
-FileHandler = Callable[[Platform, Request, Receive], Awaitable[Response]]
+FileHandler = Callable[[Platform, Caller, Receive], Awaitable[Response]]
 
 
 @dataclass(frozen=True)
@@ -110,7 +115,7 @@ class FileEndpoint:
     """A path of the API that takes one file as `multipart/form-data`, in a part called `file`.
 
     Attributes:
-        handler: lets its caller in itself, and reads the body piece by piece.
+        handler: reads the body piece by piece; its caller has none.
     """
 
     path: str

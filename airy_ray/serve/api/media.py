@@ -3,18 +3,19 @@
 import asyncio
 import logging
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
 from airy_ray.errors import PayloadError, RequestError, StorageError
 from airy_ray.model import json_text
 from airy_ray.serve.api.endpoint import FileEndpoint, aliases
-from airy_ray.serve.api.platform import Platform
+from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.api.public_url import public_url
 from airy_ray.serve.api.tokens import bearer
 from airy_ray.serve.http import Receive, Request, Response, Streamed
 from airy_ray.serve.media import kinds, ranges
-from airy_ray.serve.media.store import NAME, PATH
+from airy_ray.serve.media.store import NAME, PATH, name_of
 from airy_ray.serve.media.uploads import Upload, check_announced, receive_upload
 
 logger = logging.getLogger(__name__)
@@ -22,23 +23,26 @@ logger = logging.getLogger(__name__)
 _FORM = "multipart/form-data"
 
 
-async def upload(platform: Platform, request: Request, receive: Receive) -> Response:
-    """Keep a file for good, and tell where anybody can fetch it.
+async def upload(platform: Platform, caller: Caller, receive: Receive) -> Response:
+    """Keep a file, and tell where anybody can fetch it.
 
     The same bytes with the same extension get the same address. With authentication on, a visitor's
     token is enough: the chat plugin sends files too. One that sends none gets 403, as the contract.
+    An `Idempotency-Key` stands for one file: its bytes and its extension.
+    A file stays, unless a rule of retention takes away all that links to it.
     """
-    content_type = request.headers.get("content-type", "")
+    content_type = caller.headers.get("content-type", "")
     if not content_type.lower().startswith(_FORM):
         raise RequestError(415, f"the body has to be {_FORM}")
+    _ = caller.key  # a wrong one is refused before the file comes
     media = platform.settings.media
-    check_announced(request.headers.get("content-length", ""), media.max_bytes)
+    check_announced(caller.headers.get("content-length", ""), media.max_bytes)
     try:
         with await asyncio.to_thread(_nameless, platform.settings.data) as file:
             taken = await receive_upload(
                 content_type, receive, file=file, bytes_max=media.max_bytes
             )
-            return await _kept(platform, request, taken)
+            return await _kept(platform, caller, taken)
     except PayloadError as error:
         raise _failed(str(error)) from None
     except (StorageError, OSError) as error:
@@ -47,11 +51,13 @@ async def upload(platform: Platform, request: Request, receive: Receive) -> Resp
         raise _failed(reason or type(error).__name__) from error
 
 
-async def _kept(platform: Platform, request: Request, taken: Upload) -> Response:
+async def _kept(platform: Platform, caller: Caller, taken: Upload) -> Response:
     if not taken.name:
         raise RequestError(422, "Request is missing original file name")
+    # what is asked for is told by the name: boundaries of forms are different each time
+    await platform.claim(replace(caller, body=name_of(taken).encode()))
     name = await platform.media.keep(taken)
-    url = platform.media.url(name, public_url(platform.settings, request.headers))
+    url = platform.media.url(name, public_url(platform.settings, caller.headers))
     return Response(body=json_text.encode({"media_url": url}))
 
 
@@ -107,17 +113,17 @@ def _failed(reason: str) -> RequestError:
     return RequestError(400, f"Media Upload failed with error: {reason}")
 
 
-def let_visitor_in(platform: Platform, request: Request) -> None:
-    """Let a visitor of a website in, who may upload files too.
+def visitor(platform: Platform, request: Request) -> str:
+    """Return which visitor of a website calls: they may upload files too.
 
     Raises:
-        RequestError: 403 without a body, this is none.
+        RequestError: 403 without a body, it is none.
     """
     token = bearer(request.headers.get("authorization"))
     if token is None:
         raise RequestError(403)
     try:
-        platform.tokens.read_visit(token)
+        return platform.tokens.read_visit(token).conversation_id
     except RequestError:
         raise RequestError(403) from None
 

@@ -15,8 +15,9 @@ from airy_ray.model.ids import (
     parse_id,
 )
 from airy_ray.model.message import Message
-from airy_ray.serve.api import shapes
+from airy_ray.serve.api import examples, shapes
 from airy_ray.serve.api.endpoint import Body, Endpoint, Id, OptionalId, OptionalText, aliases
+from airy_ray.serve.api.examples import example
 from airy_ray.serve.api.paging import page, size_of
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.http import Response
@@ -27,6 +28,7 @@ _NO_RECIPIENT = "conversation_id, or channel_id and source_recipient_id, is requ
 class ListMessages(Body):
     """Which page of whose messages."""
 
+    model_config = example(conversation_id=examples.CONVERSATION_ID, page_size=50)
     conversation_id: Id
     cursor: OptionalText = None
     page_size: int | None = 20
@@ -35,6 +37,7 @@ class ListMessages(Body):
 class SendMessage(Body):
     """What to write, and to whom: a conversation, or somebody on a channel."""
 
+    model_config = example(conversation_id=examples.CONVERSATION_ID, message=examples.ANSWER)
     message: object = Field(description="Any JSON but null, in the source's own form.")
     conversation_id: OptionalId = None
     channel_id: OptionalId = Field(None, description="With `source_recipient_id`.")
@@ -44,6 +47,7 @@ class SendMessage(Body):
 class OneMessage(Body):
     """Which message."""
 
+    model_config = example(message_id=examples.SENT_ID)
     message_id: Id
 
 
@@ -56,6 +60,7 @@ class Suggestion(Body):
 class SuggestReplies(Body):
     """Proposed answers to a message, each under an id of the caller's."""
 
+    model_config = example(message_id=examples.MESSAGE_ID, suggestions=examples.SUGGESTIONS)
     message_id: Id
     suggestions: dict[str, Suggestion] | None = None
 
@@ -203,6 +208,7 @@ ENDPOINTS = [
         SendMessage,
         "Send a message",
         shapes.Message,
+        examples={200: examples.SENT, 202: examples.SENT | {"source": ""}},
         also_answers={202: "It waits for its conversation to appear."},
         failures=(403,),
     ),
@@ -220,6 +226,7 @@ ENDPOINTS = [
             SuggestReplies,
             "Propose answers to a message",
             shapes.Message,
+            examples={200: examples.MESSAGE | {"metadata": {"suggestions": examples.SUGGESTIONS}}},
             failures=(404,),
         ),
         "/messages.suggestReplies",

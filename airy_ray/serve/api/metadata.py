@@ -4,7 +4,9 @@ from typing import Any, Literal
 
 from airy_ray.model.commands import UpsertMetadata
 from airy_ray.model.ids import format_id
+from airy_ray.serve.api import examples
 from airy_ray.serve.api.endpoint import Body, Endpoint, Id
+from airy_ray.serve.api.examples import example
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.http import Response
 
@@ -12,6 +14,9 @@ from airy_ray.serve.http import Response
 class Upsert(Body):
     """What to keep with which subject."""
 
+    model_config = example(
+        subject="conversation", id=examples.CONVERSATION_ID, data={"order": {"number": 42}}
+    )
     subject: Literal["conversation", "message", "channel"]
     id: Id
     data: dict[str, Any]

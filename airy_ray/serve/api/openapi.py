@@ -14,9 +14,15 @@ from fastapi import Response as Plain
 
 from airy_ray.model.json_text import NESTING_MAX
 from airy_ray.serve.api.endpoint import Endpoint, FileEndpoint
+from airy_ray.serve.api.events import EVENTS
+from airy_ray.serve.api.openapi_examples import show_examples
 from airy_ray.serve.api.scopes import scope_of
-from airy_ray.serve.api.shapes import Problem, Uploaded
+from airy_ray.serve.api.shapes import Problem, Shape, Uploaded
 
+_NOT_CALLED_YET = (
+    "Webhooks are described as they are going to be. None is called yet: `webhooks.subscribe` "
+    "and `webhooks.update` answer 409."
+)
 _DESCRIPTION = f"""
 Every endpoint is called with POST and a JSON body; files are the exception. Unknown fields are
 ignored; a number is taken where a text is expected; bodies may nest {NESTING_MAX} levels deep.
@@ -26,6 +32,8 @@ A repeated command with the same `Idempotency-Key` is one command, and gets the 
 
 Lists give a `next_cursor`, null on the last page. Cursors are opaque and stay good while new
 things arrive.
+
+{_NOT_CALLED_YET}
 """
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
@@ -33,6 +41,13 @@ _IDEMPOTENCY_KEY = {
     "required": False,
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
     "description": "Any text of the caller's; known for a day.",
+}
+_SIGNATURE = {
+    "name": "X-Airy-Content-Signature",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+    "description": "HMAC-SHA256 of the body with the webhook's `signature_key`, if it has one.",
 }
 _FAILURES = {
     400: "The body is missing, malformed or not what is asked for.",
@@ -77,11 +92,14 @@ def description(
         _describe_upload(app, each)
     if download is not None:
         _describe_download(app, download)
+    for kind, event in EVENTS.items():
+        _describe_webhook(app, kind, event)
     described = app.openapi()
     _correct(described, endpoints)
     described = _with_titles_for_names(described)
     _describe_security(described, endpoints)
     _link(described, endpoints)
+    show_examples(described, endpoints, file_endpoints)
     return described
 
 
@@ -139,8 +157,9 @@ def _describe_upload(app: FastAPI, endpoint: FileEndpoint) -> None:
         responses={
             status: {"description": _FAILURES[status]}
             | ({} if status in _WITHOUT_BODY else {"model": Problem})
-            for status in (*_ALWAYS, 422)
+            for status in (*_ALWAYS, 409, 422)
         },
+        openapi_extra={"parameters": [_IDEMPOTENCY_KEY]},
     )
 
 
@@ -170,6 +189,24 @@ def _describe_download(app: FastAPI, download: Callable[..., object]) -> None:
         )
 
 
+def _describe_webhook(app: FastAPI, kind: str, event: type[Shape]) -> None:
+    async def described(body: Any) -> None:
+        """Stand for the program that is called."""
+
+    described.__annotations__["body"] = event
+    app.webhooks.add_api_route(
+        kind,
+        described,
+        methods=["POST"],
+        operation_id=f"on_{kind.replace('.', '_')}",
+        summary=f"Called on {kind}",
+        description=f"{cleandoc(event.__doc__ or '')}\n\n{_NOT_CALLED_YET}",
+        response_description="It was taken; so tells any status below 400.",
+        tags=["webhooks"],
+        openapi_extra={"parameters": [_SIGNATURE], "security": []},
+    )
+
+
 def _correct(described: dict[str, Any], endpoints: Collection[Endpoint]) -> None:
     """Take out what FastAPI adds for itself: our answer to a wrong body is 400, never 422."""
     for endpoint in endpoints:
@@ -183,7 +220,9 @@ def _correct(described: dict[str, Any], endpoints: Collection[Endpoint]) -> None
             binary = {"schema": {"type": "string", "format": "binary"}}
             answers[str(endpoint.status)]["content"] = {endpoint.media_type: binary}
         path["post"]["responses"] = dict(sorted(answers.items()))
-    for methods in described["paths"].values():
+    for webhook in described["webhooks"].values():
+        del webhook["post"]["responses"]["200"]["content"]
+    for methods in (*described["paths"].values(), *described["webhooks"].values()):
         for operation in methods.values():
             told = operation["responses"].get("422")
             if told is not None and told["description"] == "Validation Error":

@@ -12,6 +12,7 @@ from airy_ray.model.ids import ConversationId, format_id
 from airy_ray.model.message import Message
 from airy_ray.serve.api import shapes
 from airy_ray.serve.api.endpoint import Body, Endpoint, OptionalId, OptionalText
+from airy_ray.serve.api.examples import example
 from airy_ray.serve.api.paging import ranked_page, size_of
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.http import Response
@@ -23,6 +24,7 @@ _PAGE_SIZE_MAX = 1_000
 class SearchMessages(Body):
     """What to look for, and which page of it."""
 
+    model_config = example(query="ship icel")
     query: str = Field(
         max_length=1_000, description="Words, all of which must occur; of the last the beginning."
     )

@@ -8,6 +8,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
+from airy_ray.serve.api import examples
+from airy_ray.serve.api.examples import example
+
 Instant = Annotated[
     str,
     Field(
@@ -31,12 +34,14 @@ class Shape(BaseModel):
 class Problem(Shape):
     """Why a request was refused, in words for people."""
 
+    model_config = example(message="not JSON: expected value at line 1 column 1")
     message: str
 
 
 class Channel(Shape):
     """A channel: one account of ours at a source."""
 
+    model_config = example(examples.CHANNEL)
     id: UUID
     source: str = Field(examples=["facebook"])
     source_channel_id: str
@@ -55,6 +60,7 @@ class Sender(Shape):
 class Message(Shape):
     """A message."""
 
+    model_config = example(examples.MESSAGE)
     id: UUID
     content: Content
     sent_at: Instant
@@ -68,6 +74,7 @@ class Message(Shape):
 class Conversation(Shape):
     """A conversation with a contact on a channel."""
 
+    model_config = example(examples.CONVERSATION)
     id: UUID
     created_at: Instant
     channel: Channel | None
@@ -78,6 +85,11 @@ class Conversation(Shape):
 class FoundMessage(Shape):
     """A message that holds what was looked for."""
 
+    model_config = example(
+        message=examples.MESSAGE,
+        conversation_id=examples.CONVERSATION_ID,
+        snippet="Do you ship to <em>Iceland</em>?",
+    )
     message: Message
     conversation_id: UUID
     snippet: str = Field(description="Where it does, as HTML: what was looked for is `<em>`.")
@@ -86,6 +98,7 @@ class FoundMessage(Shape):
 class Tag(Shape):
     """A tag."""
 
+    model_config = example(id=examples.TAG_ID, name="vip", color="tag-red")
     id: UUID
     name: str
     color: Literal["tag-blue", "tag-red", "tag-green", "tag-purple"]
@@ -94,6 +107,9 @@ class Tag(Shape):
 class Template(Shape):
     """A template."""
 
+    model_config = example(
+        id=examples.TEMPLATE_ID, name="Shipping", source="chatplugin", content=examples.ANSWER
+    )
     id: UUID
     name: str
     source: str
@@ -115,6 +131,7 @@ class PostalAddress(Shape):
 class Contact(Shape):
     """A person, known by one identity for each conversation."""
 
+    model_config = example(examples.CONTACT)
     id: UUID
     display_name: str | None
     avatar_url: str | None
@@ -134,6 +151,7 @@ class Contact(Shape):
 class MergedContact(Contact):
     """A contact, with those whom it took over, as they were."""
 
+    model_config = example(examples.MERGED_CONTACT)
     merge_history: list[Contact]
 
 
@@ -143,6 +161,9 @@ Progress = Literal["pending", "done"]
 class Erasure(Shape):
     """How far the erasure of a person is."""
 
+    model_config = example(
+        id=examples.CONTACT_ID, state="pending", partitions={"00": "done", "01": "pending"}
+    )
     id: UUID
     state: Progress = Field(description="Done once no file holds anything of the person.")
     partitions: dict[str, Progress]
@@ -151,49 +172,25 @@ class Erasure(Shape):
 class FacebookPage(Shape):
     """A page that somebody may connect."""
 
+    model_config = example(
+        page_id="104215698765432", name="Shop", image_url=examples.IMAGE_URL, connected=False
+    )
     page_id: str
     name: str | None = None
     image_url: str | None = None
     connected: bool
 
 
-class Component(Shape):
-    """A part of the platform, as the control center shows it; keys as the reference has them."""
-
-    name: str
-    displayName: str
-    description: str
-    descriptionDE: str
-    descriptionFR: str
-    descriptionES: str
-    category: str
-    price: str
-    availableFor: str | None
-    docs: str | None
-    source: str | None
-    repository: str
-    isChannel: str | None
-    isApp: str | None
-    internalUI: str | None
-    configurationValues: str
-    installationStatus: str
-
-
-class Components(Shape):
-    """All components, by name."""
-
-    components: dict[str, Component]
-
-
-class ComponentSettings(Shape):
-    """How components are set up, by name; secrets are masked."""
-
-    components: dict[str, dict[str, str]]
-
-
 class User(Shape):
     """Somebody who has logged in."""
 
+    model_config = example(
+        id="github:4403838",
+        name="Grace",
+        avatar_url=None,
+        first_seen_at=examples.ASKED_AT,
+        last_seen_at=examples.ANSWERED_AT,
+    )
     id: str
     name: str | None
     avatar_url: str | None
@@ -204,6 +201,7 @@ class User(Shape):
 class ApiToken(Shape):
     """What a program calls the API with, without its secret."""
 
+    model_config = example(examples.API_TOKEN)
     id: UUID
     name: str
     scope: Literal["read", "write", "manage"]
@@ -218,12 +216,16 @@ class ApiToken(Shape):
 class NewApiToken(ApiToken):
     """A token, with its secret, which is told only now."""
 
+    model_config = example(
+        examples.API_TOKEN | {"token": "airy_Zm9yLXRoZS1yZWFkZXItb2YtdGhlLWRvY3M"}
+    )
     token: str
 
 
 class Source(Shape):
     """A program that brings messages in as a source of its own, without its token."""
 
+    model_config = example(examples.SOURCE)
     source_id: str
     token: str | None = Field(description="Null.")
     action_endpoint: str | None
@@ -234,6 +236,7 @@ class Source(Shape):
 class CreatedSource(Shape):
     """A source, with its token, which is told only now."""
 
+    model_config = example(examples.SOURCE | {"token": examples.SOURCE_JWT})
     source_id: str
     token: str
     action_endpoint: str | None
@@ -256,6 +259,7 @@ EventType = Literal[
 class Webhook(Shape):
     """Somebody who is called when something happens; the key is never told."""
 
+    model_config = example(examples.WEBHOOK)
     id: UUID
     name: str | None
     status: Literal["Subscribed", "Unsubscribed"]
@@ -267,6 +271,13 @@ class Webhook(Shape):
 class AuditEntry(Shape):
     """Who had what done, when, and what became of it."""
 
+    model_config = example(
+        at=examples.ANSWERED_AT,
+        principal="airy-core-anonymous",
+        action="conversations.mark-read",
+        subject=examples.CONVERSATION_ID,
+        status=204,
+    )
     at: Instant
     principal: str
     action: str
@@ -277,6 +288,7 @@ class AuditEntry(Shape):
 class AuditPagination(Shape):
     """Where to read on."""
 
+    model_config = example(next_cursor=None)
     next_cursor: str | None
 
 
@@ -290,6 +302,9 @@ class AuditPage(Shape):
 class Uploaded(Shape):
     """A file that is kept."""
 
+    model_config = example(
+        media_url="https://airy.example/media/5d41402a-bc4b-8a76-b971-9d911017c592.png"
+    )
     media_url: str = Field(description="Where it can be fetched, by anybody.")
 
 
@@ -310,6 +325,7 @@ class Items(Shape, Generic[Item]):
 class PaginationData(Shape):
     """Where a page lies in its list."""
 
+    model_config = example(previous_cursor=None, next_cursor=None, total=1)
     previous_cursor: str | None
     next_cursor: str | None = Field(description="The cursor of the next page; null on the last.")
     total: int = Field(description="How many items the whole list has.")
@@ -330,6 +346,7 @@ class Page(Shape, Generic[Item]):
 class VisitorEntered(Shape):
     """What a visitor of a website gets who is let in."""
 
+    model_config = example(token=examples.VISITOR_JWT, messages=[])
     token: str = Field(description="Good for an hour.")
     messages: list[Message] = Field(description="Oldest first; metadata is null.")
 
@@ -337,49 +354,11 @@ class VisitorEntered(Shape):
 class ComeBack(Shape):
     """With what a visitor comes back."""
 
+    model_config = example(resume_token=examples.VISITOR_JWT)
     resume_token: str = Field(description="Good for a week.")
-
-
-class Service(Shape):
-    """One service, by its name in the reference."""
-
-    enabled: bool
-    healthy: bool
-    component: str
-
-
-class TagColor(Shape):
-    """How a tag of one color looks: RGB, hexadecimal."""
-
-    default: str
-    background: str
-    font: str
-    position: int
-    border: str
-
-
-class TagConfig(Shape):
-    """How tags look."""
-
-    colors: dict[str, TagColor]
-
-
-class UserProfile(Shape):
-    """A user who is logged in."""
-
-    id: str
-    name: str | None
-    avatar_url: str | None
-
-
-class ClientConfig(Shape):
-    """What runs here, how tags look, who is logged in, and the version."""
-
-    services: dict[str, Service]
-    user_profile: UserProfile | None
-    tag_config: TagConfig
-    cluster_version: str
 
 
 class MessagesByConversation(RootModel[dict[UUID, Page[Message] | None]]):
     """Pages of messages, newest first, by conversation; null for one without messages."""
+
+    model_config = example({examples.CONVERSATION_ID: examples.page(examples.BARE_MESSAGE)})

@@ -26,10 +26,11 @@ from airy_ray.model.custom_source import CustomSource, is_custom
 from airy_ray.model.ids import ChannelId, CommandId, channel_id, format_id, parse_id
 from airy_ray.partition.routing import custom_record_of, partitions_of
 from airy_ray.projections.commands.sources import token_id
-from airy_ray.serve.api import shapes
+from airy_ray.serve.api import examples, shapes
 from airy_ray.serve.api.callers import Grant
 from airy_ray.serve.api.channels import OneChannel
 from airy_ray.serve.api.endpoint import Body, Endpoint, Nothing, OptionalText
+from airy_ray.serve.api.examples import example
 from airy_ray.serve.api.paging import items
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.http import Response
@@ -65,15 +66,35 @@ def absolute_url(url: str | None) -> str | None:
 Url = Annotated[OptionalText, AfterValidator(absolute_url)]
 
 
+_MESSAGE = {
+    "source_message_id": "m-1",
+    "source_conversation_id": "c-1",
+    "source_channel_id": "support",
+    "source_sender_id": "ada",
+    "content": examples.HELLO,
+    "from_contact": True,
+    "sent_at": examples.ASKED_AT_MS,
+}
+_METADATA = {
+    "namespace": "conversation",
+    "source_id": "c-1",
+    "metadata": {"contact": {"display_name": "Ada"}},
+}
+
+
 class OneSource(Body):
     """Which source."""
 
+    model_config = example(source_id="crm")
     source_id: Annotated[str, AfterValidator(_custom)]
 
 
 class ToldSource(OneSource):
     """What a source is called, and where it is told what it is to send."""
 
+    model_config = example(
+        source_id="crm", name="CRM", action_endpoint=examples.SOURCE["action_endpoint"]
+    )
     action_endpoint: Url = None
     name: OptionalText = None
     image_url: OptionalText = None
@@ -90,6 +111,7 @@ class NewSource(ToldSource):
 class NewSourceChannel(Body):
     """A channel of the source that calls."""
 
+    model_config = example(source_channel_id="support", name="Support")
     source_channel_id: str = Field(min_length=1)
     name: str = Field(min_length=1)
     metadata: dict[str, Any] = Field(default_factory=dict)
@@ -120,6 +142,7 @@ class IngestedMetadata(Body):
 class Ingested(Body):
     """What a source brings in: all of it, or, if any part is wrong, nothing."""
 
+    model_config = example(messages=[_MESSAGE], metadata=[_METADATA])
     messages: list[IngestedMessage] = Field([], max_length=ELEMENTS_MAX)
     metadata: list[IngestedMetadata] = Field([], max_length=ELEMENTS_MAX)
 
@@ -259,6 +282,8 @@ def _speaking(platform: Platform, caller: Caller) -> CustomSource:
     return spoken_for(platform, grant)
 
 
+_CHANNEL = examples.channel("crm", "support", name="Support")
+
 ENDPOINTS = [
     Endpoint(
         "/sources.create", create, NewSource, "Make a source", shapes.CreatedSource, failures=(409,)
@@ -282,6 +307,7 @@ ENDPOINTS = [
         "Connect a channel of the source",
         shapes.Channel,
         201,
+        examples={201: _CHANNEL},
         failures=(404,),
     ),
     Endpoint(
@@ -290,6 +316,7 @@ ENDPOINTS = [
         Nothing,
         "List connected channels of the source",
         shapes.Items[shapes.Channel],
+        examples={200: {"data": [_CHANNEL]}},
         failures=(404,),
         may_be_empty=True,
     ),

@@ -6,8 +6,9 @@ from airy_ray.errors import RequestError
 from airy_ray.model import tag
 from airy_ray.model.commands import CreateTag, DeleteTag, UpdateTag
 from airy_ray.model.ids import format_id
-from airy_ray.serve.api import shapes
+from airy_ray.serve.api import examples, shapes
 from airy_ray.serve.api.endpoint import Body, Endpoint, Id, Nothing, OptionalText
+from airy_ray.serve.api.examples import example
 from airy_ray.serve.api.paging import items
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.http import Response
@@ -19,6 +20,7 @@ _COLORS = Field(json_schema_extra={"enum": list(tag.COLORS)})
 class NewTag(Body):
     """A tag."""
 
+    model_config = example(name="vip", color="tag-red")
     name: str = Field(min_length=1)
     color: str = _COLORS
 
@@ -26,6 +28,7 @@ class NewTag(Body):
 class ChangedTag(Body):
     """What is to be different of a tag; what is not given stays."""
 
+    model_config = example(id=examples.TAG_ID, color="tag-blue")
     id: Id
     name: OptionalText = None
     color: OptionalText = Field(None, json_schema_extra={"enum": [*tag.COLORS, None]})
@@ -34,6 +37,7 @@ class ChangedTag(Body):
 class OneTag(Body):
     """Which tag."""
 
+    model_config = example(id=examples.TAG_ID)
     id: Id
 
 

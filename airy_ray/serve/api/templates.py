@@ -6,8 +6,9 @@ from airy_ray.errors import RequestError
 from airy_ray.model import template
 from airy_ray.model.commands import CreateTemplate, DeleteTemplate, UpdateTemplate
 from airy_ray.model.ids import format_id
-from airy_ray.serve.api import shapes
+from airy_ray.serve.api import examples, shapes
 from airy_ray.serve.api.endpoint import Body, Endpoint, Id, OptionalText
+from airy_ray.serve.api.examples import example
 from airy_ray.serve.api.paging import items
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.http import Response
@@ -19,6 +20,7 @@ _CONTENT = "Any JSON but null, in the source's own form."
 class NewTemplate(Body):
     """A template."""
 
+    model_config = example(name="Shipping", source="chatplugin", content=examples.ANSWER)
     name: str = Field(min_length=1)
     source: str = Field(min_length=1)
     content: object = Field(description=_CONTENT)
@@ -27,6 +29,7 @@ class NewTemplate(Body):
 class ListTemplates(Body):
     """Of which source, and what their names contain."""
 
+    model_config = example(source="chatplugin")
     source: str = Field(min_length=1)
     name: OptionalText = Field(None, description="A part of the name; its case matters.")
 
@@ -34,12 +37,14 @@ class ListTemplates(Body):
 class OneTemplate(Body):
     """Which template."""
 
+    model_config = example(id=examples.TEMPLATE_ID)
     id: Id
 
 
 class ChangedTemplate(OneTemplate):
     """What is to be different of a template; what is not given stays."""
 
+    model_config = example(id=examples.TEMPLATE_ID, name="Shipping")
     name: OptionalText = None
     source: OptionalText = None
     content: object = Field(None, description=_CONTENT)

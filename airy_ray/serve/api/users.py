@@ -11,6 +11,7 @@ from airy_ray.model.ids import Slot, command_id, format_id
 from airy_ray.serve.api import shapes
 from airy_ray.serve.api.callers import Grant
 from airy_ray.serve.api.endpoint import Body, Endpoint, OptionalText
+from airy_ray.serve.api.examples import example
 from airy_ray.serve.api.paging import page, size_of
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.http import Response
@@ -25,6 +26,7 @@ _SEEN_MAX = 10_000
 class ListUsers(Body):
     """Which page of users."""
 
+    model_config = example(page_size=50)
     cursor: OptionalText = None
     page_size: int | None = 20
 

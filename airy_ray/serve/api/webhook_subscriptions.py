@@ -3,13 +3,14 @@
 What is asked is checked all the same, so that who asks for what cannot be learns of it first.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AliasChoices, Field
 
 from airy_ray.errors import RequestError
-from airy_ray.serve.api import shapes
+from airy_ray.serve.api import examples, shapes
 from airy_ray.serve.api.endpoint import Body, Endpoint, Id, Nothing, OptionalId, OptionalText
+from airy_ray.serve.api.examples import example
 from airy_ray.serve.api.paging import items
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.api.sources import Url, absolute_url
@@ -18,6 +19,11 @@ from airy_ray.serve.http import Response
 _DISABLED = "The webhook component needs to be enabled. This platform has none yet."
 
 SignatureKey = Field(None, validation_alias=AliasChoices("signature_key", "signatureKey"))
+
+
+_REPORTS: dict[str, Any] = {
+    key: examples.WEBHOOK[key] for key in ("name", "url", "headers", "events")
+}
 
 
 class Subscription(Body):
@@ -32,6 +38,7 @@ class Subscription(Body):
 class NewWebhook(Subscription):
     """A webhook; one with a known id is replaced."""
 
+    model_config = example(**_REPORTS, signature_key="a long random text")
     url: Annotated[str, AfterValidator(absolute_url)]
     id: OptionalId = None
 
@@ -39,12 +46,14 @@ class NewWebhook(Subscription):
 class OneWebhook(Body):
     """Which webhook."""
 
+    model_config = example(id=examples.WEBHOOK_ID)
     id: Id
 
 
 class ChangedWebhook(Subscription):
     """What is to be different of a webhook."""
 
+    model_config = example(**_REPORTS, id=examples.WEBHOOK_ID, status="Unsubscribed")
     id: Id
     url: Url = None
     status: Literal["Subscribed", "Unsubscribed"] | None = None
@@ -64,6 +73,8 @@ async def find(_: Platform, __: Caller, ___: OneWebhook) -> Response:
     """Find no webhook."""
     raise RequestError(404)
 
+
+_UNSUBSCRIBED = examples.WEBHOOK | {"status": "Unsubscribed"}
 
 ENDPOINTS = [
     Endpoint(
@@ -89,6 +100,7 @@ ENDPOINTS = [
         ChangedWebhook,
         "Change a webhook",
         shapes.Webhook,
+        examples={200: _UNSUBSCRIBED},
         failures=(404, 409),
     ),
     Endpoint(
@@ -97,6 +109,7 @@ ENDPOINTS = [
         OneWebhook,
         "Unsubscribe a webhook",
         shapes.Webhook,
+        examples={200: _UNSUBSCRIBED},
         failures=(404,),
     ),
 ]

@@ -1,17 +1,24 @@
-"""Files that messages linked to which were erased: deleted once nothing else links to them.
+"""Files that nothing links to any more, or never did: deleted, by two ways.
 
-1. Erasing leaves their names in the partitions, and they stay there until somebody has looked here,
-   so none is forgotten, whoever is killed meanwhile.
-2. Links are looked for in the rows of all partitions, for all names together: it costs a reading of
-   the states, and only where somebody is erased who had files.
-3. Who sends a file again at the very moment at which it is deleted finds it gone.
+1. Erasing, by a wish or by a rule of retention, leaves the names of the files that its messages
+   linked to in the partitions, and they stay there until somebody has looked here: none is
+   forgotten, whoever is killed meanwhile.
+2. Once a day, where there is a rule for all sources, the store is gone through for files that are
+   as old as that: uploaded and never sent, or of messages that were changed. Who is killed
+   meanwhile begins anew.
+3. Links are looked for in all that the partitions keep, for all names together, and once more for
+   those without: what is on its way from one partition to another may be in neither for a moment.
+   It costs a reading of the states.
+4. Who sends a file again at the very moment at which it is deleted finds it gone. One that is
+   uploaded again stays.
 """
 
 import asyncio
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
+from airy_ray.clock import Millis, now_millis
 from airy_ray.cluster.commands import Commands
 from airy_ray.cluster.partitions import Partitions
 from airy_ray.errors import AiryError
@@ -27,10 +34,13 @@ logger = logging.getLogger(__name__)
 _EVERY_S = 2.0
 _RETRY_S = 30.0
 _AT_ONCE = 500
+_OLD_AT_ONCE = 100_000
+"""Each time the states are read; so many names are some ten megabytes."""
+_DAY_MS = 86_400_000
 
 
 class Leftovers:
-    """Looks after files that erased messages linked to."""
+    """Looks after files that nothing may link to any more."""
 
     def __init__(
         self,
@@ -43,6 +53,7 @@ class Leftovers:
         self._partitions = partitions
         self._commands = commands
         self._media = media
+        self._goes_through_at = Millis(0)
 
     async def work(self) -> None:
         """Look again and again, until cancelled."""
@@ -50,16 +61,17 @@ class Leftovers:
             wait_s = _EVERY_S
             try:
                 await self.look()
+                await self.go_through(now_millis())
             except AiryError as error:
-                logger.warning("files of erased messages are not deleted yet: %s", error)
+                logger.warning("files that nothing links to are not deleted yet: %s", error)
                 wait_s = _RETRY_S
             except Exception:  # it must not end before its process does
-                logger.exception("files of erased messages are not deleted yet")
+                logger.exception("files that nothing links to are not deleted yet")
                 wait_s = _RETRY_S
             await asyncio.sleep(wait_s)
 
     async def look(self) -> None:
-        """Delete files that nothing links to any more; have all that were looked after forgotten.
+        """Delete files that only erased messages linked to; have all looked after forgotten.
 
         Raises:
             StorageError: the store does not answer.
@@ -69,20 +81,56 @@ class Leftovers:
         if not left:
             return
         names = sorted({name for files in left.values() for name in files})
-        kept = set(await asyncio.to_thread(_linked, self._specs, names))
-        for name in names:
-            if name not in kept:
-                await self._media.delete(name)
+        unlinked = await asyncio.to_thread(_unlinked, self._specs, names)
+        for name in unlinked:
+            await self._media.delete(name)
         for index, files in left.items():
             await self._commands.carry_out(self._settled(index, files))
         logger.info(
-            "%d files of erased messages deleted, %d kept", len(names) - len(kept), len(kept)
+            "%d files of erased messages deleted, %d kept",
+            len(unlinked),
+            len(names) - len(unlinked),
         )
+
+    async def go_through(self, now: Millis) -> None:
+        """Delete files of the whole store that are old and that nothing links to: once a day.
+
+        Raises:
+            StorageError: the store does not answer.
+            RebuildingError: not now.
+        """
+        kept_ms = self._specs[0].retention.unlinked_ms
+        if kept_ms is None or now < self._goes_through_at:
+            return
+        before = Millis(now - kept_ms)
+        count = 0
+        async for names in self._old(before):
+            for name in await asyncio.to_thread(_unlinked, self._specs, names):
+                count += await self._media.delete_if_older(name, before)
+        self._goes_through_at = Millis(now + _DAY_MS)
+        if count:
+            logger.info("%d old files that nothing links to deleted", count)
+
+    async def _old(self, before: Millis) -> AsyncIterator[list[str]]:
+        """Yield the names of old files, as many at once as links are looked for together."""
+        names: list[str] = []
+        async for found in self._media.stored_before(before):
+            names += found
+            if len(names) >= _OLD_AT_ONCE:
+                yield names
+                names = []
+        if names:
+            yield names
 
     def _settled(self, index: PartitionIndex, files: dict[str, int]) -> SettleFiles:
         slot = first_slot_of(index, self._specs[0].count)
         return SettleFiles(id=format_id(command_id(slot, os.urandom(16))), files=files)
 
 
-def _linked(specs: Sequence[PartitionSpec], names: list[str]) -> list[str]:
-    return list(child.results(linked, specs, names))
+def _unlinked(specs: Sequence[PartitionSpec], names: list[str]) -> list[str]:
+    """Return those of some names that two looks find no link to."""
+    for _ in range(2):
+        if names:
+            kept = set(child.results(linked, specs, names))
+            names = [name for name in names if name not in kept]
+    return names

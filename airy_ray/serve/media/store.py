@@ -8,7 +8,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,6 +17,7 @@ from urllib.request import url2pathname
 from obstore.exceptions import BaseError, PermissionDeniedError
 from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
 
+from airy_ray.clock import Millis
 from airy_ray.config import Settings
 from airy_ray.errors import StorageError
 from airy_ray.model.ids import format_id, media_id
@@ -25,14 +26,17 @@ from airy_ray.serve.media.uploads import HEAD_BYTES, Upload
 from airy_ray.storage.files import sync_directory, sync_file
 
 PATH = "/media/"
-NAME = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:\.[A-Za-z0-9]{1,16})?")
-"""What a stored file is called; nothing else is looked for in the store."""
+NAME = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}(?:\.[A-Za-z0-9]{1,16})?"
+)
+"""What a stored file is called: nothing else in the store is given out, or deleted."""
 
 _PIECE_BYTES = 1 << 18
 _PART_BYTES = 5 << 20
 """S3 takes no smaller ones."""
 _PARTS_AT_ONCE = 1
 _KINDS_KEPT = 10_000
+_LISTED_AT_ONCE = 1_000
 _REACHED_S = 1.0
 _REACH_WAIT_S = 2.0
 _CALL_WAIT = timedelta(seconds=30)
@@ -71,7 +75,7 @@ class MediaStore:
         Raises:
             StorageError: the store does not take it.
         """
-        name = format_id(media_id(upload.digest)) + kinds.extension(upload.name)
+        name = name_of(upload)
         upload.file.seek(0)
         try:
             await self._put(name, upload)
@@ -128,6 +132,39 @@ class MediaStore:
         except (BaseError, OSError) as error:
             raise StorageError(_told(error)) from error
 
+    async def stored_before(self, at: Millis) -> AsyncIterator[list[str]]:
+        """Yield the names of files that were last stored before an instant, up to 1,000 at once.
+
+        Raises:
+            StorageError: the store does not tell.
+        """
+        try:
+            async for found in self._store.list(chunk_size=_LISTED_AT_ONCE):
+                yield [
+                    each["path"]
+                    for each in found
+                    if NAME.fullmatch(each["path"]) and _is_before(each["last_modified"], at)
+                ]
+        except (BaseError, OSError) as error:
+            raise StorageError(_told(error)) from error
+
+    async def delete_if_older(self, name: str, at: Millis) -> bool:
+        """Delete a file unless it was stored again since an instant; return whether it went.
+
+        Raises:
+            StorageError: the store does not do it.
+        """
+        try:
+            about = await self._store.head_async(name)
+            if not _is_before(about["last_modified"], at):
+                return False
+            await self._store.delete_async(name)
+        except FileNotFoundError:
+            return False
+        except (BaseError, OSError) as error:
+            raise StorageError(_told(error)) from error
+        return True
+
     async def is_reachable(self) -> bool:
         """Whether the store answers; asked once a second at most."""
         if time.monotonic() - self._looked_at >= _REACHED_S:
@@ -167,6 +204,11 @@ class MediaStore:
         )
 
 
+def name_of(upload: Upload) -> str:
+    """Return what a file is called in the store."""
+    return format_id(media_id(upload.digest)) + kinds.extension(upload.name)
+
+
 def open_store(settings: Settings) -> MediaStore:
     """Return the store that is configured.
 
@@ -200,6 +242,10 @@ def _directory(settings: Settings) -> Path | None:
         return Path(url).resolve()
     parts = urlsplit(url)
     return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
+
+
+def _is_before(time: datetime, at: Millis) -> bool:
+    return time.timestamp() * 1_000 < at
 
 
 def _amazon_url(url: str) -> str | None:

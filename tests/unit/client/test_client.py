@@ -84,6 +84,16 @@ def test_the_caller_may_choose_the_key(platform: Server, airy: Airy) -> None:
     assert platform.asked[0].headers["idempotency-key"] == "mine"
 
 
+def test_a_file_that_is_sent_again_has_the_same_key(platform: Server, airy: Airy) -> None:
+    url = "https://airy.example/media/a.txt"
+    platform.tell(NOT_NOW, Told(200, {"media_url": url}))
+
+    assert airy.media.upload(file=("a.txt", b"hello")).media_url == url
+    first, second = platform.asked
+    assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
+    assert b"hello" in second.content
+
+
 def test_questions_have_no_key_and_are_tried_again(platform: Server, airy: Airy) -> None:
     platform.tell(NO_ANSWER, Told(200, {"data": [TAG]}))
 

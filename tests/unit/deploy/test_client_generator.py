@@ -83,6 +83,18 @@ def test_a_form_is_sent_as_one() -> None:
 
     assert "file: Upload" in made
     assert "self._calls.upload(" in made
+    assert "idempotency_key" not in made
+
+
+def test_a_form_that_takes_a_key_is_sent_with_it() -> None:
+    field = {"type": "string", "format": "binary"}
+    schema = {"properties": {"file": field}, "required": ["file"]}
+    described_form = described("/media.upload", schema, form="multipart/form-data")
+    described_form["/media.upload"]["post"]["parameters"] = [{"name": "Idempotency-Key"}]
+    made = source(described_form)["areas.py"]
+
+    assert "idempotency_key: str | None = None" in made
+    assert "nothing, idempotency_key)" in made
 
 
 def source(*paths: dict[str, Any]) -> dict[str, str]:
