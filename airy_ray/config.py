@@ -258,11 +258,27 @@ class Limits(_Section):
     """
 
 
+class Realtime(_Section):
+    """WebSocket connections."""
+
+    queue_bytes: int = Field(1 << 20, ge=1 << 16)
+    """How much may wait for one client; one that reads more slowly is closed, and can resume."""
+    resume_events: int = Field(10_000, ge=0)
+    """How many missed events are sent to who resumes; who missed more reloads instead."""
+    frame_bytes: int = Field(65_536, ge=1_024)
+    """The largest body that a client may send."""
+    subscriptions: int = Field(100, ge=1)
+    """How many one connection may have."""
+    drain_s: float = Field(3, ge=0, le=60)
+    """Within what time connections are closed when a process ends, each at another moment."""
+
+
 class Serve(_Section):
     """How many processes serve."""
 
     webhooks_replicas: int = Field(1, ge=1)
     api_replicas: int = Field(1, ge=1)
+    realtime_replicas: int = Field(1, ge=1)
     max_connections: int = Field(20_000, ge=1)
 
 
@@ -281,6 +297,7 @@ class Settings(_Section):
     state: State = State()
     changes: Changes = Changes()
     limits: Limits = Limits()
+    realtime: Realtime = Realtime()
     serve: Serve = Serve()
     retention: tuple[RetentionRule, ...] = ()
     """Which conversations are erased, and when; without rules none is. Files go with them that

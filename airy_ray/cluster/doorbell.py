@@ -24,6 +24,12 @@ class WakeMe(msgspec.Struct, frozen=True, array_like=True, tag=True):
     offset: int
 
 
+class Follow(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Asks an owner to say, at the socket `reply`, whenever it applied something, for a while."""
+
+    reply: str
+
+
 class Applied(msgspec.Struct, frozen=True, array_like=True):
     """An owner says that everything before offset `applied` is folded into its state."""
 
@@ -106,7 +112,7 @@ def asking_bell(partition: str) -> str:
     return f"q-{partition}"
 
 
-Asked = WakeMe | Damaged
+Asked = WakeMe | Follow | Damaged
 
 decode_asked = msgspec.msgpack.Decoder(Asked).decode
 decode_applied = msgspec.msgpack.Decoder(Applied).decode

@@ -18,6 +18,7 @@ from airy_ray.clock import Millis, now_micros, now_millis
 from airy_ray.cluster.doorbell import (
     Applied,
     Bell,
+    Follow,
     Ringer,
     WakeMe,
     asking_bell,
@@ -48,6 +49,10 @@ _GATHER_S_MAX = 0.2
 
 Only where more come in a second than one for each of the former: what comes alone never waits.
 """
+_FOLLOWED_GATHER_S = 0.004
+"""How long they gather at most where somebody follows what changes."""
+_FOLLOWING_S = 10.0
+"""How long somebody is told who does not say again that they follow."""
 _ERRANDS_MS = 100
 """How long timers and forwards wait at most behind records that keep coming."""
 _RETRY_S = 0.5
@@ -77,6 +82,7 @@ class Owner:
         self._asking = Bell(run_directory, asking_bell(spec.name))
         self._ringer = Ringer(run_directory)
         self._waiters: dict[str, int] = {}
+        self._followers: dict[str, float] = {}
         self._is_rung = True
         self._looked_at = 0.0
         self._gathers_until = 0.0
@@ -164,9 +170,11 @@ class Owner:
         folded = partition.project_batch(now)
         if not folded:
             return False
-        gathers_s = min(_GATHER_S_MAX, folded * _GATHER_S_PER_RECORD)
+        longest_s = _FOLLOWED_GATHER_S if self._followers else _GATHER_S_MAX
+        gathers_s = min(longest_s, folded * _GATHER_S_PER_RECORD)
         self._gathers_until = time.monotonic() + gathers_s
         self._tell(partition)
+        self._tell_followers(partition)
         return partition.is_behind
 
     def _run_errands(self, partition: Partition, now: Millis) -> bool:
@@ -220,6 +228,8 @@ class Owner:
                 continue
             if isinstance(asked, WakeMe):
                 self._waiters[asked.reply] = max(self._waiters.get(asked.reply, 0), asked.offset)
+            elif isinstance(asked, Follow):
+                self._followers[asked.reply] = time.monotonic() + _FOLLOWING_S
             else:
                 self._is_damaged.set()
         return bool(self._waiters)
@@ -234,6 +244,17 @@ class Owner:
             self._ringer.ring(reply, said)
             if last < applied:
                 del self._waiters[reply]
+
+    def _tell_followers(self, partition: Partition) -> None:
+        """Tell the processes that follow the feed that there is more of it."""
+        if not self._followers:
+            return
+        now = time.monotonic()
+        said = msgspec.msgpack.encode(Applied(self.spec.index, partition.applied))
+        for reply, until in list(self._followers.items()):
+            self._ringer.ring(reply, said)
+            if until < now:
+                del self._followers[reply]
 
     def _care(self) -> None:
         """Do the upkeep, on a thread of its own."""

@@ -9,6 +9,7 @@ from ray.serve.config import HTTPOptions
 
 from airy_ray.cluster.layout import Layout
 from airy_ray.config import Settings
+from airy_ray.serve import realtime
 from airy_ray.serve.http import Receive, Scope, Send
 from airy_ray.serve.webhooks import PREFIX
 
@@ -29,6 +30,7 @@ def deploy(settings: Settings, layout: Layout) -> None:
     )
     # HAProxy is told anew for each application, so the one with the longer prefix goes first
     serve.run(_webhooks(settings, layout), name="webhooks", route_prefix=PREFIX)
+    serve.run(_realtime(settings, layout), name="realtime", route_prefix=realtime.PREFIX)
     serve.run(_api(settings, layout), name="api", route_prefix="/")
 
 
@@ -45,6 +47,17 @@ def _webhooks(settings: Settings, layout: Layout) -> Any:
 
     return _application(
         "Webhooks", build, settings.serve.webhooks_replicas, settings.serve.max_connections
+    )
+
+
+def _realtime(settings: Settings, layout: Layout) -> Any:
+    def build() -> Callable[[Scope, Receive, Send], Any]:
+        from airy_ray.serve.realtime.app import Realtime
+
+        return Realtime(settings, layout)
+
+    return _application(
+        "Realtime", build, settings.serve.realtime_replicas, settings.serve.max_connections
     )
 
 

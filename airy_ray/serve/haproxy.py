@@ -7,7 +7,10 @@
    without an application only comes too early.
 4. Replicas are told not to watch for clients that leave: that costs two tasks for each request, and
    requests are done within milliseconds anyway. Files are not: players leave in the middle of them.
-5. It dies with the process that starts it: one that outlived a crash would hold the port, and go on
+   WebSockets are: our application hears of it itself.
+5. `/ws.<name>` is `/ws/<name>` to Serve, which knows applications by whole segments of a path.
+   Nothing is compressed on WebSockets: it takes 60 kB for each, and the same bytes go to many.
+6. It dies with the process that starts it: one that outlived a crash would hold the port, and go on
    sending requests to where nobody is.
 
 Runs as a script, on the standard library alone, because it stands before each start of HAProxy.
@@ -27,7 +30,9 @@ _CHANGES = (
     (
         r"(?m)^(frontend http_frontend.*\n)",
         r"\1    http-request set-header x-request-disconnect-disabled ?1"
-        r" if !{ req.hdr(upgrade) -m found } !{ path_beg /media/ }" + "\n",
+        r" if !{ path_beg /media/ }"
+        "\n    http-request replace-path ^/ws[.](.*) /ws/\\\\1"
+        "\n    http-request del-header sec-websocket-extensions\n",
     ),
 )
 _PR_SET_PDEATHSIG = 1

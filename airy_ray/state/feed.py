@@ -27,11 +27,28 @@ class FeedPage(NamedTuple):
     is_whole: bool
 
 
-def read_feed(view: Reading, place: int, limit: int) -> FeedPage:
-    """Return at most `limit` changes from a place on; a question for `ReadAccess.ask`."""
+def feed_head(view: Reading) -> int:
+    """Return the place behind all that has changed until now."""
+    return keys.sequence(view.applied())
+
+
+def is_recoverable(view: Reading, place: int) -> bool:
+    """Whether nothing is missing from a place on, which no feed of another history tells."""
+    return view.feed_start() <= place <= feed_head(view)
+
+
+def read_feed(view: Reading, place: int, limit: int, max_bytes: int) -> FeedPage:
+    """Return at most `limit` changes from a place on; a question for `ReadAccess.ask`.
+
+    The last one goes beyond `max_bytes`, so that there is always something.
+    """
     is_whole = place >= view.feed_start()
-    changes = view.changes(place - 1, limit)
-    if len(changes) == limit:
-        return FeedPage(changes, changes[-1][0] + 1, has_more=True, is_whole=is_whole)
-    end = max(place, keys.sequence(view.applied()))
+    changes: list[tuple[int, Change]] = []
+    size = 0
+    for sequence, change in view.feed(place):
+        changes.append((sequence, change))
+        size += len(change.event)
+        if len(changes) == limit or size >= max_bytes:
+            return FeedPage(changes, sequence + 1, has_more=True, is_whole=is_whole)
+    end = max(place, feed_head(view))
     return FeedPage(changes, end, has_more=False, is_whole=is_whole)

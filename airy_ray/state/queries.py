@@ -385,9 +385,20 @@ class Reading:
 
     def changes(self, after: int, limit: int) -> list[tuple[int, Change]]:
         """Return entries of the change feed with greater sequences than `after`, oldest first."""
-        start = (after + 1).to_bytes(8, "big")
-        told = (each for each in self._under("changes", b"", start) if each[1].event)
-        return [(int.from_bytes(key, "big"), change) for key, change in islice(told, limit)]
+        return list(islice(self.feed(after + 1), limit))
+
+    def feed(self, start: int) -> Iterator[tuple[int, Change]]:
+        """Yield the entries of the change feed from a sequence on that clients hear of."""
+        for key, change in self._under("changes", b"", start.to_bytes(8, "big")):
+            if change.event:
+                yield int.from_bytes(key, "big"), change
+
+    def change_count(self, start: int, limit: int) -> int:
+        """Return how many entries of the feed there are from a sequence on, at most `limit`."""
+        cursor = self._transaction.cursor(self._handles["changes"])
+        if not cursor.set_range(start.to_bytes(8, "big")):
+            return 0
+        return sum(1 for _ in islice(cursor.iternext(values=False), limit))
 
     def feed_start(self) -> int:
         """Return the sequence from which on no entry of the change feed has gone by age."""

@@ -38,12 +38,13 @@ def test_the_configuration_is_adapted(written: str, read: str) -> None:
     assert haproxy.adapted(written) == read
 
 
-def test_replicas_are_told_not_to_watch_but_for_sockets_and_files() -> None:
-    first, told = haproxy.adapted("frontend http_frontend\n").splitlines()
+def test_what_comes_in_is_told_and_changed() -> None:
+    first, *told = haproxy.adapted("frontend http_frontend\n").splitlines()
 
     assert first == "frontend http_frontend"
-    assert "x-request-disconnect-disabled ?1 if !{ req.hdr(upgrade)" in told
-    assert told.endswith("!{ path_beg /media/ }")
+    assert "x-request-disconnect-disabled ?1 if !{ path_beg /media/ }" in told[0]
+    assert told[1].endswith(r"replace-path ^/ws[.](.*) /ws/\1")
+    assert told[2].endswith("del-header sec-websocket-extensions")
 
 
 def test_a_start_is_not_disturbed_by_a_configuration_that_is_written_meanwhile(

@@ -28,9 +28,11 @@ def partition(tmp_path: Path) -> Iterator[Partition]:
         yield opened
 
 
-def page(partition: Partition, place: int, limit: int = 1_000) -> FeedPage:
+def page(
+    partition: Partition, place: int, limit: int = 1_000, max_bytes: int = 1 << 20
+) -> FeedPage:
     with reading(partition.state.environment) as view:
-        return read_feed(view, place, limit)
+        return read_feed(view, place, limit, max_bytes)
 
 
 def test_pages_of_any_size_are_the_whole_feed(partition: Partition) -> None:
@@ -42,6 +44,13 @@ def test_pages_of_any_size_are_the_whole_feed(partition: Partition) -> None:
 
     assert (found, place) == (whole.changes, whole.place)
     assert sum(change.kind == "message.created" for _, change in found) == COUNT
+
+
+def test_a_page_has_few_bytes_or_one_change(partition: Partition) -> None:
+    first = page(partition, 0, max_bytes=1)
+
+    assert (len(first.changes), first.has_more) == (1, True)
+    assert first.place == first.changes[0][0] + 1
 
 
 def test_who_has_read_all_stands_where_the_next_record_is_told(partition: Partition) -> None:

@@ -1,0 +1,85 @@
+"""Following the change feeds: what realtime and delivery processes read, as it comes.
+
+One mechanism for all: a place per partition, pages of bounded size, woken by the owner's datagram
+and, should one get lost, by a look every 50 ms. A place stays good when the state is built anew,
+another generation takes over, or this process begins again.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from airy_ray.cluster.access import ReadAccess, access_to
+from airy_ray.cluster.doorbell import Bell, Follow, Ringer, asking_bell, decode_applied
+from airy_ray.errors import DamagedError, PartitionUnavailableError, StateError
+from airy_ray.model.ids import PartitionIndex
+from airy_ray.partition.spec import PartitionSpec
+from airy_ray.state.feed import FeedPage, read_feed
+
+_POLL_S = 0.05
+_RETRY_S = 0.2
+_FOLLOW_AGAIN_S = 2.0
+PAGE_CHANGES = 256
+PAGE_BYTES = 1 << 18
+
+
+class Feeds:
+    """Follows the feeds of one machine's partitions, in one process."""
+
+    def __init__(
+        self,
+        partitions: Sequence[PartitionSpec],
+        accesses: Mapping[PartitionIndex, ReadAccess],
+        run_directory: Path,
+    ) -> None:
+        self._accesses = accesses
+        self._names = {each.index: each.name for each in partitions}
+        self._bell = Bell(run_directory, f"f-{os.getpid()}")
+        self._ringer = Ringer(run_directory)
+        self._said = msgspec.msgpack.encode(Follow(self._bell.name))
+        self._news = {each.index: asyncio.Event() for each in partitions}
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._bell.fileno(), self._hear)
+
+    async def pages(self, partition: PartitionIndex, place: int) -> AsyncIterator[FeedPage]:
+        """Yield what comes from a place on, as soon as it is applied; never ends.
+
+        A page without changes comes where only the place went on. While the state cannot be read
+        nothing comes, and then what came meanwhile.
+        """
+        access = access_to(self._accesses, partition)
+        news = self._news[partition]
+        followed_at = 0.0
+        while True:
+            if self._loop.time() > followed_at + _FOLLOW_AGAIN_S:
+                followed_at = self._loop.time()
+                self._ringer.ring(asking_bell(self._names[partition]), self._said)
+            news.clear()
+            try:
+                page = await access.ask(read_feed, place, PAGE_CHANGES, PAGE_BYTES)
+            except (StateError, DamagedError, PartitionUnavailableError):
+                await asyncio.sleep(_RETRY_S)
+                continue
+            if page.place != place or not page.is_whole:
+                place = page.place
+                yield page
+            if not page.has_more:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(news.wait(), _POLL_S)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._loop.remove_reader(self._bell.fileno())
+        self._bell.close()
+        self._ringer.close()
+
+    def _hear(self) -> None:
+        for said in self._bell.drain():
+            with suppress(msgspec.DecodeError):
+                news = self._news.get(decode_applied(said).partition)
+                if news is not None:
+                    news.set()

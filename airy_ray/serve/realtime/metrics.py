@@ -1,0 +1,48 @@
+"""What Prometheus is told of realtime connections."""
+
+
+class RealtimeMetrics:
+    """Connections, deliveries, what waits, and how late what is told comes."""
+
+    def __init__(self) -> None:
+        from prometheus_client import Counter, Gauge, Histogram  # after its variable is set
+
+        self.connections = Gauge(
+            "airy_realtime_connections", "Open WebSockets", multiprocess_mode="livesum"
+        )
+        self.subscriptions = Gauge(
+            "airy_realtime_subscriptions", "Subscriptions", multiprocess_mode="livesum"
+        )
+        self._deliveries = Counter("airy_realtime_deliveries", "Messages written to subscribers")
+        self._closed = Counter(
+            "airy_realtime_closed", "Connections that were closed for a reason", ("reason",)
+        )
+        self.queue_bytes = Gauge(
+            "airy_realtime_queue_bytes_max",
+            "What waits for the slowest connection",
+            multiprocess_mode="livemax",
+        )
+        self._resumed = Counter(
+            "airy_realtime_resumed", "Subscriptions that asked to resume", ("recovered",)
+        )
+        self._lag = Histogram(
+            "airy_realtime_lag_seconds",
+            "Seconds from when a change was received to when it was written to subscribers",
+            buckets=(0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 60),
+        )
+
+    def delivered(self, count: int) -> None:
+        """Count messages."""
+        self._deliveries.inc(count)
+
+    def closed(self, reason: str) -> None:
+        """Count a connection that we closed."""
+        self._closed.labels(reason).inc()
+
+    def resumed(self, *, recovered: bool) -> None:
+        """Count a subscription that asked to resume."""
+        self._resumed.labels(str(recovered).lower()).inc()
+
+    def lag(self, seconds: float) -> None:
+        """Note how late a change was told."""
+        self._lag.observe(seconds)

@@ -1,0 +1,162 @@
+"""One change as subscribers hear it: encoded once, looked into only as far as anybody asks."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+import msgspec
+
+from airy_ray.cluster.access import ReadAccess, access_to
+from airy_ray.errors import DamagedError, PartitionUnavailableError, StateError
+from airy_ray.model.ids import ChannelId, ConversationId, PartitionIndex, parse_id
+from airy_ray.projections.view import Change
+from airy_ray.serve.realtime.positions import Positions
+from airy_ray.serve.realtime.wire import framed
+from airy_ray.state.queries import Reading
+from airy_ray.stomp.frame import Frame
+from airy_ray.stomp.session import ServerSession
+
+_CHANNEL = b'"channel_id":"'
+_PAYLOAD = b'"payload":'
+_UUID_LENGTH = 36
+_MESSAGE_KINDS = ("message.created", "message.updated")
+
+
+class _Message(msgspec.Struct):
+    from_contact: bool
+    delivery_state: str
+
+
+class _Payload(msgspec.Struct):
+    message: _Message
+
+
+class _Subject(msgspec.Struct):
+    subject: str = ""
+    identifier: str = ""
+    id: str = ""
+
+
+_Raw = dict[str, msgspec.Raw]
+
+_decode_payload = msgspec.json.Decoder(_Payload).decode
+_decode_raw = msgspec.json.Decoder(_Raw).decode
+_decode_subject = msgspec.json.Decoder(_Subject).decode
+
+
+class Telling:
+    """A change of one partition on its way to subscribers.
+
+    Attributes:
+        channel: what it belongs to; None if to no channel, or if nobody asked.
+    """
+
+    def __init__(self, change: Change, position: bytes) -> None:
+        self.change = change
+        self.channel: ChannelId | None = None
+        self._position = position
+
+    def message(self, head: bytes) -> bytes:
+        """Return the WebSocket message for subscriptions whose frames begin with `head`."""
+        return framed(head + self._tail)
+
+    def visitor_message(self, head: bytes) -> bytes:
+        """Return the same with what a website's visitor hears: the payload alone (§12.3)."""
+        return framed(head + self._visitor_tail)
+
+    @property
+    def topics(self) -> list[ConversationId | ChannelId]:
+        """The conversation and the channel that it belongs to, as far as it does."""
+        found: list[ConversationId | ChannelId] = []
+        if self.change.conversation_id is not None:
+            found.append(self.change.conversation_id)
+        if self.channel is not None:
+            found.append(self.channel)
+        return found
+
+    @property
+    def told_channel(self) -> ChannelId | None:
+        """The channel that the change itself names."""
+        change = self.change
+        if change.kind in _MESSAGE_KINDS:
+            at = change.event.index(_CHANNEL) + len(_CHANNEL)
+            return ChannelId(parse_id(change.event[at : at + _UUID_LENGTH].decode()))
+        if change.kind not in ("channel.updated", "metadata.updated"):
+            return None
+        subject = _decode_subject(self._payload)
+        if change.kind == "channel.updated":
+            return ChannelId(parse_id(subject.id))
+        return ChannelId(parse_id(subject.identifier)) if subject.subject == "channel" else None
+
+    @cached_property
+    def is_for_visitor(self) -> bool:
+        """Whether a website's visitor hears of it: what they write, and what is new (§6)."""
+        if self.change.kind == "message.created":
+            return True
+        return (
+            self.change.kind == "message.updated"
+            and _decode_payload(self._payload).message.from_contact
+        )
+
+    @cached_property
+    def _tail(self) -> bytes:
+        return _tail(self._position, self.change.event)
+
+    @cached_property
+    def _visitor_tail(self) -> bytes:
+        """What is still to be delivered is, to the visitor who hears of it."""
+        payload = self._payload
+        if _decode_payload(payload).message.delivery_state == "pending":
+            told = _decode_raw(payload)
+            message = _decode_raw(told["message"]) | {"delivery_state": msgspec.Raw(b'"delivered"')}
+            payload = msgspec.json.encode(told | {"message": message})
+        return _tail(self._position, payload)
+
+    @cached_property
+    def _payload(self) -> bytes:
+        event = self.change.event
+        return event[event.index(_PAYLOAD) + len(_PAYLOAD) : -1]
+
+
+class Changes:
+    """Makes of changes what is sent; looks up what subscriptions may ask of them."""
+
+    def __init__(self, accesses: Mapping[PartitionIndex, ReadAccess], positions: Positions) -> None:
+        self._accesses = accesses
+        self._positions = positions
+
+    async def tellings(
+        self, partition: PartitionIndex, changes: Sequence[tuple[int, Change]], *, looks: bool
+    ) -> list[Telling]:
+        """Return changes of a partition; `looks` if any subscription is not to everything."""
+        made = []
+        for sequence, change in changes:
+            telling = Telling(change, self._positions.of(partition, sequence + 1))
+            if looks:
+                telling.channel = await self._channel(partition, telling)
+            made.append(telling)
+        return made
+
+    async def _channel(self, partition: PartitionIndex, telling: Telling) -> ChannelId | None:
+        told = telling.told_channel
+        conversation = telling.change.conversation_id
+        if told is not None or conversation is None:
+            return told
+        try:
+            access = access_to(self._accesses, partition)
+            found = await access.ask(Reading.conversation, conversation)
+        except (StateError, DamagedError, PartitionUnavailableError):
+            return None
+        return None if found is None else found.channel_id
+
+
+def message_head(session: ServerSession, destination: str, name: str) -> bytes:
+    """Return how all MESSAGE frames of a subscription begin, in its session's version."""
+    written = session.written(Frame("MESSAGE", {"destination": destination, "subscription": name}))
+    return written[: -len(b"\n\0")]
+
+
+def _tail(position: bytes, body: bytes) -> bytes:
+    return (
+        b"message-id:%b\nposition:%b\ncontent-type:application/json\ncontent-length:%d\n\n%b\0"
+        % (position, position, len(body), body)
+    )
