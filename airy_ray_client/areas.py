@@ -979,6 +979,24 @@ class Conversations:
             "/conversations.refetch", {"conversation_id": conversation_id}, nothing, idempotency_key
         )
 
+    def typing(
+        self,
+        *,
+        conversation_id: UUID | str,
+        typing: bool | None = None,
+        idempotency_key: str | None = None,
+    ) -> None:
+        """Tell who is connected; it holds for ten seconds, and is kept nowhere.
+
+        Scope: `write`.
+        """
+        self._calls.command(
+            "/conversations.typing",
+            {"conversation_id": conversation_id, "typing": typing},
+            nothing,
+            idempotency_key,
+        )
+
 
 class Facebook:
     """The endpoints `/facebook.*`."""

@@ -48,7 +48,10 @@ APPENDED = b""
 class Bell:
     """The receiving end of a name in the run directory."""
 
-    def __init__(self, directory: Path, name: str) -> None:
+    def __init__(
+        self, directory: Path, name: str, *, datagram_bytes: int = _DATAGRAM_BYTES
+    ) -> None:
+        self._datagram_bytes = datagram_bytes
         self.path = directory / name
         self.name = name
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
@@ -65,7 +68,7 @@ class Bell:
         said: list[bytes] = []
         while len(said) < _AT_ONCE:
             try:
-                said.append(self._socket.recv(_DATAGRAM_BYTES))
+                said.append(self._socket.recv(self._datagram_bytes))
             except BlockingIOError:
                 break
         return said

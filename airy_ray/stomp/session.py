@@ -31,14 +31,15 @@ class ServerSession:
     """One client's side of a STOMP connection, as its server follows it.
 
     Attributes:
+        is_connected: whether its CONNECT has come.
         beats: how often we beat and how often the client is to be heard; milliseconds, 0 for never.
     """
 
-    __slots__ = ("_is_connected", "_reader", "beats")
+    __slots__ = ("_reader", "beats", "is_connected")
 
     def __init__(self, bounds: Bounds) -> None:
         self._reader = FrameReader(bounds)
-        self._is_connected = False
+        self.is_connected = False
         self.beats = HeartBeats(0, 0)
 
     @property
@@ -66,7 +67,7 @@ class ServerSession:
         version = settled_version(frame.headers.get("accept-version"))
         self.beats = settled_beats(ours, told_beats(frame.headers.get("heart-beat")))
         self._reader.version = version
-        self._is_connected = True
+        self.is_connected = True
 
     def written(self, frame: Frame) -> bytes:
         """Return a frame for this client."""
@@ -88,12 +89,12 @@ class ServerSession:
 
     def _check(self, frame: Frame) -> None:
         if frame.command in _CONNECTING:
-            if self._is_connected:
+            if self.is_connected:
                 raise ProtocolError("already connected")
             return
         if frame.command not in _NEEDS:
             raise ProtocolError(f"{frame.command} is for servers")
-        if not self._is_connected:
+        if not self.is_connected:
             raise ProtocolError("CONNECT comes first")
         for name in _NEEDS[frame.command]:
             if not frame.headers.get(name) and not self._may_lack(frame, name):

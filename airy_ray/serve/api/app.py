@@ -8,6 +8,7 @@ import httpx
 from pydantic import BaseModel
 
 from airy_ray.cluster.commands import Commands
+from airy_ray.cluster.ephemeral import EphemeralSender
 from airy_ray.cluster.layout import Layout, jwt_secret
 from airy_ray.cluster.logs import log_to_stderr
 from airy_ray.cluster.machine import Machine, machine_spec
@@ -37,6 +38,7 @@ from airy_ray.serve.api import (
     sources,
     tags,
     templates,
+    typing,
     users,
     webhook_subscriptions,
 )
@@ -90,6 +92,7 @@ ENDPOINTS: dict[str, Endpoint] = {
         sources,
         tags,
         templates,
+        typing,
         users,
         webhook_subscriptions,
     )
@@ -270,6 +273,7 @@ class Api:
             ),
             http=http,
             media=open_store(self._settings),
+            ephemeral=EphemeralSender(machine.spec.run_directory),
         )
         self._hooks = Hooks(self._settings, machine)
         leftovers = Leftovers(machine.spec.partitions, partitions, commands, self._platform.media)
@@ -281,6 +285,7 @@ class Api:
             self._leftovers.cancel()
         if self._platform is not None:
             await self._platform.http.aclose()
+            self._platform.ephemeral.close()
             self._platform.machine.close()
 
 

@@ -10,6 +10,7 @@ from hashlib import blake2b
 import httpx
 
 from airy_ray.cluster.commands import Commands
+from airy_ray.cluster.ephemeral import EphemeralSender
 from airy_ray.cluster.machine import Machine
 from airy_ray.cluster.partitions import Partitions
 from airy_ray.config import Settings
@@ -32,6 +33,7 @@ class Platform:
     Attributes:
         http: for calls to messaging platforms.
         media: where files are.
+        ephemeral: what is of use for a moment only goes out this way.
     """
 
     settings: Settings
@@ -42,6 +44,7 @@ class Platform:
     callers: Callers
     http: httpx.AsyncClient
     media: MediaStore
+    ephemeral: EphemeralSender
 
     async def carry_out(self, command: AnyCommand) -> Response:
         """Have the partition of a command's slot carry it out; return its answer."""

@@ -43,6 +43,7 @@ BY_SUBJECT = {
     "/conversations.set-state",
     "/conversations.setState",
     "/conversations.tag",
+    "/conversations.typing",
     "/conversations.untag",
     "/conversations.update-contact",
     "/conversations.updateContact",

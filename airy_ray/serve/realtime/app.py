@@ -2,12 +2,17 @@
 
 import asyncio
 import logging
+import os
+import socket
 from collections.abc import Mapping
+from functools import partial
 
+from airy_ray.cluster.ephemeral import Ephemeral, EphemeralListener, EphemeralSender, Presence
 from airy_ray.cluster.feeds import Feeds
 from airy_ray.cluster.layout import Layout, jwt_secret
 from airy_ray.cluster.logs import log_to_stderr
 from airy_ray.cluster.machine import Machine, machine_spec
+from airy_ray.cluster.partitions import Partitions
 from airy_ray.config import Settings
 from airy_ray.errors import AiryError, ProtocolError, RequestError
 from airy_ray.serve import problems
@@ -26,10 +31,12 @@ from airy_ray.serve.http import (
 )
 from airy_ray.serve.realtime import PREFIX
 from airy_ray.serve.realtime.connection import Connection
-from airy_ray.serve.realtime.dialogues import Dialogue, Inbox, Visitor
+from airy_ray.serve.realtime.dialogues import Desk, Dialogue, Inbox, Visitor
 from airy_ray.serve.realtime.hub import Hub
 from airy_ray.serve.realtime.metrics import RealtimeMetrics
 from airy_ray.serve.realtime.positions import Positions
+from airy_ray.serve.realtime.presence import PresenceTracker
+from airy_ray.serve.realtime.telling import ephemeral
 from airy_ray.serve.realtime.wire import Wire
 from airy_ray.stomp.reader import Bounds
 
@@ -40,6 +47,10 @@ CHATPLUGIN = "/chatplugin"
 _SUBPROTOCOLS = ("v12.stomp", "v11.stomp", "v10.stomp")
 _TICK_S = 1.0
 _TICKS_PER_POSITIONS = 10
+_TICKS_PER_CHECK = 15
+_LATE = b"login=connect"
+"""Says that a client tells in its CONNECT frame who it is: browsers send no headers of theirs."""
+_IDENTIFYING = (b"authorization", b"cookie", b"origin", b"host", b"sec-fetch-site")
 _HEAD_BYTES = 65_536
 """Positions of many partitions are long."""
 
@@ -51,9 +62,10 @@ class Realtime:
         self._settings = settings
         self._layout = layout
         self._origins = Origins(settings.security.allowed_origins, settings.http.public_url)
-        self._connections: set[Connection] = set()
+        self._connections: dict[Connection, Dialogue] = {}
         self._machine: Machine | None = None
-        self._hub: Hub | None = None
+        self._desk: Desk | None = None
+        self._listener: EphemeralListener | None = None
         self._callers: Callers | None = None
         self._tokens = Tokens(jwt_secret(settings))
         self._metrics: RealtimeMetrics | None = None
@@ -87,11 +99,11 @@ class Realtime:
         )
         bounds = Bounds(head_bytes=_HEAD_BYTES, body_bytes=settings.frame_bytes)
         connection = Connection(wire, bounds, asyncio.get_running_loop().time())
-        self._connections.add(connection)
+        self._connections[connection] = dialogue
         try:
             await self._converse(connection, dialogue, receive)
         finally:
-            self._connections.discard(connection)
+            del self._connections[connection]
             dialogue.leave(connection)
 
     def _dialogue(self, scope: Scope) -> Dialogue:
@@ -100,20 +112,30 @@ class Realtime:
         Raises:
             AiryError: they are not let in.
         """
-        assert self._hub is not None  # clients come after the start
-        assert self._machine is not None
+        assert self._desk is not None  # clients come after the start
         path = path_below(scope, PREFIX)
-        settings = self._settings.realtime
         if path == CHATPLUGIN:
-            return Visitor(self._hub, settings, self._tokens)
+            return Visitor(self._desk)
         if path != COMMUNICATION:
             raise RequestError(404)
-        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
-        grant = self._granted(headers)
-        return Inbox(self._hub, settings, grant, self._machine.registry)
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1")
+            for name, value in scope["headers"]
+            if name in _IDENTIFYING
+        }
+        return Inbox(
+            self._desk, partial(self._granted, headers), is_late=scope["query_string"] == _LATE
+        )
 
-    def _granted(self, headers: Mapping[str, str]) -> Grant:
-        assert self._callers is not None
+    def _granted(self, headers: Mapping[str, str], token: str | None) -> Grant:
+        """Return what a client may do by its headers, or by a token that it gives instead.
+
+        Raises:
+            RequestError: 403, authentication is on and this is nobody.
+        """
+        assert self._callers is not None  # clients come after the start
+        if token is not None:
+            return self._callers.grant({"authorization": f"Bearer {token}"})
         grant = self._callers.grant(headers)
         if grant.is_session and not self._origins.may_use_session(headers):
             raise RequestError(403)
@@ -140,8 +162,7 @@ class Realtime:
 
     async def _tick(self) -> None:
         """Send heart-beats and positions, and give up who is silent."""
-        assert self._hub is not None
-        assert self._metrics is not None
+        assert self._desk is not None
         loop = asyncio.get_running_loop()
         ticks = 0
         while True:
@@ -150,9 +171,33 @@ class Realtime:
             now = loop.time()
             for connection in list(self._connections):
                 connection.beat(now)
+            self._desk.presence.tick(now)
+            if ticks % _TICKS_PER_CHECK == 0:
+                self._check_grants()
             if ticks % _TICKS_PER_POSITIONS == 0:
-                self._hub.tell_positions()
-            self._metrics.connections.set(len(self._connections))
+                self._desk.hub.tell_positions()
+            self._measure()
+
+    def _check_grants(self) -> None:
+        """Close the connections of those whose token was revoked or whose session is over."""
+        for connection, dialogue in list(self._connections.items()):
+            if not dialogue.is_let_in:
+                connection.give_up("401 the token is not valid any more")
+
+    def _measure(self) -> None:
+        assert self._metrics is not None
+        self._metrics.connections.set(len(self._connections))
+        self._metrics.subscriptions.set(sum(len(each.subscriptions) for each in self._connections))
+        waiting = (each.wire.waiting_bytes for each in self._connections)
+        self._metrics.queue_bytes.set(max(waiting, default=0))
+
+    def _hear(self, told: Ephemeral) -> None:
+        """Hand on what a process of this machine tells."""
+        assert self._desk is not None  # it is heard after the start
+        if isinstance(told, Presence):
+            self._desk.presence.hear(told, asyncio.get_running_loop().time())
+        else:
+            self._desk.hub.tell_ephemeral(ephemeral(told))
 
     async def _start(self) -> None:
         log_to_stderr()
@@ -169,7 +214,7 @@ class Realtime:
         self._metrics = RealtimeMetrics()
         feeds = Feeds(machine.spec.partitions, machine.partitions, machine.spec.run_directory)
         positions = Positions(self._layout.history, machine.partitions)
-        self._hub = Hub(
+        hub = Hub(
             feeds,
             machine.partitions,
             positions,
@@ -177,14 +222,29 @@ class Realtime:
             queue_bytes=realtime.queue_bytes,
             resume_events=realtime.resume_events,
         )
-        await self._hub.start()
+        await hub.start()
+        sender = EphemeralSender(machine.spec.run_directory)
+        process = f"{socket.gethostname()}-{os.getpid()}"
+        self._desk = Desk(
+            hub=hub,
+            settings=realtime,
+            partitions=Partitions(machine.partitions, machine.spec.count),
+            registry=machine.registry,
+            tokens=self._tokens,
+            ephemeral=sender,
+            presence=PresenceTracker(process, sender.tell, hub.tell_presence),
+        )
+        self._listener = EphemeralListener(machine.spec.run_directory, self._hear)
         self._ticking = asyncio.create_task(self._tick())
         collect_seldom()
 
     async def _stop(self) -> None:
         if self._ticking is not None:
             self._ticking.cancel()
-        if self._hub is not None:
-            self._hub.stop()
+        if self._listener is not None:
+            self._listener.close()
+        if self._desk is not None:
+            self._desk.hub.stop()
+            self._desk.ephemeral.close()
         if self._machine is not None:
             self._machine.close()

@@ -18,6 +18,7 @@ BEATS = HeartBeats(30_000, 30_000)
 _BEAT = framed(b"\n")
 _SILENT_BEATS = 3
 """After how many missed ones a client is taken for gone (contract: §9.1)."""
+_CONNECT_S = 15.0
 _PROTOCOL_ERROR, _POLICY = 1002, 1008
 
 
@@ -68,7 +69,10 @@ class Connection:
     def beat(self, now: float) -> None:
         """Send a heart-beat if it is time; give up who has been silent for too long."""
         beats = self.session.beats
-        if beats.wants_ms and now - self._heard_at > _SILENT_BEATS * beats.wants_ms / 1_000:
+        if not self.session.is_connected:
+            if now - self._told_at > _CONNECT_S:
+                self.fail("no CONNECT for too long")
+        elif beats.wants_ms and now - self._heard_at > _SILENT_BEATS * beats.wants_ms / 1_000:
             self.give_up("no heart-beat for too long")
         elif beats.sends_ms and now - self._told_at >= beats.sends_ms / 1_000 - 1:
             self._told_at = now

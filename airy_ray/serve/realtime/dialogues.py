@@ -5,32 +5,66 @@ Contract: platform API §9 and §12.3; what goes beyond it: design §6, "Resume"
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
 
+import msgspec
+
+from airy_ray.cluster.ephemeral import EphemeralSender
+from airy_ray.cluster.partitions import Partitions
 from airy_ray.cluster.registry import Registry
 from airy_ray.config import Realtime
-from airy_ray.errors import ProtocolError, RequestError
-from airy_ray.model.ids import ChannelId, ConversationId, parse_id
+from airy_ray.errors import AiryError, ProtocolError, RequestError
+from airy_ray.model.api_token import includes
+from airy_ray.model.ids import ChannelId, ConversationId, format_id, parse_id
+from airy_ray.serve import ephemeral_events
 from airy_ray.serve.api.callers import Grant, Reach
-from airy_ray.serve.api.tokens import Tokens, bearer
+from airy_ray.serve.api.tokens import Profile, Tokens, bearer
 from airy_ray.serve.realtime.connection import BEATS, Connection
-from airy_ray.serve.realtime.hub import Hub, Subscription, Wanted
-from airy_ray.serve.realtime.telling import Telling, message_head
+from airy_ray.serve.realtime.hub import PRESENCE, Hub, Subscription, Topic, Wanted
+from airy_ray.serve.realtime.presence import PresenceTracker
+from airy_ray.serve.realtime.telling import Telling, event_message, message_head
 from airy_ray.stomp.frame import Frame
 from airy_ray.stomp.session import subscription_id
 
+_S = TypeVar("_S", bound=msgspec.Struct)
+
 EVENTS = "/events"
-VISITOR_MESSAGES = "/user/queue/message"
-_CONVERSATIONS, _CHANNELS = "/conversations/", "/channels/"
+_CONVERSATIONS, _CHANNELS, _PRESENCE = "/conversations/", "/channels/", "/presence"
+_TYPING = "/typing"
 _SHARED = ("tag.updated", "component.updated")
 """What is nobody's in particular."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What all dialogues of a process share."""
+
+    hub: Hub
+    settings: Realtime
+    partitions: Partitions
+    registry: Registry
+    tokens: Tokens
+    ephemeral: EphemeralSender
+    presence: PresenceTracker
+
+
+class _Typing(msgspec.Struct):
+    typing: bool = True
+
+
+class _Seen(msgspec.Struct):
+    message_id: str
 
 
 class Dialogue(ABC):
     """Carries out the frames of one client."""
 
-    def __init__(self, hub: Hub, settings: Realtime) -> None:
-        self._hub = hub
-        self._settings = settings
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._hub = desk.hub
+        self._settings = desk.settings
 
     async def carry_out(self, connection: Connection, frame: Frame) -> None:
         """Do what a frame asks for.
@@ -49,12 +83,18 @@ class Dialogue(ABC):
                 self._unsubscribe(connection, subscription_id(frame))
                 connection.acknowledge(frame)
             case "SEND":
-                raise ProtocolError("nothing is sent here")
+                await self._take(connection, frame)
+                connection.acknowledge(frame)
             case "DISCONNECT":
                 connection.acknowledge(frame)
                 connection.wire.close(1000, "")
             case _:
                 connection.acknowledge(frame)
+
+    @property
+    def is_let_in(self) -> bool:
+        """Whether its client may still be here."""
+        return True
 
     def leave(self, connection: Connection) -> None:
         """Take a client that is gone out of everything."""
@@ -64,6 +104,10 @@ class Dialogue(ABC):
     @abstractmethod
     def _enter(self, frame: Frame) -> dict[str, str]:
         """Let a client in by its CONNECT frame; return headers for the answer."""
+
+    @abstractmethod
+    async def _take(self, connection: Connection, frame: Frame) -> None:
+        """Take what a client sends."""
 
     @abstractmethod
     def _subscription(
@@ -83,6 +127,7 @@ class Dialogue(ABC):
             connection.acknowledge(frame)
             return
         connection.subscriptions[name] = subscription
+        self._viewing(subscription, is_on=True)
         told = frame.headers.get("resume-from")
         if told is None:
             self._hub.join(subscription)
@@ -109,40 +154,121 @@ class Dialogue(ABC):
             catching_up.cancel()
         subscription = connection.subscriptions.pop(name, None)
         if subscription is not None:
+            self._viewing(subscription, is_on=False)
             self._hub.leave(subscription)
+
+    def _viewing(self, subscription: Subscription, *, is_on: bool) -> None:  # noqa: B027
+        """Note that a conversation is looked at, or no more."""
 
 
 class Inbox(Dialogue):
-    """People who answer, and programs."""
+    """People who answer, and programs.
 
-    def __init__(self, hub: Hub, settings: Realtime, grant: Grant, registry: Registry) -> None:
-        super().__init__(hub, settings)
-        self._grant = grant
-        self._registry = registry
+    Who was let in by the upgrade's headers has a grant; who said that they would tell in CONNECT
+    who they are has none before that.
+    """
+
+    def __init__(self, desk: Desk, grant: Callable[[str | None], Grant], *, is_late: bool) -> None:
+        super().__init__(desk)
+        self._granted = grant
+        self._token: str | None = None
+        self._grant = None if is_late else grant(None)
+
+    @property
+    def is_let_in(self) -> bool:
+        """Whether tokens and cookies still say so."""
+        try:
+            if self._grant is not None:
+                self._granted(self._token)
+        except RequestError:
+            return False
+        except AiryError:
+            pass  # it cannot be told now
+        return True
+
+    def leave(self, connection: Connection) -> None:
+        """Take a client that is gone out of everything."""
+        super().leave(connection)
+        if self._profile is not None and connection.session.is_connected:
+            self._desk.presence.leave(self._profile, _now())
+
+    @property
+    def _profile(self) -> Profile | None:
+        return None if self._grant is None else self._grant.profile
 
     def _enter(self, frame: Frame) -> dict[str, str]:
-        return {"user-name": self._grant.principal} if self._grant.kind != "anonymous" else {}
+        if self._grant is None:
+            token = bearer(frame.headers.get("Authorization")) or frame.headers.get("passcode")
+            try:
+                self._grant = self._granted(token or "")
+            except RequestError:
+                raise ProtocolError("401 a token is required") from None
+            self._token = token
+        if self._profile is not None:
+            self._desk.presence.enter(self._profile, _now())
+        grant = self._grant
+        return {"user-name": grant.principal} if grant.kind != "anonymous" else {}
+
+    async def _take(self, connection: Connection, frame: Frame) -> None:
+        """Take that somebody types: `/conversations/<id>/typing`."""
+        assert self._grant is not None  # CONNECT came first
+        destination = frame.headers["destination"]
+        name = destination.removeprefix(_CONVERSATIONS).removesuffix(_TYPING)
+        if destination != f"{_CONVERSATIONS}{name}{_TYPING}":
+            raise ProtocolError("nothing is sent there")
+        conversation = ConversationId(_id(name))
+        told = _decoded(frame, _Typing)
+        if not includes(self._grant.scope, "write"):
+            raise ProtocolError("403 the token is for reading")
+        found = await self._desk.partitions.conversation(conversation)
+        reach = self._grant.reach
+        if found is None or (
+            reach is not None and not reach.covers(self._desk.registry.channel(found.channel_id))
+        ):
+            return
+        event = ephemeral_events.typing(
+            conversation,
+            found.channel_id,
+            self._grant.principal,
+            from_contact=False,
+            is_on=told.typing,
+        )
+        self._desk.ephemeral.tell(event)
 
     def _subscription(
         self, connection: Connection, frame: Frame, head: bytes
     ) -> Subscription | None:
-        destination = frame.headers["destination"]
-        topic: ConversationId | ChannelId | None = None
+        assert self._grant is not None  # CONNECT came first
+        destination, name = frame.headers["destination"], subscription_id(frame)
+        topic: Topic | None = None
+        viewed: ConversationId | None = None
         if destination.startswith(_CONVERSATIONS):
-            topic = ConversationId(_id(destination.removeprefix(_CONVERSATIONS)))
+            topic = viewed = ConversationId(_id(destination.removeprefix(_CONVERSATIONS)))
         elif destination.startswith(_CHANNELS):
             topic = ChannelId(_id(destination.removeprefix(_CHANNELS)))
+        elif destination == _PRESENCE:
+            if self._grant.reach is not None:
+                raise ProtocolError("403 the token does not reach everybody")
+            for event in self._desk.presence.all():
+                connection.wire.write(event_message(head, event))
+            return Subscription(connection, name, head, PRESENCE)
         elif destination != EVENTS:
             return None
-        return Subscription(
-            connection, subscription_id(frame), head, topic, self._wanted(self._grant.reach)
-        )
+        wanted = self._wanted(self._grant.reach)
+        return Subscription(connection, name, head, topic, wanted, viewed=viewed)
+
+    def _viewing(self, subscription: Subscription, *, is_on: bool) -> None:
+        if self._profile is None or subscription.viewed is None:
+            return
+        presence = self._desk.presence
+        note = presence.view if is_on else presence.unview
+        note(self._profile, subscription.viewed, _now())
 
     def _wanted(self, reach: Reach | None) -> Wanted | None:
         """Return what a limited token may hear of."""
         if reach is None:
             return None
-        registry = self._registry
+        registry = self._desk.registry
 
         def is_within(telling: Telling) -> bool:
             if telling.channel is None:
@@ -155,35 +281,71 @@ class Inbox(Dialogue):
 class Visitor(Dialogue):
     """The visitor of a website, in any of their tabs."""
 
-    def __init__(self, hub: Hub, settings: Realtime, tokens: Tokens) -> None:
-        super().__init__(hub, settings)
-        self._tokens = tokens
-        self._conversation: ConversationId | None = None
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self._visit: tuple[ConversationId, ChannelId] | None = None
 
     def _enter(self, frame: Frame) -> dict[str, str]:
         token = bearer(frame.headers.get("Authorization"))
         try:
             if token is None:
                 raise RequestError(401, "a visitor's token is required")
-            visit = self._tokens.read_visit(token)
-            self._conversation = ConversationId(parse_id(visit.conversation_id))
+            visit = self._desk.tokens.read_visit(token)
+            conversation = ConversationId(parse_id(visit.conversation_id))
+            self._visit = conversation, ChannelId(parse_id(visit.channel_id))
         except RequestError as error:
             raise ProtocolError(f"401 {error.reason}") from None
         except ValueError:
             raise ProtocolError("401 the token is for no conversation") from None
         return {"user-name": visit.conversation_id}
 
+    async def _take(self, connection: Connection, frame: Frame) -> None:
+        """Take that a visitor types, or has seen what was written to them."""
+        assert self._visit is not None  # CONNECT came first
+        conversation, channel = self._visit
+        match frame.headers["destination"]:
+            case "/typing":
+                event = ephemeral_events.typing(
+                    conversation,
+                    channel,
+                    format_id(conversation),
+                    from_contact=True,
+                    is_on=_decoded(frame, _Typing).typing,
+                )
+            case "/seen":
+                message = format_id(_id(_decoded(frame, _Seen).message_id))
+                event = ephemeral_events.seen(conversation, channel, message)
+            case _:
+                raise ProtocolError("nothing is sent there")
+        self._desk.ephemeral.tell(event)
+
     def _subscription(
         self, connection: Connection, frame: Frame, head: bytes
     ) -> Subscription | None:
-        if frame.headers["destination"] != VISITOR_MESSAGES or self._conversation is None:
-            return None
+        assert self._visit is not None  # CONNECT came first
+        conversation, _ = self._visit
         name = subscription_id(frame)
-        return Subscription(connection, name, head, self._conversation, is_visitors=True)
+        match frame.headers["destination"]:
+            case "/user/queue/message":
+                return Subscription(connection, name, head, conversation, hears="visitor messages")
+            case "/user/queue/events":
+                return Subscription(connection, name, head, conversation, hears="visitor events")
+        return None
+
+
+def _decoded(frame: Frame, form: type[_S]) -> _S:
+    try:
+        return msgspec.json.decode(frame.body or b"{}", type=form)
+    except msgspec.DecodeError as error:
+        raise ProtocolError(f"the body: {error}") from None
 
 
 def _id(text: str) -> bytes:
     try:
         return parse_id(text)
     except ValueError:
-        raise ProtocolError("the destination has no id that is one") from None
+        raise ProtocolError("that is no id") from None
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from airy_ray.cluster.access import ReadAccess, access_to
 from airy_ray.cluster.feeds import PAGE_BYTES, PAGE_CHANGES, Feeds
@@ -20,7 +20,7 @@ from airy_ray.model.ids import ChannelId, ConversationId, PartitionIndex
 from airy_ray.serve.realtime.connection import Connection
 from airy_ray.serve.realtime.metrics import RealtimeMetrics
 from airy_ray.serve.realtime.positions import Places, Positions
-from airy_ray.serve.realtime.telling import Changes, Telling
+from airy_ray.serve.realtime.telling import Changes, Telling, event_message
 from airy_ray.state.feed import FeedPage, feed_head, is_recoverable, read_feed
 from airy_ray.state.queries import Reading
 from airy_ray.stomp.frame import Frame
@@ -31,6 +31,11 @@ logger = logging.getLogger(__name__)
 
 _RETRY_S = 0.1
 _UNREADABLE = (StateError, DamagedError, PartitionUnavailableError)
+
+PRESENCE = b"presence"
+"""The topic of who listens to which agents are there."""
+
+Topic = ConversationId | ChannelId | bytes
 
 Wanted = Callable[[Telling], bool]
 """Whether a subscription hears of a change."""
@@ -44,29 +49,33 @@ class Subscription:
         head: how its MESSAGE frames begin.
         topic: the conversation or channel that it is to; None for all.
         is_wanted: what else has to hold; None for nothing.
-        is_visitors: whether its client is the visitor of a website.
+        hears: what kinds of things; visitors hear messages on one destination, the rest on another.
+        viewed: the conversation that somebody has open by this.
         is_told_positions: whether it hears every now and then how far it is.
     """
 
     connection: Connection
     name: str
     head: bytes
-    topic: ConversationId | ChannelId | None = None
+    topic: Topic | None = None
     is_wanted: Wanted | None = None
-    is_visitors: bool = False
+    hears: Literal["all", "visitor messages", "visitor events"] = "all"
+    viewed: ConversationId | None = None
     is_told_positions: bool = False
 
     def concerns(self, telling: Telling) -> bool:
         """Whether it hears of a change."""
         if self.topic is not None and self.topic not in telling.topics:
             return False
-        if self.is_visitors and not telling.is_for_visitor:
+        if self.hears == "visitor events":
+            return telling.is_ephemeral and telling.is_for_visitors
+        if self.hears == "visitor messages" and not telling.is_for_visitor:
             return False
         return self.is_wanted is None or self.is_wanted(telling)
 
     def message(self, telling: Telling) -> bytes:
         """Return the WebSocket message that tells of a change."""
-        if self.is_visitors:
+        if self.hears == "visitor messages":
             return telling.visitor_message(self.head)
         return telling.message(self.head)
 
@@ -194,20 +203,33 @@ class Hub:
         self._moved.set()
         self._dispatch(tellings)
 
+    def tell_ephemeral(self, telling: Telling) -> None:
+        """Send an ephemeral event to those who listen to its conversation or its channel."""
+        self._dispatch_selected(telling, ())
+
+    def tell_presence(self, event: bytes) -> None:
+        """Send who is there, or no more, to those who listen to that."""
+        for subscription in self._topics.get(PRESENCE, ()):
+            self._write(event_message(subscription.head, event), (subscription.connection,))
+
     def _dispatch(self, tellings: list[Telling]) -> None:
         if not tellings:
             return
         for head, connections in self._everybody.items():
             self._metrics.delivered(len(tellings) * len(connections))
             self._write(b"".join([each.message(head) for each in tellings]), connections)
-        for telling in tellings:
-            concerned = [each for each in self._selective if each.concerns(telling)]
-            for topic in telling.topics if self._topics else ():
-                listening = self._topics.get(topic, ())
-                concerned += [each for each in listening if each.concerns(telling)]
-            self._metrics.delivered(len(concerned))
-            for subscription in concerned:
-                self._write(subscription.message(telling), (subscription.connection,))
+        if self._selective or self._topics:
+            for telling in tellings:
+                self._dispatch_selected(telling, self._selective)
+
+    def _dispatch_selected(self, telling: Telling, selective: Iterable[Subscription]) -> None:
+        concerned = [each for each in selective if each.concerns(telling)]
+        for topic in telling.topics:
+            listening = self._topics.get(topic, ())
+            concerned += [each for each in listening if each.concerns(telling)]
+        self._metrics.delivered(len(concerned))
+        for subscription in concerned:
+            self._write(subscription.message(telling), (subscription.connection,))
 
     def _write(self, written: bytes, connections: Iterable[Connection]) -> None:
         slow = []

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import count
 
 import msgspec
 
 from airy_ray.cluster.access import ReadAccess, access_to
+from airy_ray.cluster.ephemeral import EphemeralEvent
 from airy_ray.errors import DamagedError, PartitionUnavailableError, StateError
 from airy_ray.model.ids import ChannelId, ConversationId, PartitionIndex, parse_id
 from airy_ray.projections.view import Change
@@ -18,6 +20,7 @@ from airy_ray.stomp.session import ServerSession
 _CHANNEL = b'"channel_id":"'
 _PAYLOAD = b'"payload":'
 _UUID_LENGTH = 36
+_ephemeral_ids = count(1)
 _MESSAGE_KINDS = ("message.created", "message.updated")
 
 
@@ -48,11 +51,22 @@ class Telling:
 
     Attributes:
         channel: what it belongs to; None if to no channel, or if nobody asked.
+        is_ephemeral: whether it is kept nowhere, and so has no position.
+        is_for_visitors: of an ephemeral one, whether the website's visitor hears of it.
     """
 
-    def __init__(self, change: Change, position: bytes) -> None:
+    def __init__(
+        self,
+        change: Change,
+        position: bytes | None,
+        channel: ChannelId | None = None,
+        *,
+        is_for_visitors: bool = False,
+    ) -> None:
         self.change = change
-        self.channel: ChannelId | None = None
+        self.channel = channel
+        self.is_ephemeral = position is None
+        self.is_for_visitors = is_for_visitors
         self._position = position
 
     def message(self, head: bytes) -> bytes:
@@ -155,8 +169,24 @@ def message_head(session: ServerSession, destination: str, name: str) -> bytes:
     return written[: -len(b"\n\0")]
 
 
-def _tail(position: bytes, body: bytes) -> bytes:
-    return (
-        b"message-id:%b\nposition:%b\ncontent-type:application/json\ncontent-length:%d\n\n%b\0"
-        % (position, position, len(body), body)
+def ephemeral(told: EphemeralEvent) -> Telling:
+    """Return an ephemeral event on its way."""
+    change = Change(told.kind, told.conversation_id, None, told.event)
+    return Telling(change, None, told.channel_id, is_for_visitors=told.is_for_visitors)
+
+
+def event_message(head: bytes, event: bytes) -> bytes:
+    """Return the WebSocket message of an event that has no position."""
+    return framed(head + _tail(None, event))
+
+
+def _tail(position: bytes | None, body: bytes) -> bytes:
+    if position is None:
+        placed = b"message-id:e-%d\n" % next(_ephemeral_ids)
+    else:
+        placed = b"message-id:%b\nposition:%b\n" % (position, position)
+    return b"%bcontent-type:application/json\ncontent-length:%d\n\n%b\0" % (
+        placed,
+        len(body),
+        body,
     )
