@@ -9,9 +9,8 @@ from ray.serve.config import HTTPOptions
 
 from airy_ray.cluster.layout import Layout
 from airy_ray.config import Settings
-from airy_ray.serve import realtime
+from airy_ray.serve import realtime, webhooks
 from airy_ray.serve.http import Receive, Scope, Send
-from airy_ray.serve.webhooks import PREFIX
 
 logger = logging.getLogger(__name__)
 
@@ -28,10 +27,13 @@ def deploy(settings: Settings, layout: Layout) -> None:
         http_options=HTTPOptions(host=settings.http.host, port=settings.http.port),
         logging_config=_QUIET,
     )
-    # HAProxy is told anew for each application, so the one with the longer prefix goes first
-    serve.run(_webhooks(settings, layout), name="webhooks", route_prefix=PREFIX)
-    serve.run(_realtime(settings, layout), name="realtime", route_prefix=realtime.PREFIX)
-    serve.run(_api(settings, layout), name="api", route_prefix="/")
+    serve.run_many(
+        [
+            serve.RunTarget(_webhooks(settings, layout), "webhooks", webhooks.PREFIX),
+            serve.RunTarget(_realtime(settings, layout), "realtime", realtime.PREFIX),
+            serve.RunTarget(_api(settings, layout), "api", "/"),
+        ]
+    )
 
 
 def shut_down() -> None:
