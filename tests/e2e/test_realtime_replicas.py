@@ -85,7 +85,7 @@ def test_clients_are_sent_away_one_after_the_other_when_the_system_ends(twofold:
             while True:
                 client.receive(60)
         except ConnectionClosed as closed:
-            ended.append((time.monotonic(), closed.rcvd and closed.rcvd.code))
+            ended.append((time.monotonic(), closed.rcvd.code if closed.rcvd else None))
 
     with ExitStack() as stack:
         clients = [stack.enter_context(StompClient(twofold.url)) for _ in range(CLIENTS)]
