@@ -4,7 +4,6 @@
 `RemoteAccess`, beside the actor, does the same there. Both are used alike and pass one suite.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
@@ -14,6 +13,7 @@ import msgspec
 from airy_ray.cluster.appender import Appender
 from airy_ray.cluster.applied_waiters import AppliedWaiters
 from airy_ray.cluster.doorbell import Damaged, Ringer, asking_bell
+from airy_ray.cluster.shared_hops import SharedHops
 from airy_ray.errors import AiryError, DamagedError, PartitionUnavailableError, RowCorruptError
 from airy_ray.filters.fulltext import FullText
 from airy_ray.filters.query import Query
@@ -84,12 +84,18 @@ class LocalAccess:
     """A partition whose directory is on this machine."""
 
     def __init__(
-        self, spec: PartitionSpec, appender: Appender, waiters: AppliedWaiters, run_directory: Path
+        self,
+        spec: PartitionSpec,
+        appender: Appender,
+        waiters: AppliedWaiters,
+        searches: SharedHops,
+        run_directory: Path,
     ) -> None:
         self.spec = spec
         self.reader = PartitionReader(appender.tails[spec.index])
         self._appender = appender
         self._waiters = waiters
+        self._searches = searches
         self._bell = asking_bell(spec.name)
         self._ringer = Ringer(run_directory)
         self._index: tuple[Path, SearchIndex] | None = None
@@ -118,7 +124,7 @@ class LocalAccess:
         state = await self.ask(Reading.path)
         if self._index is None or self._index[0] != state:
             self._index = state, SearchIndex(state)
-        return await asyncio.to_thread(self._index[1].search, wanted, limit)
+        return await self._searches.call(self._index[1].search, wanted, limit)
 
     def close(self) -> None:
         """Give the state back."""
