@@ -1,64 +1,91 @@
-"""Calls made on other threads, a few at a time: the way there and back costs more than most do.
+"""Calls made on other threads, together while they are short: a hop there and back costs more.
 
-Whoever asks for several of them at once, as for one of each partition, waits for one hop. More than
-a few are shared out among threads, so that one that takes long holds up few others.
+Whoever asks for several at once, as for one of each partition, waits for one hop. When that takes
+long, what has not begun yet is shared out among threads.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, ParamSpec, TypeVar
+from time import monotonic
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_CALLS_MAX = 4
-"""How many calls are made in one hop; it costs about as much as two small searches."""
+_SHORT_S = 0.001
+"""How long one thread goes on taking calls: some times as long as a hop."""
 
-_Call = Callable[[], Any]
-_Made = asyncio.Future[Any]
-_Outcome = tuple[Any, BaseException | None]
+
+class _Call(NamedTuple):
+    call: Callable[[], Any]
+    made: asyncio.Future[Any]
+
+
+class _Outcome(NamedTuple):
+    made: asyncio.Future[Any]
+    answer: Any
+    error: BaseException | None
 
 
 class SharedHops:
     """Calls that wait for the end of this turn of the event loop, to be made together."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[_Call, _Made]] = []
+        self._waiting: deque[_Call] = deque()
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
         """Call a function on another thread; it must end by itself, since none can be stopped."""
         loop = asyncio.get_running_loop()
         if not self._waiting:
-            loop.call_soon(self._hop, loop)
+            loop.call_soon(self._begin, loop)
         made: asyncio.Future[T] = loop.create_future()
-        self._waiting.append((partial(function, *args, **kwargs), made))
+        self._waiting.append(_Call(partial(function, *args, **kwargs), made))
         return made
 
-    def _hop(self, loop: asyncio.AbstractEventLoop) -> None:
-        waiting, self._waiting = self._waiting, []
-        for first in range(0, len(waiting), _CALLS_MAX):
-            calls, made = zip(*waiting[first : first + _CALLS_MAX], strict=True)
-            hop = loop.run_in_executor(None, _outcomes, calls)
-            hop.add_done_callback(partial(_deliver, made))
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        calls, self._waiting = self._waiting, deque()
+        if len(calls) > 1:
+            loop.call_later(_SHORT_S, _share_out, loop, calls)
+        _hop(loop, calls)
 
 
-def _outcomes(calls: tuple[_Call, ...]) -> list[_Outcome]:
-    return [_outcome(call) for call in calls]
+def _share_out(loop: asyncio.AbstractEventLoop, calls: deque[_Call]) -> None:
+    """Give each call that has not begun a thread, as far as there are threads."""
+    for _ in range(len(calls)):
+        _hop(loop, calls)
 
 
-def _outcome(call: _Call) -> _Outcome:
+def _hop(loop: asyncio.AbstractEventLoop, calls: deque[_Call]) -> None:
+    loop.run_in_executor(None, _outcomes, calls).add_done_callback(_deliver)
+
+
+def _outcomes(calls: deque[_Call]) -> list[_Outcome]:
+    """Make calls while they are short; at least one, if another thread has left any."""
+    until = monotonic() + _SHORT_S
+    outcomes: list[_Outcome] = []
+    while calls and (not outcomes or monotonic() < until):
+        try:
+            call, made = calls.popleft()
+        except IndexError:  # another thread was quicker
+            break
+        outcomes.append(_outcome(call, made))
+    return outcomes
+
+
+def _outcome(call: Callable[[], Any], made: asyncio.Future[Any]) -> _Outcome:
     try:
-        return call(), None
+        return _Outcome(made, call(), None)
     except BaseException as error:  # it belongs to one of those who asked, and to no other
-        return None, error
+        return _Outcome(made, None, error)
 
 
-def _deliver(made: tuple[_Made, ...], hop: asyncio.Future[list[_Outcome]]) -> None:
-    for each, (answer, error) in zip(made, hop.result(), strict=True):
-        if each.done():  # who asked has been cancelled
+def _deliver(hop: asyncio.Future[list[_Outcome]]) -> None:
+    for made, answer, error in hop.result():
+        if made.done():  # who asked has been cancelled
             continue
         if error is None:
-            each.set_result(answer)
+            made.set_result(answer)
         else:
-            each.set_exception(error)
+            made.set_exception(error)

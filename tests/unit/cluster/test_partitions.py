@@ -17,6 +17,8 @@ from tests import builders
 from tests.log_builders import NOW, append, owned, settle, spec, webhook
 from tests.unit.cluster.test_shared_hops import Threads
 
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 T = TypeVar("T")
 COUNT = 3
 CONTACTS = [f"contact-{number}" for number in range(20)]

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from airy_ray.cluster import shared_hops
 from airy_ray.cluster.shared_hops import SharedHops
 
 T = TypeVar("T")
@@ -26,7 +27,7 @@ class Threads(ThreadPoolExecutor):
 
 def used(use: Callable[[SharedHops], Awaitable[T]]) -> tuple[T, int]:
     """Return what comes of a use in an event loop of its own, and how many hops that took."""
-    threads = Threads(2)
+    threads = Threads(3)
 
     async def main() -> T:
         asyncio.get_running_loop().set_default_executor(threads)
@@ -36,12 +37,34 @@ def used(use: Callable[[SharedHops], Awaitable[T]]) -> tuple[T, int]:
     return asyncio.run(main()), threads.hops
 
 
-@pytest.mark.parametrize(("count", "hops"), [(1, 1), (4, 1), (5, 2), (9, 3)])
-def test_calls_of_one_turn_are_answered_in_order_after_few_hops(count: int, hops: int) -> None:
+@pytest.mark.usefixtures("unhurried")
+def test_calls_of_one_turn_are_answered_in_order_after_one_hop() -> None:
     async def use(shared: SharedHops) -> list[tuple[int, int]]:
-        return await asyncio.gather(*(shared.call(divmod, each, 2) for each in range(count)))
+        return await asyncio.gather(*(shared.call(divmod, each, 2) for each in range(9)))
 
-    assert used(use) == ([divmod(each, 2) for each in range(count)], hops)
+    assert used(use) == ([divmod(each, 2) for each in range(9)], 1)
+
+
+def test_what_waits_for_a_call_that_takes_long_goes_to_other_threads() -> None:
+    together = threading.Barrier(3, timeout=LONG_S)
+
+    async def use(shared: SharedHops) -> list[int]:
+        return await asyncio.gather(*(shared.call(together.wait) for _ in range(3)))
+
+    answers, _ = used(use)
+
+    assert sorted(answers) == [0, 1, 2]
+
+
+def test_all_calls_are_made_though_each_takes_long_and_threads_are_few(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shared_hops, "_SHORT_S", 0)
+
+    async def use(shared: SharedHops) -> list[tuple[int, int]]:
+        return await asyncio.gather(*(shared.call(divmod, each, 2) for each in range(50)))
+
+    assert used(use)[0] == [divmod(each, 2) for each in range(50)]
 
 
 def test_they_are_made_on_another_thread() -> None:
@@ -51,6 +74,7 @@ def test_they_are_made_on_another_thread() -> None:
     assert used(use) == (True, 1)
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_one_that_fails_tells_who_asked_and_the_others_have_their_answers() -> None:
     async def use(shared: SharedHops) -> list[Any]:
         calls = [shared.call(int, text) for text in ("1", "none", "3")]
@@ -75,6 +99,7 @@ def test_who_asks_later_does_not_wait_for_calls_that_take_long() -> None:
     assert used(use) == (("later", True), 2)
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_who_goes_away_takes_no_answer_from_the_others() -> None:
     may_end = threading.Event()
 
