@@ -1,5 +1,6 @@
 """What a platform has stored, read from another process of its machine, with no HTTP between."""
 
+from collections.abc import Awaitable
 from pathlib import Path
 
 from airy_ray.cluster.access import P, Question, T
@@ -28,9 +29,9 @@ class StoredPartition:
         with self._reader.read() as view:
             return query(view, *args, **kwargs)
 
-    async def search(self, wanted: Query | FullText, limit: int) -> Found:
-        """Return the newest that are wanted."""
-        return await self._searches.call(self._index.search, wanted, limit)
+    def search(self, wanted: Query | FullText, limit: int) -> Awaitable[Found]:
+        """Find the newest that are wanted."""
+        return self._searches.call(self._index.search, wanted, limit)
 
 
 def stored_partitions(settings: Settings) -> Partitions:

@@ -4,6 +4,7 @@
 `RemoteAccess`, beside the actor, does the same there. Both are used alike and pass one suite.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
@@ -45,10 +46,10 @@ class ReadAccess(Protocol):
         """
         ...
 
-    async def search(self, wanted: Query | FullText, limit: int) -> Found:
-        """Return the newest conversations or messages that are wanted, at most `limit`.
+    def search(self, wanted: Query | FullText, limit: int) -> Awaitable[Found]:
+        """Find the newest conversations or messages that are wanted, at most `limit`.
 
-        Raises:
+        Fails, once awaited, with:
             FilterError: it asks for too much.
             IndexingError, RebuildingError: index or state are being built.
             PartitionUnavailableError: it cannot be reached now.
@@ -112,24 +113,30 @@ class LocalAccess:
 
     async def ask(self, query: Question[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return the answer to a question, read where the state lies."""
+        return self._asked(query, *args, **kwargs)
+
+    def search(self, wanted: Query | FullText, limit: int) -> Awaitable[Found]:
+        """Find the newest that are wanted, where the index lies, on another thread."""
+        try:
+            state = self._asked(Reading.path)
+        except AiryError as error:
+            return _failed(error)
+        if self._index is None or self._index[0] != state:
+            self._index = state, SearchIndex(state)
+        return self._searches.call(self._index[1].search, wanted, limit)
+
+    def close(self) -> None:
+        """Give the state back."""
+        self.reader.close()
+        self._ringer.close()
+
+    def _asked(self, query: Question[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         try:
             with self.reader.read() as view:
                 return query(view, *args, **kwargs)
         except (RowCorruptError, DamagedError):
             self._ringer.ring(self._bell, msgspec.msgpack.encode(Damaged()))
             raise
-
-    async def search(self, wanted: Query | FullText, limit: int) -> Found:
-        """Return the newest that are wanted, looked up where the index lies, on another thread."""
-        state = await self.ask(Reading.path)
-        if self._index is None or self._index[0] != state:
-            self._index = state, SearchIndex(state)
-        return await self._searches.call(self._index[1].search, wanted, limit)
-
-    def close(self) -> None:
-        """Give the state back."""
-        self.reader.close()
-        self._ringer.close()
 
     def _applied(self) -> int:
         """Return how far the partition is; 0 while that cannot be told."""
@@ -138,3 +145,10 @@ class LocalAccess:
                 return view.applied()
         except AiryError:
             return 0
+
+
+def _failed(error: AiryError) -> Awaitable[Found]:
+    """Return what fails for whoever awaits it, as it does when the search itself fails."""
+    failed: asyncio.Future[Found] = asyncio.get_running_loop().create_future()
+    failed.set_exception(error)
+    return failed
