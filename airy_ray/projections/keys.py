@@ -115,6 +115,11 @@ def sequence(position: int) -> int:
     return position << 16
 
 
+def position(sequence: int) -> int:
+    """Return the position of the record that a sequence number belongs to."""
+    return sequence >> 16
+
+
 def waiting(waits_for: bytes, position: int) -> bytes:
     """Find the records that wait for a channel or an alias, oldest first."""
     return waits_for + position.to_bytes(8, "big")

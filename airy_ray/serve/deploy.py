@@ -14,6 +14,9 @@ from airy_ray.serve.http import Receive, Scope, Send
 
 logger = logging.getLogger(__name__)
 
+_REALTIME = "realtime"
+_STOP_S = 5.0
+"""How long a process may take to stop; requests take milliseconds."""
 _QUIET = {"enable_access_log": False}
 
 
@@ -30,14 +33,18 @@ def deploy(settings: Settings, layout: Layout) -> None:
     serve.run_many(
         [
             serve.RunTarget(_webhooks(settings, layout), "webhooks", webhooks.PREFIX),
-            serve.RunTarget(_realtime(settings, layout), "realtime", realtime.PREFIX),
+            serve.RunTarget(_realtime(settings, layout), _REALTIME, realtime.PREFIX),
             serve.RunTarget(_api(settings, layout), "api", "/"),
         ]
     )
 
 
 def shut_down() -> None:
-    """Stop all applications after what they are doing."""
+    """Stop all applications after what they are doing.
+
+    WebSockets first: when everything stops HAProxy goes at once, and with it all that it holds.
+    """
+    serve.delete(_REALTIME)
     serve.shutdown()
 
 
@@ -59,7 +66,11 @@ def _realtime(settings: Settings, layout: Layout) -> Any:
         return Realtime(settings, layout)
 
     return _application(
-        "Realtime", build, settings.serve.realtime_replicas, settings.serve.max_connections
+        "Realtime",
+        build,
+        settings.serve.realtime_replicas,
+        settings.serve.max_connections,
+        stops_within_s=settings.realtime.drain_s + _STOP_S,
     )
 
 
@@ -77,6 +88,8 @@ def _application(
     build: Callable[[], Callable[[Scope, Receive, Send], Any]],
     replicas: int,
     max_connections: int,
+    *,
+    stops_within_s: float = _STOP_S,
 ) -> Any:
     """Return an application that serves what `build` makes in each of its replicas."""
     deployment = serve.deployment(
@@ -84,7 +97,7 @@ def _application(
         num_replicas=replicas,
         max_ongoing_requests=max_connections,  # each waiting request and socket counts
         ray_actor_options={"num_cpus": 0},  # not there to be scheduled by load
-        graceful_shutdown_timeout_s=5.0,  # requests take milliseconds
+        graceful_shutdown_timeout_s=stops_within_s,
         health_check_period_s=1.0,  # a dead replica is noticed within it
         health_check_timeout_s=10.0,
         logging_config=_QUIET,

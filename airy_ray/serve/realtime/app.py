@@ -45,6 +45,7 @@ logger = logging.getLogger(__name__)
 COMMUNICATION = "/communication"
 CHATPLUGIN = "/chatplugin"
 _SUBPROTOCOLS = ("v12.stomp", "v11.stomp", "v10.stomp")
+_TRY_AGAIN = 1013
 _TICK_S = 1.0
 _TICKS_PER_POSITIONS = 10
 _TICKS_PER_CHECK = 15
@@ -105,6 +106,7 @@ class Realtime:
         finally:
             del self._connections[connection]
             dialogue.leave(connection)
+            wire.let_go()
 
     def _dialogue(self, scope: Scope) -> Dialogue:
         """Return how to talk with who asks to be let in.
@@ -159,24 +161,33 @@ class Realtime:
             except ProtocolError as error:
                 connection.fail(str(error))
                 return
+            except AiryError as error:
+                connection.give_up(f"503 try again: {error}", _TRY_AGAIN)
+                return
 
     async def _tick(self) -> None:
-        """Send heart-beats and positions, and give up who is silent."""
-        assert self._desk is not None
-        loop = asyncio.get_running_loop()
+        """Look after the connections, once a second."""
         ticks = 0
         while True:
             await asyncio.sleep(_TICK_S)
             ticks += 1
-            now = loop.time()
-            for connection in list(self._connections):
-                connection.beat(now)
-            self._desk.presence.tick(now)
-            if ticks % _TICKS_PER_CHECK == 0:
-                self._check_grants()
-            if ticks % _TICKS_PER_POSITIONS == 0:
-                self._desk.hub.tell_positions()
-            self._measure()
+            try:
+                await self._look_after(ticks)
+            except Exception:  # whatever it is, heart-beats must go on
+                logger.exception("looking after the connections failed")
+
+    async def _look_after(self, ticks: int) -> None:
+        """Send heart-beats and positions, and give up who is silent or may not be here any more."""
+        assert self._desk is not None
+        now = asyncio.get_running_loop().time()
+        for connection in list(self._connections):
+            connection.beat(now)
+        self._desk.presence.tick(now)
+        if ticks % _TICKS_PER_CHECK == 0:
+            self._check_grants()
+        if ticks % _TICKS_PER_POSITIONS == 0:
+            self._desk.hub.tell_positions()
+        await self._measure()
 
     def _check_grants(self) -> None:
         """Close the connections of those whose token was revoked or whose session is over."""
@@ -184,12 +195,14 @@ class Realtime:
             if not dialogue.is_let_in:
                 connection.give_up("401 the token is not valid any more")
 
-    def _measure(self) -> None:
+    async def _measure(self) -> None:
+        assert self._desk is not None
         assert self._metrics is not None
         self._metrics.connections.set(len(self._connections))
         self._metrics.subscriptions.set(sum(len(each.subscriptions) for each in self._connections))
         waiting = (each.wire.waiting_bytes for each in self._connections)
         self._metrics.queue_bytes.set(max(waiting, default=0))
+        self._metrics.behind.set(await self._desk.hub.behind())
 
     def _hear(self, told: Ephemeral) -> None:
         """Hand on what a process of this machine tells."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from airy_ray.errors import ProtocolError
 from airy_ray.serve.realtime.wire import Wire, framed
 from airy_ray.stomp.frame import Frame
 from airy_ray.stomp.negotiation import HeartBeats
@@ -19,6 +20,8 @@ _BEAT = framed(b"\n")
 _SILENT_BEATS = 3
 """After how many missed ones a client is taken for gone (contract: §9.1)."""
 _CONNECT_S = 15.0
+_ASKED_PER_S, _ASKED_AT_ONCE = 10, 200
+"""How often a client may subscribe, or say that somebody types."""
 _PROTOCOL_ERROR, _POLICY = 1002, 1008
 
 
@@ -27,6 +30,8 @@ class Connection:
 
     __slots__ = (
         "_heard_at",
+        "_spent",
+        "_spent_at",
         "_told_at",
         "catching_up",
         "session",
@@ -41,6 +46,8 @@ class Connection:
         self.catching_up: dict[str, asyncio.Task[None]] = {}
         self._heard_at = now
         self._told_at = now
+        self._spent = 0.0
+        self._spent_at = now
 
     def send(self, frame: Frame) -> None:
         """Write a frame."""
@@ -57,10 +64,21 @@ class Connection:
         self.wire.write(framed(self.session.error(reason, asked)))
         self.wire.close(_PROTOCOL_ERROR, _short(reason))
 
-    def give_up(self, reason: str) -> None:
+    def give_up(self, reason: str, code: int = _POLICY) -> None:
         """Say why there is no more for this client, and close."""
         self.wire.write(framed(self.session.error(reason)))
-        self.wire.close(_POLICY, _short(reason))
+        self.wire.close(code, _short(reason))
+
+    def spend(self, now: float) -> None:
+        """Count something that makes work for us or for others.
+
+        Raises:
+            ProtocolError: that was too often.
+        """
+        self._spent = max(self._spent - (now - self._spent_at) * _ASKED_PER_S, 0) + 1
+        self._spent_at = now
+        if self._spent > _ASKED_AT_ONCE:
+            raise ProtocolError("too much is asked in too little time")
 
     def heard(self, now: float) -> None:
         """Note a sign of life."""

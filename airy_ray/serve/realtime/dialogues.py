@@ -83,6 +83,7 @@ class Dialogue(ABC):
                 self._unsubscribe(connection, subscription_id(frame))
                 connection.acknowledge(frame)
             case "SEND":
+                connection.spend(_now())
                 await self._take(connection, frame)
                 connection.acknowledge(frame)
             case "DISCONNECT":
@@ -121,11 +122,13 @@ class Dialogue(ABC):
             raise ProtocolError("there is a subscription of this id")
         if len(connection.subscriptions) >= self._settings.subscriptions:
             raise ProtocolError(f"more than {self._settings.subscriptions} subscriptions")
+        connection.spend(_now())
         head = message_head(connection.session, frame.headers["destination"], name)
         subscription = self._subscription(connection, frame, head)
         if subscription is None:
             connection.acknowledge(frame)
             return
+        await self._hub.enter()
         connection.subscriptions[name] = subscription
         self._viewing(subscription, is_on=True)
         told = frame.headers.get("resume-from")

@@ -5,11 +5,13 @@
 2. A subscription that resumes reads what it missed by itself, at its client's pace, up to where all
    others are; there it joins them, between two pages, so nothing comes twice and nothing is missed.
 3. Who does not read what is written is closed when too much waits; it can resume.
+4. While nobody is subscribed nothing is followed: owners then fold in larger batches.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -17,6 +19,7 @@ from airy_ray.cluster.access import ReadAccess, access_to
 from airy_ray.cluster.feeds import PAGE_BYTES, PAGE_CHANGES, Feeds
 from airy_ray.errors import DamagedError, PartitionUnavailableError, StateError
 from airy_ray.model.ids import ChannelId, ConversationId, PartitionIndex
+from airy_ray.projections import keys
 from airy_ray.serve.realtime.connection import Connection
 from airy_ray.serve.realtime.metrics import RealtimeMetrics
 from airy_ray.serve.realtime.positions import Places, Positions
@@ -102,6 +105,8 @@ class Hub:
         self._changes = Changes(accesses, positions)
         self._places: Places = {}
         self._moved = asyncio.Event()
+        self._subscribers = 0
+        self._has_subscribers = asyncio.Event()
         self._followers: list[asyncio.Task[None]] = []
         self._everybody: dict[bytes, set[Connection]] = {}
         self._selective: set[Subscription] = set()
@@ -113,6 +118,17 @@ class Hub:
         for partition in self._accesses:
             self._places[partition] = await self._head(partition)
         self._followers = [asyncio.create_task(self._follow(each)) for each in self._accesses]
+
+    async def enter(self) -> None:
+        """Count one more subscription; the feeds are followed when this returns."""
+        self._subscribers += 1
+        if self._has_subscribers.is_set():
+            return
+        for partition in self._accesses:
+            with suppress(*_UNREADABLE):  # then it is followed from where it was
+                access = access_to(self._accesses, partition)
+                self._places[partition] = await access.ask(feed_head)
+        self._has_subscribers.set()
 
     def stop(self) -> None:
         """Follow no more."""
@@ -137,7 +153,10 @@ class Hub:
             self._told_positions.add(subscription)
 
     def leave(self, subscription: Subscription) -> None:
-        """Have it hear nothing more."""
+        """Have it hear nothing more; it has entered, whether it has joined or not."""
+        self._subscribers -= 1
+        if not self._subscribers:
+            self._has_subscribers.clear()
         self._told_positions.discard(subscription)
         if subscription.topic is not None:
             _discard(self._topics, subscription.topic, subscription)
@@ -180,11 +199,25 @@ class Hub:
             connection = subscription.connection
             connection.send(_positions_frame(subscription.name, told))
 
+    async def behind(self) -> int:
+        """Return how many records the partition is behind that is most, with what is told of it."""
+        if not self._subscribers:
+            return 0
+        behind = 0
+        for partition, place in list(self._places.items()):
+            with suppress(*_UNREADABLE):
+                head = await access_to(self._accesses, partition).ask(feed_head)
+                behind = max(behind, keys.position(head) - keys.position(place))
+        return behind
+
     async def _follow(self, partition: PartitionIndex) -> None:
         """Tell of what changes in a partition, for ever."""
         while True:
+            await self._has_subscribers.wait()
             try:
                 async for page in self._feeds.pages(partition, self._places[partition]):
+                    if not self._has_subscribers.is_set():
+                        break
                     await self._tell(partition, page)
             except Exception:  # whatever it is, the others must not stand still for it
                 logger.exception("partition %s: telling of changes failed", partition)
@@ -195,11 +228,11 @@ class Hub:
         if not page.is_whole:
             logger.error("partition %s: changes went before they were told", partition)
             self._end_all("some changes went before they could be told: resume")
-        tellings = []
-        if self._everybody or self._selective or self._topics:
-            looks = bool(self._selective or self._topics)
-            tellings = await self._changes.tellings(partition, page.changes, looks=looks)
-        self._places[partition] = page.place
+        place = self._places[partition]
+        news = [each for each in page.changes if each[0] >= place]  # it may have gone on meanwhile
+        looks = bool(self._selective or self._topics)
+        tellings = await self._changes.tellings(partition, news, looks=looks)
+        self._places[partition] = max(place, page.place)
         self._moved.set()
         self._dispatch(tellings)
 

@@ -2,10 +2,10 @@
 
 
 class RealtimeMetrics:
-    """Connections, deliveries, what waits, and how late what is told comes."""
+    """Connections, deliveries, what waits for whom, and how far behind it all is."""
 
     def __init__(self) -> None:
-        from prometheus_client import Counter, Gauge, Histogram  # after its variable is set
+        from prometheus_client import Counter, Gauge  # after its variable is set
 
         self.connections = Gauge(
             "airy_realtime_connections", "Open WebSockets", multiprocess_mode="livesum"
@@ -25,10 +25,10 @@ class RealtimeMetrics:
         self._resumed = Counter(
             "airy_realtime_resumed", "Subscriptions that asked to resume", ("recovered",)
         )
-        self._lag = Histogram(
-            "airy_realtime_lag_seconds",
-            "Seconds from when a change was received to when it was written to subscribers",
-            buckets=(0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 60),
+        self.behind = Gauge(
+            "airy_realtime_lag_records",
+            "Records that are folded and not yet told, of the partition with the most",
+            multiprocess_mode="livemax",
         )
 
     def delivered(self, count: int) -> None:
@@ -42,7 +42,3 @@ class RealtimeMetrics:
     def resumed(self, *, recovered: bool) -> None:
         """Count a subscription that asked to resume."""
         self._resumed.labels(str(recovered).lower()).inc()
-
-    def lag(self, seconds: float) -> None:
-        """Note how late a change was told."""
-        self._lag.observe(seconds)

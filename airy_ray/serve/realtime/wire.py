@@ -80,6 +80,10 @@ class Wire:
             self._transport.resume_reading()
         protocol.close_timer = protocol.loop.call_later(_LINGER_S, self._transport.abort)
 
+    def let_go(self) -> None:
+        """Leave the transport to uvicorn alone."""
+        del self._protocol.shutdown
+
     def _leave_later(self, within_s: float) -> None:
         wait_s = random.uniform(0, within_s)  # noqa: S311 - nobody gains by guessing it
         self._protocol.loop.call_later(wait_s, self.close, _RESTART, "reconnect")
