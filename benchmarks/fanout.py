@@ -9,8 +9,7 @@ all processes of a server, on our side those that take the messages in, too.
 import asyncio
 import sys
 import time
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 
 import uvloop
@@ -30,6 +29,7 @@ from benchmarks.measuring import (
 from benchmarks.peers.rabbitmq import rabbitmq, version
 from benchmarks.subscribers import Door, Publish, Tally, crowd
 from benchmarks.system import Platform, answers_on, platform, running, wait_until
+from benchmarks.timing import Publishing
 
 _SUBSCRIBERS = (50, 200, 1_000)
 _JUDGED = (200, 1_000)
@@ -43,8 +43,6 @@ _DRAIN_S = 60.0
 _START_S = 30.0
 _RATE_MIN = 2.0
 _IDLE_KB_MAX = 30
-
-Publishing = Callable[[], AbstractAsyncContextManager[Publish]]
 
 
 @dataclass(frozen=True)

@@ -36,11 +36,13 @@ class Door(NamedTuple):
         url: of the WebSocket.
         destination: what they subscribe to.
         login: headers of their CONNECT.
+        headers: of their request, beside those of all.
     """
 
     url: str
     destination: str
     login: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 def marked(mark: int, length: int) -> str:
@@ -203,7 +205,7 @@ async def crowd(door: Door, count: int, tally: Tally, *, beats_ms: int = 0) -> A
 async def connected(door: Door, tally: Tally, *, beats_ms: int = 0) -> Subscriber:
     """Return one more subscriber, which is in."""
     member = Subscriber(door, tally, beats_ms)
-    headers = {"Sec-WebSocket-Protocol": "v12.stomp"}
+    headers = [("Sec-WebSocket-Protocol", "v12.stomp"), *door.headers]
     await picows.ws_connect(lambda: member, door.url, extra_headers=headers)
     await member.subscribed()
     return member
