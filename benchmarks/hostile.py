@@ -101,14 +101,12 @@ async def _never_reading(client: _Client, seen: Seen, number: int) -> None:
 
 
 async def _byte_at_a_time(client: _Client, seen: Seen, number: int) -> None:
-    """Send one byte of a message, each a WebSocket message of its own, after the other."""
+    """Send messages of one byte each, and of each of them one byte after the other."""
     await client.upgrade()
-    while not client.writer.is_closing():
-        for byte in _CONNECT + b"SEND\ndestination:/nowhere\n\n" + bytes(range(1, 128)) + b"\0":
-            for written in framed(bytes((byte,))):
-                client.writer.write(bytes((written,)))
-            await client.writer.drain()
-            await asyncio.sleep(_BYTE_EVERY_S)
+    said = _CONNECT + b"SEND\ndestination:/nowhere\n\n" + b"x" * 1_000 + b"\0"
+    for byte in b"".join(framed(bytes((each,))) for each in said):
+        client.writer.write(bytes((byte,)))
+        await asyncio.sleep(_BYTE_EVERY_S)
 
 
 async def _giant_frames(client: _Client, seen: Seen, number: int) -> None:
