@@ -7,7 +7,10 @@ from pathlib import Path
 
 from benchmarks.measuring import console
 
-_SHARED = {"__init__", "__main__", "load", "measuring", "store", "system", "traffic"}
+_SHARED = {
+    "__init__", "__main__", "doors", "hostile", "load", "measuring", "store", "subscribers",
+    "system", "timing", "traffic",
+}  # fmt: skip
 _OWN_OPTIONS = {"chaos", "simulation"}
 """Those that neither time nor repeat, and whose options are only for themselves."""
 NAMES = sorted({path.stem for path in Path(__file__).parent.glob("*.py")} - _SHARED)

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import platform as host
+import resource
 import signal
 import statistics
 import subprocess
@@ -235,6 +236,12 @@ def cpu_s(pid: int) -> float:
     except (FileNotFoundError, ProcessLookupError):
         return 0.0
     return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def raise_open_files() -> None:
+    """Let this process, and those that it starts, have as many open files as they may have."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 @contextlib.contextmanager

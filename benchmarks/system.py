@@ -7,6 +7,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -76,13 +77,16 @@ class Platform:
     @property
     def api_memory_mib(self) -> float:
         """The memory of the processes that serve the API, without the files that they map."""
-        serving = filter(_serves_api, family(self.process.pid))
-        return sum(pss_mib(pid, "Pss_Anon") for pid in serving)
+        return sum(pss_mib(pid, "Pss_Anon") for pid in self.processes("ServeReplica:api"))
 
     @property
     def cpu_s(self) -> float:
         """The processor time that its present processes have used."""
         return sum(cpu_s(pid) for pid in family(self.process.pid))
+
+    def processes(self, named: str) -> list[int]:
+        """Return those of its processes whose command line says `named`."""
+        return [pid for pid in family(self.process.pid) if named in _command_line(pid)]
 
     def cores_used(self, window_s: float) -> float:
         """Look for a while; return how many cores its processes take meanwhile."""
@@ -190,11 +194,20 @@ def _run_directory_removed(data: Path) -> Iterator[None]:
             shutil.rmtree(run_directory(data), ignore_errors=True)
 
 
-def _serves_api(pid: int) -> bool:
+def answers_on(port: int) -> bool:
+    """Whether something listens on a port of this machine."""
     try:
-        return b"ServeReplica:api" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except (FileNotFoundError, ProcessLookupError):
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except OSError:
         return False
+    return True
+
+
+def _command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 async def _connect(settings: Settings, source: str, source_channel_id: str) -> None:
