@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -17,11 +16,14 @@ import pytest
 
 from airy_ray.partition import ownership
 from tests.e2e.client import Client, Visitor
+from tests.e2e.javascript import UI, npm
+from tests.e2e.javascript import chromium as chromium_path
 from tests.e2e.program import Running, until
-from tests.e2e.test_clients import NODE_MIN, UI, is_newer, node_version, run
 
 BACK_S = 60.0
-CHROMIUM = "chromium"
+
+Start = Callable[["Listening", str, str], subprocess.Popen[bytes]]
+"""Starts who listens: reporting there, to the platform at an address, to a channel."""
 
 
 class Listening:
@@ -57,25 +59,27 @@ class _Handler(SimpleHTTPRequestHandler):
 @pytest.fixture(scope="module", autouse=True)
 def built() -> None:
     """Have the client built."""
-    npm = shutil.which("npm")
-    if npm is None or node_version() < NODE_MIN:
-        pytest.skip(f"needs npm and Node {NODE_MIN} or newer")
-    if is_newer(UI / "package-lock.json", UI / "node_modules/.package-lock.json"):
-        run(npm, "ci", "--no-audit", "--no-fund")
-    run(npm, "run", "build")
+    npm("run", "build")
 
 
-def node(listening: Listening, url: str, channel: str) -> subprocess.Popen[bytes]:
-    told = {"AIRY_URL": url, "AIRY_CHANNEL": channel, "AIRY_REPORT": f"{listening.url}/report"}
-    script = UI / "packages/client/test/live/node.js"
-    return subprocess.Popen(["node", script], env=os.environ | told)
+def node(
+    listening: Listening, url: str, channel: str, *, script: str = "node.js", token: str = ""
+) -> subprocess.Popen[bytes]:
+    told = {
+        "AIRY_URL": url,
+        "AIRY_CHANNEL": channel,
+        "AIRY_TOKEN": token,
+        "AIRY_REPORT": f"{listening.url}/report",
+    }
+    path = UI / "packages/client/test/live" / script
+    return subprocess.Popen(["node", path], env=os.environ | told)
 
 
 def chromium(listening: Listening, url: str, channel: str) -> subprocess.Popen[bytes]:
     page = f"{listening.url}/packages/client/test/live/index.html?url={url}&channel={channel}"
     return subprocess.Popen(
         [
-            browser(),
+            chromium_path(),
             "--headless",
             "--no-sandbox",
             "--disable-gpu",
@@ -88,25 +92,8 @@ def chromium(listening: Listening, url: str, channel: str) -> subprocess.Popen[b
     )
 
 
-def browser() -> Path:
-    """Return Chromium, which is installed first where that is possible and needed."""
-    if shutil.which(CHROMIUM) is None and os.getuid() == 0 and shutil.which("apt-get"):
-        install = ["apt-get", "install", "--yes", "--no-install-recommends", CHROMIUM]
-        subprocess.run(["apt-get", "update"], check=False, capture_output=True)
-        subprocess.run(install, check=False, capture_output=True)
-    found = shutil.which(CHROMIUM)
-    if found is None:
-        pytest.skip("needs Chromium")
-    return Path(found)
-
-
 @contextmanager
-def listening_with(
-    start: Callable[[Listening, str, str], subprocess.Popen[bytes]],
-    url: str,
-    channel: str,
-    profile: Path,
-) -> Iterator[Listening]:
+def listening_with(start: Start, url: str, channel: str, profile: Path) -> Iterator[Listening]:
     listening = Listening()
     listening.profile = profile
     Thread(target=listening.server.serve_forever, daemon=True).start()
@@ -121,7 +108,7 @@ def listening_with(
 
 @pytest.mark.parametrize("start", [node, chromium])
 def test_clients_hear_come_back_and_ours_misses_nothing(
-    start: Callable[[Listening, str, str], subprocess.Popen[bytes]],
+    start: Start,
     client: Client,
     platform: Running,
     tmp_path: Path,
@@ -147,6 +134,40 @@ def test_clients_hear_come_back_and_ours_misses_nothing(
         assert listening.heard("channel") == ["one", "two", "three"]
         assert listening.heard("status").count("connected") == 2
         assert listening.heard("page") == []
+
+
+def test_a_visitor_whose_token_is_refused_comes_in_with_a_new_one_and_misses_nothing(
+    client: Client, platform: Running, tmp_path: Path
+) -> None:
+    channel = client.connect_website()
+    visitor = Visitor(client, channel)
+    start = partial(node, script="visitor.js", token=visitor.token)
+    with listening_with(start, platform.url, channel["id"], tmp_path) as listening:
+        until(lambda: "ready" in listening.heard("visitor"), BACK_S)
+        visitor.send({"text": "one"})
+        until(lambda: "one" in listening.heard("visitor"), BACK_S)
+        kill_replica(platform)
+        visitor.send({"text": "two"})
+        until(lambda: "two" in listening.heard("visitor"), BACK_S)
+
+        (reason,) = listening.heard("refused")
+        assert "401" in reason
+        assert listening.heard("visitor") == ["ready", "one", "two"]
+
+
+def test_who_cannot_go_on_reloads_and_who_asks_for_nonsense_is_told(
+    client: Client, platform: Running, tmp_path: Path
+) -> None:
+    channel = client.connect_website()
+    start = partial(node, script="reload.js")
+    with listening_with(start, platform.url, channel["id"], tmp_path) as listening:
+        until(lambda: "reload" in listening.heard("ours"), BACK_S)
+        Visitor(client, channel).send({"text": "one"})
+        until(lambda: "one" in listening.heard("ours"), BACK_S)
+        until(lambda: listening.heard("error"), BACK_S)
+
+        assert listening.heard("ours") == ["reload", "one"]
+        assert set(listening.heard("error")) == {"that is no id"}
 
 
 def _sent(visitor: Visitor, text: str) -> bool:

@@ -19,6 +19,17 @@ export type ChannelEvent = { type: 'channel.updated'; timestamp: null; payload: 
 
 export type TagEvent = { type: 'tag.updated'; timestamp: number; payload: Tag };
 
+/** A source or another part was installed, or is no more. */
+export type ComponentEvent = {
+  type: 'component.updated';
+  timestamp: number;
+  payload: {
+    subject: 'component';
+    identifier: string;
+    metadata: { installationStatus: 'pending' | 'installed' | 'uninstalled' };
+  };
+};
+
 /** Somebody types, for `lastsMs` if it is not said again. */
 export type TypingEvent = {
   type: 'typing.updated';
@@ -57,6 +68,7 @@ export type RealtimeEvent =
   | MetadataEvent
   | ChannelEvent
   | TagEvent
+  | ComponentEvent
   | TypingEvent
   | SeenEvent
   | PresenceEvent;

@@ -4,6 +4,7 @@ export type { CamelCased } from './casing.js';
 export type { components, paths } from './description.js';
 export type {
   ChannelEvent,
+  ComponentEvent,
   MessageEvent,
   MetadataEvent,
   PresenceEvent,

@@ -17,6 +17,11 @@ export class Positions {
     return this.#places.size > 0;
   }
 
+  /** Whether positions are of the history that is known. */
+  isOf(told: string): boolean {
+    return !parsed(told).some((position) => this.#isForeign(position));
+  }
+
   /** Takes over where all partitions were when the subscription stood, unless more is known already. */
   seed(told: string): void {
     for (const position of parsed(told)) {

@@ -2,20 +2,20 @@
 
 import { Client, type IFrame, type IMessage, type IStompSocket } from '@stomp/stompjs';
 import { type RealtimeEvent, told, type VisitorMessage } from './events.js';
-import { Positions } from './positions.js';
+import { Resumption } from './resumption.js';
+import { type Delays, delayMs, failuresAfter } from './retries.js';
 
 /** `connected` once the platform has let us in; `waiting` for the next try; `closed` by `close`. */
 export type RealtimeStatus = 'connecting' | 'connected' | 'waiting' | 'closed';
 
-export type RealtimeOptions = {
+export type RealtimeOptions = Delays & {
   /** The system token, an API token or a visitor's; or what returns one, asked before each try. */
   token?: string | (() => string | Promise<string>);
   onStatus?: (status: RealtimeStatus) => void;
   /** The platform does not let us in: the next try takes the token anew, after a while. */
   onUnauthorized?: (reason: string) => void;
-  /** How long after a loss it tries again, in milliseconds: doubled each time, with jitter. */
-  minDelayMs?: number;
-  maxDelayMs?: number;
+  /** Anything else that keeps us out: an id or a filter that the platform does not take, or no token to be had. */
+  onError?: (reason: string) => void;
   /** Makes WebSockets where there is no global one, as in Node 20: `(url, protocols) => new WebSocket(…)` of `ws`. */
   webSocket?: (url: string, protocols: string[]) => IStompSocket;
 };
@@ -31,12 +31,11 @@ export type SubscriptionOptions = {
 
 const VERSIONS = ['v12.stomp', 'v11.stomp', 'v10.stomp'];
 const BEAT_MS = 10_000;
-const RESTART = 1012;
+const CONNECT_MS = 15_000;
 
 /** What to hear of, for as long as it is not unsubscribed. */
 export class RealtimeSubscription {
-  /** @internal */
-  readonly known: Positions;
+  readonly #resumption: Resumption;
   /** @internal */
   stomp: { unsubscribe: () => void } | undefined;
   #isStanding = false;
@@ -50,12 +49,12 @@ export class RealtimeSubscription {
     private readonly hear: (said: never) => void,
     private readonly options: SubscriptionOptions,
   ) {
-    this.known = new Positions(options.resumeFrom);
+    this.#resumption = new Resumption(options.resumeFrom);
   }
 
   /** How far it is; `resumeFrom` of another subscription, to go on there. */
   get positions(): string {
-    return this.known.toString();
+    return this.#resumption.toString();
   }
 
   /** Resolves once the platform has said that it stands: from then on nothing is missed. */
@@ -73,32 +72,27 @@ export class RealtimeSubscription {
   /** @internal */
   begin(client: Client): void {
     const receipt = `${this.id}-${Date.now()}`;
-    const isResumed = this.known.isKnown;
-    client.watchForReceipt(receipt, (frame) => this.#stands(frame, isResumed));
+    const resumeFrom = this.#resumption.begin();
+    client.watchForReceipt(receipt, (frame) => this.#stands(frame));
     this.stomp = client.subscribe(this.destination, (message) => this.#take(message), {
       id: this.id,
       receipt,
-      ...(isResumed ? { 'resume-from': this.known.toString() } : {}),
+      ...(resumeFrom === undefined ? {} : { 'resume-from': resumeFrom }),
       ...(this.options.filter === undefined ? {} : { filter: this.options.filter }),
     });
   }
 
-  #stands({ headers }: IFrame, isResumed: boolean): void {
-    const positions = headers.positions ?? '';
-    if (isResumed && headers.recovered !== 'true') {
-      this.known.restart(positions);
-      this.options.onReload?.();
-    } else {
-      this.known.seed(positions);
-    }
+  #stands({ headers }: IFrame): void {
+    const isWhole = this.#resumption.settle(headers.positions, headers.recovered);
     this.#isStanding = true;
     for (const resolve of this.#standing.splice(0)) resolve();
+    if (!isWhole) this.options.onReload?.();
   }
 
   #take({ headers, body }: IMessage): void {
     if (headers.destination === '/positions') {
-      this.known.advance(headers.positions ?? '');
-    } else if (headers.position === undefined || this.known.isNew(headers.position)) {
+      this.#resumption.advance(headers.positions);
+    } else if (this.#resumption.isNew(headers.position)) {
       this.hear(told(body) as never);
     }
   }
@@ -106,10 +100,12 @@ export class RealtimeSubscription {
 
 /** One connection that comes back by itself, and its subscriptions. */
 export class Realtime {
+  readonly #address: URL;
   #client: Client | undefined;
   #subscriptions = new Map<string, RealtimeSubscription>();
-  #status: RealtimeStatus = 'waiting';
-  #lost = 0;
+  #status: RealtimeStatus = 'connecting';
+  #failures = 0;
+  #connectedAt: number | undefined;
   #nextId = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -122,6 +118,11 @@ export class Realtime {
     private readonly options: RealtimeOptions = {},
     private readonly path: '/ws.communication' | '/ws.chatplugin' = '/ws.communication',
   ) {
+    this.#address = new URL(path, url);
+    this.#address.protocol = this.#address.protocol.replace('http', 'ws');
+    if (options.webSocket === undefined && typeof WebSocket === 'undefined') {
+      throw new TypeError('there is no global WebSocket here: tell how to make one, by `webSocket`');
+    }
     void this.#connect();
   }
 
@@ -176,22 +177,27 @@ export class Realtime {
     let token: string | undefined;
     try {
       token = typeof this.options.token === 'function' ? await this.options.token() : this.options.token;
-    } catch {
+    } catch (error) {
+      this.options.onError?.(`no token to be had: ${error}`);
+      this.#failures += 1;
       this.#retry();
       return;
     }
     if (this.#status === 'closed') return;
-    const address = this.#address(token !== undefined);
+    const address = this.#addressWith(token);
     const client = new Client({
       webSocketFactory: () => this.options.webSocket?.(address, VERSIONS) ?? new WebSocket(address, VERSIONS),
       connectHeaders: token === undefined ? {} : { Authorization: `Bearer ${token}` },
       reconnectDelay: 0,
       heartbeatIncoming: BEAT_MS,
       heartbeatOutgoing: BEAT_MS,
+      connectionTimeout: CONNECT_MS,
+      discardWebsocketOnCommFailure: true, // where the network is gone, a closing handshake takes minutes
       onConnect: () => this.#connected(client),
       onStompError: ({ headers }) => {
         const reason = headers.message ?? '';
-        if (reason.includes('401')) this.options.onUnauthorized?.(reason);
+        const report = reason.includes('401') ? this.options.onUnauthorized : this.options.onError;
+        report?.(reason);
       },
       onWebSocketClose: (closed: { code?: number }) => this.#closed(client, closed.code),
     });
@@ -200,7 +206,7 @@ export class Realtime {
   }
 
   #connected(client: Client): void {
-    this.#lost = 0;
+    this.#connectedAt = Date.now();
     this.#become('connected');
     for (const subscription of this.#subscriptions.values()) subscription.begin(client);
   }
@@ -209,14 +215,16 @@ export class Realtime {
     if (client !== this.#client || this.#status === 'closed') return;
     void client.deactivate({ force: true });
     for (const subscription of this.#subscriptions.values()) subscription.stomp = undefined;
-    if (code === RESTART) this.#lost = 0; // somebody else is there already
+    const connectedMs = this.#connectedAt === undefined ? 0 : Date.now() - this.#connectedAt;
+    this.#connectedAt = undefined;
+    this.#failures = failuresAfter(this.#failures, connectedMs, code);
     this.#retry();
   }
 
   #retry(): void {
     if (this.#status === 'closed') return;
     this.#become('waiting');
-    this.#timer = setTimeout(() => void this.#connect(), delayMs(this.#lost++, this.options));
+    this.#timer = setTimeout(() => void this.#connect(), delayMs(this.#failures, this.options));
   }
 
   #become(status: RealtimeStatus): void {
@@ -230,19 +238,10 @@ export class Realtime {
     this.#client?.publish({ destination, body: JSON.stringify(said) });
   }
 
-  #address(hasToken: boolean): string {
-    const address = new URL(this.path, this.url);
-    address.protocol = address.protocol.replace('http', 'ws');
-    if (hasToken && this.path === '/ws.communication') address.search = 'login=connect';
+  #addressWith(token: string | undefined): string {
+    if (token === undefined || this.path !== '/ws.communication') return this.#address.href;
+    const address = new URL(this.#address);
+    address.search = 'login=connect'; // CONNECT says who we are: browsers cannot at the upgrade
     return address.href;
   }
-}
-
-/** Returns how long to wait before the next try, of clients that were all lost at once never the same. */
-export function delayMs(
-  lost: number,
-  { minDelayMs = 500, maxDelayMs = 30_000 }: Pick<RealtimeOptions, 'minDelayMs' | 'maxDelayMs'> = {},
-): number {
-  const longest = Math.min(maxDelayMs, minDelayMs * 2 ** lost);
-  return longest / 2 + (Math.random() * longest) / 2;
 }

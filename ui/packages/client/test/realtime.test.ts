@@ -1,40 +1,31 @@
-import { describe, expect, test } from 'vitest';
-import { told } from '../src/events.js';
-import { delayMs } from '../src/realtime.js';
+import { describe, expect, test, vi } from 'vitest';
+import { Realtime } from '../src/realtime.js';
 
-describe('the next try', () => {
-  test.each([
-    [0, 250, 500],
-    [3, 2_000, 4_000],
-    [40, 15_000, 30_000],
-  ])('after %i losses comes after %i to %i ms', (lost, least, most) => {
-    const delays = Array.from({ length: 200 }, () => delayMs(lost));
-
-    expect(Math.min(...delays)).toBeGreaterThanOrEqual(least);
-    expect(Math.max(...delays)).toBeLessThanOrEqual(most);
-    expect(new Set(delays).size).toBeGreaterThan(100);
+describe('a connection', () => {
+  test('is not made to what is no address', () => {
+    expect(() => new Realtime('no address')).toThrow('Invalid URL');
   });
-});
 
-describe('an event', () => {
-  test('has its fields in camelCase, but not what people wrote', () => {
-    const message = { delivery_state: 'delivered', content: { quick_replies: [] }, from_contact: true };
-    const event = { type: 'message.created', timestamp: 7, payload: { conversation_id: 'c', message } };
+  test('wants to be told how to make WebSockets where there are none', () => {
+    vi.stubGlobal('WebSocket', undefined);
 
-    expect(told(JSON.stringify(event))).toEqual({
-      type: 'message.created',
-      timestamp: 7,
-      payload: {
-        conversationId: 'c',
-        message: { deliveryState: 'delivered', content: { quick_replies: [] }, fromContact: true },
+    expect(() => new Realtime('http://127.0.0.1:1')).toThrow('webSocket');
+    vi.unstubAllGlobals();
+  });
+
+  test('says that there is no token, and waits', async () => {
+    const told: string[] = [];
+    const realtime = new Realtime('http://127.0.0.1:1', {
+      token: () => Promise.reject(new Error('asleep')),
+      onError: (reason) => told.push(reason),
+      onStatus: (status) => told.push(status),
+      webSocket: () => {
+        throw new Error('it does not come to this');
       },
     });
-  });
+    await vi.waitFor(() => expect(realtime.status).toBe('waiting'));
+    await realtime.close();
 
-  test('of a visitor is a message without an envelope', () => {
-    expect(told('{"conversation_id":"c","message":{"from_contact":false}}')).toEqual({
-      conversationId: 'c',
-      message: { fromContact: false },
-    });
+    expect(told).toEqual(['no token to be had: Error: asleep', 'waiting', 'closed']);
   });
 });
