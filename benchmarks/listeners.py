@@ -173,10 +173,11 @@ class Listener:
             return
         self.account.stalls += 1
         transport = connection.transport.underlying_transport
-        transport.pause_reading()
+        with contextlib.suppress(RuntimeError):  # it is closing
+            transport.pause_reading()
         stall_s = self._random.uniform(0, _STALL_S_MAX)
         await asyncio.wait([connection.ended], timeout=stall_s)
-        if not connection.ended.done() and not transport.is_closing():
+        with contextlib.suppress(RuntimeError):
             transport.resume_reading()
 
 
@@ -187,6 +188,9 @@ def listening(url: str, count: int, seed: int) -> Iterator[list[Listener]]:
     tasks = [asyncio.create_task(each.run()) for each in listeners]
     try:
         yield listeners
+        for task in tasks:
+            if task.done():
+                task.result()  # it was not to end
     finally:
         for task in tasks:
             task.cancel()

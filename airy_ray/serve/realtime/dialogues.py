@@ -4,6 +4,7 @@ Contract: platform API §9 and §12.3; what goes beyond it: design §6, "Resume"
 """
 
 import asyncio
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,11 +25,14 @@ from airy_ray.serve.api.callers import Grant, Reach
 from airy_ray.serve.api.tokens import Profile, Tokens, bearer
 from airy_ray.serve.realtime.connection import BEATS, Connection
 from airy_ray.serve.realtime.hub import PRESENCE, Hub, Subscription, Topic, Wanted
+from airy_ray.serve.realtime.positions import Places
 from airy_ray.serve.realtime.presence import PresenceTracker
 from airy_ray.serve.realtime.telling import Telling, event_message, message_head
 from airy_ray.state.search.matching import compiled
 from airy_ray.stomp.frame import Frame
 from airy_ray.stomp.session import subscription_id
+
+logger = logging.getLogger(__name__)
 
 _S = TypeVar("_S", bound=msgspec.Struct)
 
@@ -149,9 +153,15 @@ class Dialogue(ABC):
             connection.acknowledge(frame, positions=self._hub.told, recovered="false")
             return
         connection.acknowledge(frame, positions=self._hub.told, recovered="true")
-        connection.catching_up[subscription.name] = asyncio.create_task(
-            self._hub.catch_up(subscription, places)
-        )
+        task = asyncio.create_task(self._catch_up(subscription, places))
+        connection.catching_up[subscription.name] = task
+
+    async def _catch_up(self, subscription: Subscription, places: Places) -> None:
+        try:
+            await self._hub.catch_up(subscription, places)
+        except Exception:  # whatever it is, nobody may wait for what does not come
+            logger.exception("a subscription cannot catch up")
+            subscription.connection.give_up("500 what was missed cannot be sent: try again")
 
     def _unsubscribe(self, connection: Connection, name: str) -> None:
         catching_up = connection.catching_up.pop(name, None)
