@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Mapping
 from functools import partial
+from itertools import islice
 
 from airy_ray.cluster.ephemeral import Ephemeral, EphemeralListener, EphemeralSender, Presence
 from airy_ray.cluster.feeds import Feeds
@@ -183,15 +184,18 @@ class Realtime:
         for connection in list(self._connections):
             connection.beat(now)
         self._desk.presence.tick(now)
-        if ticks % _TICKS_PER_CHECK == 0:
-            self._check_grants()
+        self._check_grants(ticks)
         if ticks % _TICKS_PER_POSITIONS == 0:
             self._desk.hub.tell_positions()
         await self._measure()
 
-    def _check_grants(self) -> None:
-        """Close the connections of those whose token was revoked or whose session is over."""
-        for connection, dialogue in list(self._connections.items()):
+    def _check_grants(self, ticks: int) -> None:
+        """Close the connections of those whose token was revoked or whose session is over.
+
+        Each time looks at some, for reading a token takes its time.
+        """
+        some = islice(self._connections.items(), ticks % _TICKS_PER_CHECK, None, _TICKS_PER_CHECK)
+        for connection, dialogue in list(some):
             if not dialogue.is_let_in:
                 connection.give_up("401 the token is not valid any more")
 
@@ -246,6 +250,7 @@ class Realtime:
             tokens=self._tokens,
             ephemeral=sender,
             presence=PresenceTracker(process, sender.tell, hub.tell_presence),
+            metrics=self._metrics,
         )
         self._listener = EphemeralListener(machine.spec.run_directory, self._hear)
         self._ticking = asyncio.create_task(self._tick())

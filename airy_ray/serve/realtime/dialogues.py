@@ -25,6 +25,7 @@ from airy_ray.serve.api.callers import Grant, Reach
 from airy_ray.serve.api.tokens import Profile, Tokens, bearer
 from airy_ray.serve.realtime.connection import BEATS, Connection
 from airy_ray.serve.realtime.hub import PRESENCE, Hub, Subscription, Topic, Wanted
+from airy_ray.serve.realtime.metrics import RealtimeMetrics
 from airy_ray.serve.realtime.positions import Places
 from airy_ray.serve.realtime.presence import PresenceTracker
 from airy_ray.serve.realtime.telling import Telling, event_message, message_head
@@ -54,6 +55,7 @@ class Desk:
     tokens: Tokens
     ephemeral: EphemeralSender
     presence: PresenceTracker
+    metrics: RealtimeMetrics
 
 
 class _Typing(msgspec.Struct):
@@ -148,7 +150,9 @@ class Dialogue(ABC):
         connection = subscription.connection
         subscription.is_told_positions = True
         places = self._hub.positions.places(told)
-        if places is None or not await self._hub.is_recoverable(places):
+        is_recovered = places is not None and await self._hub.is_recoverable(places)
+        self._desk.metrics.resumed(recovered=is_recovered)
+        if places is None or not is_recovered:
             self._hub.join(subscription)
             connection.acknowledge(frame, positions=self._hub.told, recovered="false")
             return
