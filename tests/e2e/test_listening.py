@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from websockets.exceptions import InvalidStatus
 
 from tests.e2e.client import Client, Visitor
 from tests.e2e.conftest import SYSTEM_TOKEN
@@ -101,3 +102,15 @@ def test_a_limited_token_hears_of_its_channels_alone(guarded: Running) -> None:
             (message,) = [each for each in heard if each["type"] == "message.created"]
             assert message["payload"]["channel_id"] == ours["id"]
             assert listening.is_quiet()
+
+
+def test_the_token_of_a_source_that_was_deleted_lets_nobody_in(guarded: Running) -> None:
+    with Client(guarded.url, {"authorization": SYSTEM_TOKEN}) as client:
+        made = client.call("/sources.create", {"source_id": "brief"})
+        upgrade = {"authorization": f"Bearer {made['token']}"}
+        with StompClient(guarded.url, upgrade=upgrade) as listening:
+            assert listening.connected.command == "CONNECTED"
+        client.call("/sources.delete", {"source_id": "brief"})
+
+    with pytest.raises(InvalidStatus):
+        StompClient(guarded.url, upgrade=upgrade)

@@ -17,7 +17,7 @@ from airy_ray.cluster.partitions import Partitions
 from airy_ray.config import Settings
 from airy_ray.errors import AiryError, ProtocolError, RequestError
 from airy_ray.serve import problems
-from airy_ray.serve.api.callers import Callers, Grant
+from airy_ray.serve.api.callers import Callers, Grant, spoken_for_in
 from airy_ray.serve.api.origins import Origins
 from airy_ray.serve.api.tokens import Tokens
 from airy_ray.serve.garbage import collect_seldom
@@ -134,12 +134,14 @@ class Realtime:
         """Return what a client may do by its headers, or by a token that it gives instead.
 
         Raises:
-            RequestError: 403, authentication is on and this is nobody.
+            RequestError: authentication is on and this is nobody, or nobody any more.
         """
         assert self._callers is not None  # clients come after the start
-        if token is not None:
-            return self._callers.grant({"authorization": f"Bearer {token}"})
-        grant = self._callers.grant(headers)
+        assert self._desk is not None
+        told = headers if token is None else {"authorization": f"Bearer {token}"}
+        grant = self._callers.grant(told)
+        if grant.source is not None:
+            spoken_for_in(self._desk.registry, grant)
         if grant.is_session and not self._origins.may_use_session(headers):
             raise RequestError(403)
         return grant
