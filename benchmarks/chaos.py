@@ -486,7 +486,8 @@ def _judge_listeners(
         f"{len(accounts)}, {verdict.heard} events heard of {sum(map(len, stored.values()))}; "
         f"{sum(each.connections for each in accounts)} connections, "
         f"{sum(each.cuts for each in accounts)} cut off, "
-        f"{sum(each.stalls for each in accounts)} stopped reading"
+        f"{sum(each.stalls for each in accounts)} stopped reading, "
+        f"{sum(each.stalls_closed for each in accounts)} of these until they were closed"
     )
     reasons = Counter(reason for each in accounts for reason in each.refusals)
     report.facts["what subscribers were told when they were let go"] = dict(reasons)
@@ -547,6 +548,7 @@ def _settings(data: Path, port: int, graph_port: int) -> dict[str, object]:
         },
         "archive": {"segment_bytes": 1 << 17, "segment_age_s": 60, "tail_records": 100},
         "state": {"sync_s": 2, "snapshot_records": 1_000},
+        "realtime": {"queue_bytes": 1 << 16},
     }
 
 

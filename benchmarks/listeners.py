@@ -26,7 +26,9 @@ _AGAIN_S_MAX = 1.0
 _STAYS_S_MEAN = 8.0
 _STALLS = 0.3
 """How often who is to be cut off stops reading instead."""
-_STALL_S_MAX = 15.0
+_STALL_S_MAX = 60.0
+_ENDED_S = 5.0
+"""By then who reads again has come to the end, if the server has closed meanwhile."""
 _LOOK_S = 1.0
 
 Places = dict[str, int]
@@ -40,6 +42,8 @@ class Account:
     Attributes:
         began: where it was when it first subscribed.
         heard: the places of the events that it heard, by partition, in the order they came.
+        stalls: how often it stopped reading for a while.
+        stalls_closed: after how many of these the connection was closed.
         reloads: how often it was told that what it had missed is gone.
         refusals: what it was told when it was not let in, or let go of.
     """
@@ -50,6 +54,7 @@ class Account:
     connections: int = 0
     cuts: int = 0
     stalls: int = 0
+    stalls_closed: int = 0
     reloads: int = 0
     refusals: list[str] = field(default_factory=list)
 
@@ -101,7 +106,7 @@ class Listener:
         self._random = Random(seed)
         self._history = ""
         self._is_resuming = False
-        self._is_left_alone = False
+        self._left_alone = asyncio.Event()
 
     async def run(self) -> None:
         """Connect, be cut off, and come back, until that is cancelled."""
@@ -112,7 +117,7 @@ class Listener:
 
     def leave_alone(self) -> None:
         """Cut it off no more."""
-        self._is_left_alone = True
+        self._left_alone.set()
 
     def take(self, command: str, headers: dict[str, str]) -> list[str] | None:
         """Note what the server says; return the headers of the SUBSCRIBE that follows, if any."""
@@ -160,7 +165,7 @@ class Listener:
             while not connection.ended.done():
                 stays_s = self._random.expovariate(1 / _STAYS_S_MEAN)
                 await asyncio.wait([connection.ended], timeout=stays_s)
-                if not connection.ended.done() and not self._is_left_alone:
+                if not connection.ended.done() and not self._left_alone.is_set():
                     await self._disturb(connection)
         finally:
             connection.transport.disconnect(graceful=False)
@@ -175,10 +180,15 @@ class Listener:
         transport = connection.transport.underlying_transport
         with contextlib.suppress(RuntimeError):  # it is closing
             transport.pause_reading()
-        stall_s = self._random.uniform(0, _STALL_S_MAX)
-        await asyncio.wait([connection.ended], timeout=stall_s)
+        await self._sleep_unless_left_alone(self._random.uniform(0, _STALL_S_MAX))
         with contextlib.suppress(RuntimeError):
             transport.resume_reading()
+        await asyncio.wait([connection.ended], timeout=_ENDED_S)
+        self.account.stalls_closed += connection.ended.done()
+
+    async def _sleep_unless_left_alone(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._left_alone.wait(), seconds)
 
 
 @contextmanager

@@ -107,6 +107,7 @@ class Hub:
         self._moved = asyncio.Event()
         self._subscribers = 0
         self._has_subscribers = asyncio.Event()
+        self._entering = asyncio.Lock()
         self._followers: list[asyncio.Task[None]] = []
         self._everybody: dict[bytes, set[Connection]] = {}
         self._selective: set[Subscription] = set()
@@ -122,13 +123,14 @@ class Hub:
     async def enter(self) -> None:
         """Count one more subscription; the feeds are followed when this returns."""
         self._subscribers += 1
-        if self._has_subscribers.is_set():
-            return
-        for partition in self._accesses:
-            with suppress(*_UNREADABLE):  # then it is followed from where it was
-                access = access_to(self._accesses, partition)
-                self._places[partition] = await access.ask(feed_head)
-        self._has_subscribers.set()
+        async with self._entering:  # who comes second must not move on who hears already
+            if self._has_subscribers.is_set():
+                return
+            for partition in self._accesses:
+                with suppress(*_UNREADABLE):  # then it is followed from where it was
+                    access = access_to(self._accesses, partition)
+                    self._places[partition] = await access.ask(feed_head)
+            self._has_subscribers.set()
 
     def stop(self) -> None:
         """Follow no more."""
@@ -232,6 +234,8 @@ class Hub:
         news = [each for each in page.changes if each[0] >= place]  # it may have gone on meanwhile
         looks = bool(self._selective or self._topics)
         tellings = await self._changes.tellings(partition, news, looks=looks)
+        if self._places[partition] != place:
+            return  # all have left meanwhile, and who came after that begins later
         self._places[partition] = max(place, page.place)
         self._moved.set()
         self._dispatch(tellings)
