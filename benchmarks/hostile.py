@@ -157,7 +157,7 @@ _Behaviour = Callable[[_Client, Seen, int], Awaitable[None]]
 
 KINDS: dict[str, tuple[_Behaviour, int, float]] = {
     "half-open": (_half_open, 300, _PAUSE_S),
-    "never reading": (_never_reading, 100, _PAUSE_S),
+    "never reading": (_never_reading, 50, _PAUSE_S),
     "a byte at a time": (_byte_at_a_time, 100, _PAUSE_S),
     "giant frames": (_giant_frames, 10, _PAUSE_S),
     "wrong order": (_wrong_order, 20, _PAUSE_S),
