@@ -11,6 +11,8 @@
    platform acknowledges nothing meanwhile is measured too.
 4. In the end every acknowledged message is there exactly once, in order, and all unread counts are
    right: told by the simulator's oracle.
+5. Subscribers on WebSockets are cut off, stop reading and resume all the while (`listeners`); in
+   the end each has heard every change of every partition once and in order.
 """
 
 import argparse
@@ -25,7 +27,7 @@ import sys
 import tempfile
 import time
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count, pairwise
@@ -50,16 +52,18 @@ from airy_ray.simulator.retries import Ack, Retries
 from airy_ray.simulator.simulation import Simulation, Target
 from airy_ray.simulator.story import Delivery, Thread
 from airy_ray.simulator.traffic import Cast, Shape, Traffic, cast
+from benchmarks.listeners import Listener, caught_up, feeds, judged, listening
 from benchmarks.measuring import BenchmarkError, Report, console
 
 APP_ID = "412345678901234"
 TARGET_SECRETS = {"app_secret": "chaos", "partner_key": "chaos"}  # signs what we send to ourselves
 
 SHARES = {
-    "partition": 38,
+    "partition": 32,
     "registry": 9,
     "webhooks": 10,
-    "api": 10,
+    "api": 8,
+    "realtime": 8,
     "writer": 8,
     "supervisor": 7,
     "controller": 4,
@@ -74,6 +78,7 @@ SHARES = {
 _COMMANDS = {
     "webhooks": "ray::ServeReplica:webhooks:",
     "api": "ray::ServeReplica:api:",
+    "realtime": "ray::ServeReplica:realtime:",
     "writer": "-m airy_ray.cluster.log_writer",
     "supervisor": "ray::Supervisor",
     "controller": "ray::ServeController",
@@ -380,7 +385,7 @@ class Chaos:
         )
 
 
-async def torment(directory: Path, kills: int, seed: int, rate: float) -> Report:
+async def torment(directory: Path, kills: int, seed: int, rate: float, subscribers: int) -> Report:
     """Run the whole: start, traffic, kills, verification, stop."""
     report = Report("chaos", "nothing acknowledged is lost, doubled or out of order under SIGKILL")
     began_at = now_millis()
@@ -396,11 +401,19 @@ async def torment(directory: Path, kills: int, seed: int, rate: float) -> Report
                 shape = Shape(rate, None)
                 traffic = Traffic(shape, named, seed=seed, began_at=began_at)
                 chaos = Chaos(installation, Prober(http, simulation, target, seed), Random(seed))
-                verdict = await _under_traffic(simulation, traffic, chaos, _deck(kills, seed))
+                with listening(installation.url, subscribers, seed) as listeners:
+                    verdict = await _under_traffic(simulation, traffic, chaos, _deck(kills, seed))
+                    are_caught_up = await caught_up(
+                        listeners, installation.data, within_s=_VERIFIED_S
+                    )
+                    stored = feeds(installation.data)
             is_clean_stop = await installation.stop()
         finally:
             installation.clean_up()
     _judge(report, simulation, chaos, verdict)
+    if subscribers:
+        report.require("all subscribers know all in the end", are_caught_up, at_least=1)
+        _judge_listeners(report, listeners, stored)
     report.require("stops in order at the end", is_clean_stop, at_least=1)
     report.facts["seed, run"] = f"{seed}, {named.run}"
     report.facts["starts"] = f"{installation.starts}, and {installation.failed_starts} that failed"
@@ -456,6 +469,27 @@ def _judge(report: Report, simulation: Simulation, chaos: Chaos, verdict: Verdic
     )
     report.facts["longest pause of this process"] = f"{chaos.longest_pause_s:.2f} s"
     report.facts["wrong"] = verdict.examples
+
+
+def _judge_listeners(
+    report: Report, listeners: list[Listener], stored: dict[str, list[int]]
+) -> None:
+    verdict = judged(listeners, stored)
+    accounts = [each.account for each in listeners]
+    report.require("events that subscribers missed", verdict.missing, at_most=0)
+    report.require("events that came twice", verdict.doubled, at_most=0)
+    report.require("events that never happened", verdict.foreign, at_most=0)
+    report.require("events out of order", verdict.out_of_order, at_most=0)
+    reloads = sum(each.reloads for each in accounts)
+    report.require("told that what was missed is gone", reloads, at_most=0)
+    report.facts["subscribers"] = (
+        f"{len(accounts)}, {verdict.heard} events heard of {sum(map(len, stored.values()))}; "
+        f"{sum(each.connections for each in accounts)} connections, "
+        f"{sum(each.cuts for each in accounts)} cut off, "
+        f"{sum(each.stalls for each in accounts)} stopped reading"
+    )
+    reasons = Counter(reason for each in accounts for reason in each.refusals)
+    report.facts["what subscribers were told when they were let go"] = dict(reasons)
 
 
 def _told(kills: list[Kill], gaps: list[float]) -> str:
@@ -556,11 +590,14 @@ def main() -> int:
     arguments.add_argument("--kills", type=int, default=200)
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--rate", type=float, default=60, help="requests a second")
+    arguments.add_argument("--subscribers", type=int, default=50)
     asked = arguments.parse_args()
     console.print(f"seed {asked.seed}, {asked.kills} kills", highlight=False)
     directory = Path(tempfile.mkdtemp(prefix="chaos-"))
     try:
-        report = uvloop.run(torment(directory, asked.kills, asked.seed, asked.rate))
+        report = uvloop.run(
+            torment(directory, asked.kills, asked.seed, asked.rate, asked.subscribers)
+        )
     except (ApiError, BenchmarkError) as error:
         console.print(f"failed: {error}; see {directory}", style="red", markup=False)
         return 1

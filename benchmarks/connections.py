@@ -35,7 +35,7 @@ from benchmarks.measuring import (
     temporary_directory,
 )
 from benchmarks.subscribers import Crowd, Door, Tally, crowd
-from benchmarks.system import PAGE, Platform, platform, running
+from benchmarks.system import ANY_RATE, PAGE, Platform, platform, running
 from benchmarks.timing import Timing, timing
 
 _IDLE = 10_000
@@ -55,7 +55,7 @@ def run(options: Options) -> int:
     """Hold idle connections, then meet hostile ones."""
     raise_open_files()
     report = Report("connections", "10,000 idle connections, and hostile ones")
-    with temporary_directory() as directory, platform(directory) as ours:
+    with temporary_directory() as directory, platform(directory, ANY_RATE) as ours:
         ours.connect("facebook", PAGE)
         uvloop.run(_hold(report, ours, options.seconds))
     with temporary_directory() as directory, platform(directory) as ours:

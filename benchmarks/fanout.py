@@ -28,7 +28,7 @@ from benchmarks.measuring import (
 )
 from benchmarks.peers.rabbitmq import rabbitmq, version
 from benchmarks.subscribers import Door, Publish, Tally, crowd
-from benchmarks.system import Platform, answers_on, platform, running, wait_until
+from benchmarks.system import ANY_RATE, Platform, answers_on, platform, running, wait_until
 from benchmarks.timing import Publishing
 
 _SUBSCRIBERS = (50, 200, 1_000)
@@ -72,7 +72,7 @@ def run(options: Options) -> int:
             groups = {"all": family(node.pid)}
             theirs = Server("RabbitMQ", node.door, lambda: sent(node.door), groups)
             uvloop.run(_measure(report, theirs, options.seconds))
-        with temporary_directory() as directory, platform(directory) as ours:
+        with temporary_directory() as directory, platform(directory, ANY_RATE) as ours:
             uvloop.run(_measure(report, _server(ours), options.seconds))
     _judge(report)
     return report.finish()

@@ -12,7 +12,7 @@ from benchmarks.doors import door, received, sent
 from benchmarks.measuring import Options, Report, main, temporary_directory
 from benchmarks.peers.rabbitmq import rabbitmq, version
 from benchmarks.subscribers import Door
-from benchmarks.system import PAGE, platform
+from benchmarks.system import ANY_RATE, PAGE, platform
 from benchmarks.timing import Publishing, timing
 
 _RATES = (10, 100, 500)
@@ -30,7 +30,7 @@ def run(options: Options) -> int:
         with rabbitmq() as node:
             publishing = partial(sent, node.door)
             uvloop.run(_measure(report, "RabbitMQ", node.door, publishing, options.seconds))
-        with temporary_directory() as directory, platform(directory) as ours:
+        with temporary_directory() as directory, platform(directory, ANY_RATE) as ours:
             ours.connect("facebook", PAGE)
             publishing = partial(received, ours.url)
             uvloop.run(_measure(report, "ours", door(ours), publishing, options.seconds))

@@ -1,11 +1,12 @@
 """What a platform has stored, read from another process of its machine, with no HTTP between."""
 
-import asyncio
+from collections.abc import Awaitable
 from pathlib import Path
 
 from airy_ray.cluster.access import P, Question, T
 from airy_ray.cluster.layout import read_layout, specs
 from airy_ray.cluster.partitions import Partitions
+from airy_ray.cluster.shared_hops import SharedHops
 from airy_ray.config import Settings
 from airy_ray.filters.fulltext import FullText
 from airy_ray.filters.query import Query
@@ -17,23 +18,27 @@ from airy_ray.state.search.searching import Found, SearchIndex
 class StoredPartition:
     """A partition that is only read."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, searches: SharedHops) -> None:
         self._reader = PartitionReader(LogTail(directory))
         with self._reader.read() as view:
             self._index = SearchIndex(view.path())
+        self._searches = searches
 
     async def ask(self, query: Question[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return the answer to a question."""
         with self._reader.read() as view:
             return query(view, *args, **kwargs)
 
-    async def search(self, wanted: Query | FullText, limit: int) -> Found:
-        """Return the newest that are wanted."""
-        return await asyncio.to_thread(self._index.search, wanted, limit)
+    def search(self, wanted: Query | FullText, limit: int) -> Awaitable[Found]:
+        """Find the newest that are wanted."""
+        return self._searches.call(self._index.search, wanted, limit)
 
 
 def stored_partitions(settings: Settings) -> Partitions:
     """Return the partitions of a running platform."""
     layout = read_layout(settings.data)
-    accesses = {each.index: StoredPartition(each.directory) for each in specs(settings, layout)}
+    searches = SharedHops()
+    accesses = {
+        each.index: StoredPartition(each.directory, searches) for each in specs(settings, layout)
+    }
     return Partitions(accesses, layout.partitions)

@@ -35,6 +35,9 @@ PAGE = "108800000000001"
 SETTINGS: Mapping[str, Any] = {"sources": {"facebook": {"app_secret": APP_SECRET}}}
 """What a platform under measurement is told: it takes Facebook's webhooks."""
 
+ANY_RATE: Mapping[str, Any] = {**SETTINGS, "realtime": {"connects_per_s": 100_000}}
+"""The same, where many subscribers connect at once."""
+
 _READY_S = 180.0
 _STOP_S = 60.0
 _POLL_S = 0.01

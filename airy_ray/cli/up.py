@@ -79,7 +79,11 @@ def _run(
     run = run_directory(settings.data)
     jwt_secret(settings)
     metrics.use_directory(run / "metrics")
-    ray_environment.prepare(run, max_connections=settings.serve.max_connections)
+    ray_environment.prepare(
+        run,
+        max_connections=settings.serve.max_connections,
+        sockets_per_s=settings.realtime.connects_per_s,
+    )
     from ray.exceptions import RayError  # takes a second, which other commands need not wait for
 
     from airy_ray.serve.system import System  # imports Ray Serve, which reads its environment

@@ -14,6 +14,7 @@ import msgspec
 from airy_ray.cluster.appender import Appender
 from airy_ray.cluster.applied_waiters import AppliedWaiters
 from airy_ray.cluster.doorbell import Damaged, Ringer, asking_bell
+from airy_ray.cluster.shared_hops import SharedHops
 from airy_ray.errors import AiryError, DamagedError, PartitionUnavailableError, RowCorruptError
 from airy_ray.filters.fulltext import FullText
 from airy_ray.filters.query import Query
@@ -45,10 +46,10 @@ class ReadAccess(Protocol):
         """
         ...
 
-    async def search(self, wanted: Query | FullText, limit: int) -> Found:
-        """Return the newest conversations or messages that are wanted, at most `limit`.
+    def search(self, wanted: Query | FullText, limit: int) -> Awaitable[Found]:
+        """Find the newest conversations or messages that are wanted, at most `limit`.
 
-        Raises:
+        Fails, once awaited, with:
             FilterError: it asks for too much.
             IndexingError, RebuildingError: index or state are being built.
             PartitionUnavailableError: it cannot be reached now.
@@ -84,12 +85,18 @@ class LocalAccess:
     """A partition whose directory is on this machine."""
 
     def __init__(
-        self, spec: PartitionSpec, appender: Appender, waiters: AppliedWaiters, run_directory: Path
+        self,
+        spec: PartitionSpec,
+        appender: Appender,
+        waiters: AppliedWaiters,
+        searches: SharedHops,
+        run_directory: Path,
     ) -> None:
         self.spec = spec
         self.reader = PartitionReader(appender.tails[spec.index])
         self._appender = appender
         self._waiters = waiters
+        self._searches = searches
         self._bell = asking_bell(spec.name)
         self._ringer = Ringer(run_directory)
         self._index: tuple[Path, SearchIndex] | None = None
@@ -106,24 +113,30 @@ class LocalAccess:
 
     async def ask(self, query: Question[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return the answer to a question, read where the state lies."""
+        return self._asked(query, *args, **kwargs)
+
+    def search(self, wanted: Query | FullText, limit: int) -> Awaitable[Found]:
+        """Find the newest that are wanted, where the index lies, on another thread."""
+        try:
+            state = self._asked(Reading.path)
+        except AiryError as error:
+            return _failed(error)
+        if self._index is None or self._index[0] != state:
+            self._index = state, SearchIndex(state)
+        return self._searches.call(self._index[1].search, wanted, limit)
+
+    def close(self) -> None:
+        """Give the state back."""
+        self.reader.close()
+        self._ringer.close()
+
+    def _asked(self, query: Question[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         try:
             with self.reader.read() as view:
                 return query(view, *args, **kwargs)
         except (RowCorruptError, DamagedError):
             self._ringer.ring(self._bell, msgspec.msgpack.encode(Damaged()))
             raise
-
-    async def search(self, wanted: Query | FullText, limit: int) -> Found:
-        """Return the newest that are wanted, looked up where the index lies, on another thread."""
-        state = await self.ask(Reading.path)
-        if self._index is None or self._index[0] != state:
-            self._index = state, SearchIndex(state)
-        return await asyncio.to_thread(self._index[1].search, wanted, limit)
-
-    def close(self) -> None:
-        """Give the state back."""
-        self.reader.close()
-        self._ringer.close()
 
     def _applied(self) -> int:
         """Return how far the partition is; 0 while that cannot be told."""
@@ -132,3 +145,10 @@ class LocalAccess:
                 return view.applied()
         except AiryError:
             return 0
+
+
+def _failed(error: AiryError) -> Awaitable[Found]:
+    """Return what fails for whoever awaits it, as it does when the search itself fails."""
+    failed: asyncio.Future[Found] = asyncio.get_running_loop().create_future()
+    failed.set_exception(error)
+    return failed

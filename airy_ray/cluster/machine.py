@@ -9,6 +9,7 @@ from airy_ray.cluster.appender import Appender
 from airy_ray.cluster.applied_waiters import AppliedWaiters
 from airy_ray.cluster.layout import Layout, run_directory, specs
 from airy_ray.cluster.registry import Registry
+from airy_ray.cluster.shared_hops import SharedHops
 from airy_ray.config import Settings
 from airy_ray.model.ids import REGISTRY, PartitionIndex
 from airy_ray.partition.spec import PartitionSpec
@@ -61,8 +62,9 @@ class Machine:
             queue_records=spec.append_queue,
         )
         self.waiters = AppliedWaiters(spec.run_directory)
+        searches = SharedHops()
         self.partitions = {
-            each.index: LocalAccess(each, self.appender, self.waiters, spec.run_directory)
+            each.index: LocalAccess(each, self.appender, self.waiters, searches, spec.run_directory)
             for each in spec.partitions
         }
         self.registry = Registry(self.partitions[REGISTRY].reader)

@@ -127,9 +127,9 @@ class RemoteAccess:
         answer: T = await _answered(self._actor.ask.remote(query.__name__, args, kwargs))
         return answer
 
-    async def search(self, wanted: Query | FullText, limit: int) -> Found:
-        """Return the newest that are wanted, looked up where the index lies."""
-        found: Found = await _answered(self._actor.search.remote(wanted, limit))
+    def search(self, wanted: Query | FullText, limit: int) -> Awaitable[Found]:
+        """Find the newest that are wanted, where the index lies."""
+        found: Awaitable[Found] = _answered(self._actor.search.remote(wanted, limit))
         return found
 
     def status_now(self, *, timeout_s: float) -> ActorStatus:

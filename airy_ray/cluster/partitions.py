@@ -298,4 +298,4 @@ async def _walked(
 
 
 def _ranked(found: list[Found]) -> Iterator[Hit]:
-    return heapq.merge(*(each.hits for each in found), key=lambda hit: -hit.rank)
+    return heapq.merge(*(each.hits() for each in found), key=lambda hit: -hit.rank)

@@ -10,6 +10,8 @@
    WebSockets are: our application hears of it itself.
 5. `/ws.<name>` is `/ws/<name>` to Serve, which knows applications by whole segments of a path.
    Nothing is compressed on WebSockets: it takes 60 kB for each, and the same bytes go to many.
+   They are let in at a bounded rate: a storm of them, as after a restart, would stop the processes
+   that serve those who are in. Others get a 503 and come again.
 6. It dies with the process that starts it: one that outlived a crash would hold the port, and go on
    sending requests to where nobody is.
 
@@ -27,25 +29,37 @@ _CHANGES = (
     (r"bind (?::|\*:)(?=\d)", "bind 127.0.0.1:"),
     (r"(?m)^.*errorfile 50[234].*\n", ""),
     (r"return status 404 ", "return status 503 "),
-    (
-        r"(?m)^(frontend http_frontend.*\n)",
-        r"\1    http-request set-header x-request-disconnect-disabled ?1"
-        r" if !{ path_beg /media/ }"
-        "\n    http-request replace-path ^/ws[.](.*) /ws/\\\\1"
-        "\n    http-request del-header sec-websocket-extensions\n",
-    ),
 )
+_FRONTEND = re.compile(r"(?m)^frontend http_frontend.*\n")
+_INCOMING = """\
+    http-request set-header x-request-disconnect-disabled ?1 if !{{ path_beg /media/ }}
+    acl is_socket path_beg /ws.
+    http-request track-sc0 int(1) table socket_rate if is_socket
+    http-request return status 503 hdr retry-after 1 if is_socket {{ sc0_gpc0_rate gt {sockets} }}
+    http-request sc-inc-gpc0(0) if is_socket
+    http-request replace-path ^/ws[.](.*) /ws/\\1
+    http-request del-header sec-websocket-extensions
+"""
+_TABLES = """
+backend socket_rate
+    stick-table type integer size 1 expire 10s store gpc0_rate(1s)
+"""
 _PR_SET_PDEATHSIG = 1
 
 
-def adapted(configuration: str) -> str:
+def adapted(configuration: str, sockets_per_s: int) -> str:
     """Return a configuration that Ray wrote as it has to be for us."""
     for pattern, replacement in _CHANGES:
         configuration = re.sub(pattern, replacement, configuration)
-    return configuration
+    found = _FRONTEND.search(configuration)
+    if found is None:
+        return configuration
+    at = found.end()
+    incoming = _INCOMING.format(sockets=sockets_per_s)
+    return configuration[:at] + incoming + configuration[at:] + _TABLES
 
 
-def arguments_for(arguments: list[str]) -> list[str]:
+def arguments_for(arguments: list[str], sockets_per_s: int) -> list[str]:
     """Return HAProxy's arguments with an adapted copy in the place of its configuration.
 
     Ray knows its processes by the configuration's path among their arguments, so it stays one: as
@@ -54,17 +68,18 @@ def arguments_for(arguments: list[str]) -> list[str]:
     at = arguments.index("-f") + 1
     file = Path(arguments[at])
     descriptor = os.memfd_create("haproxy.cfg", flags=0)  # stays open in HAProxy
-    os.write(descriptor, adapted(file.read_text()).encode())
+    os.write(descriptor, adapted(file.read_text(), sockets_per_s).encode())
     copy = f"/proc/self/fd/{descriptor}"
     return [*arguments[:at], copy, "-L", str(file), *arguments[at + 1 :]]
 
 
-def main(parent: int, binary: str, arguments: list[str]) -> None:
+def main(parent: int, binary: str, sockets_per_s: int, arguments: list[str]) -> None:
     """Become HAProxy, as long as the process that wants it is there."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() == parent:
-        os.execv(binary, [binary, *arguments_for(arguments)])  # noqa: S606 - no shell is wanted
+        adapted_arguments = arguments_for(arguments, sockets_per_s)
+        os.execv(binary, [binary, *adapted_arguments])  # noqa: S606 - no shell is wanted
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], sys.argv[3:])
+    main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4:])

@@ -20,19 +20,22 @@ logger = logging.getLogger(__name__)
 
 _HAPROXY = """\
 #!/bin/sh
-exec {python} -IS {script} "$PPID" {binary} "$@"
+exec {python} -IS {script} "$PPID" {binary} {sockets_per_s} "$@"
 """
 
 
-def prepare(run_directory: Path, *, max_connections: int) -> None:
-    """Set the environment that Ray's processes inherit; before `ray.serve` is imported."""
+def prepare(run_directory: Path, *, max_connections: int, sockets_per_s: int) -> None:
+    """Set the environment that Ray's processes inherit; before `ray.serve` is imported.
+
+    `sockets_per_s` WebSockets are let in each second at most.
+    """
     files = run_directory / "h"
     files.mkdir(exist_ok=True, mode=0o700)
     metrics, stats, fallback = free_ports(3)
     os.environ |= {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
-        "RAY_SERVE_HAPROXY_BINARY_PATH": str(_wrapped_haproxy(files)),
+        "RAY_SERVE_HAPROXY_BINARY_PATH": str(_wrapped_haproxy(files, sockets_per_s)),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(files / "haproxy.cfg"),
         "RAY_SERVE_HAPROXY_SOCKET_PATH": str(files / "admin.sock"),
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(files),
@@ -88,7 +91,7 @@ def _affordable(connections: int) -> int:
     return min(connections, affordable)
 
 
-def _wrapped_haproxy(directory: Path) -> Path:
+def _wrapped_haproxy(directory: Path, sockets_per_s: int) -> Path:
     """Return the command that Ray takes for HAProxy; see `airy_ray.serve.haproxy`."""
     command = directory / "haproxy"
     command.write_text(
@@ -96,6 +99,7 @@ def _wrapped_haproxy(directory: Path) -> Path:
             python=shlex.quote(sys.executable),
             script=shlex.quote(haproxy.__file__),
             binary=shlex.quote(str(get_haproxy_binary())),
+            sockets_per_s=sockets_per_s,
         )
     )
     command.chmod(0o700)

@@ -37,7 +37,7 @@ def cluster() -> Iterator[Cluster]:
         layout = prepare_data(settings)
         run = run_directory(data)
         metrics.use_directory(run / "metrics")
-        ray_environment.prepare(run, max_connections=1_000)
+        ray_environment.prepare(run, max_connections=1_000, sockets_per_s=1_000)
         from airy_ray.serve.system import System  # Ray Serve reads its environment now
 
         system = System(settings, layout)

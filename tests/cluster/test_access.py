@@ -2,19 +2,24 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Protocol
 from uuid import uuid4
 
 import pytest
 
+from airy_ray.clock import Millis
 from airy_ray.cluster.access import PartitionAccess
 from airy_ray.cluster.partition_actor import find_partition
-from airy_ray.errors import PartitionUnavailableError
+from airy_ray.errors import IndexingError, PartitionUnavailableError, RebuildingError
+from airy_ray.filters.fulltext import full_text
 from airy_ray.model import ids
 from airy_ray.model.commands import ConnectChannel
 from airy_ray.model.ids import REGISTRY, ChannelId, ConversationId, PartitionIndex
 from airy_ray.rawlog.record import Offset, Record
 from airy_ray.state.queries import Reading
+from airy_ray.state.search.documents import rank
+from airy_ray.state.search.searching import Found, Hit
 from tests import builders
 from tests.cluster.running import Cluster, used_locally, used_remotely
 from tests.log_builders import messenger_item
@@ -130,6 +135,28 @@ def test_many_can_wait_at_once(cluster: Cluster, used: Used) -> None:
         return await asyncio.gather(*(access.wait(offset, LONG_S) for _ in range(20)))
 
     assert used(cluster, HERE, use) == [True] * 20
+
+
+def test_what_was_appended_is_found_by_its_words(cluster: Cluster, used: Used) -> None:
+    contact = contact_of(HERE, cluster.machine.count)
+    wanted = full_text(contact)
+    assert wanted is not None
+
+    async def use(access: PartitionAccess) -> Found:
+        await access.append(record(contact, contact))
+        async with asyncio.timeout(LONG_S):
+            while True:
+                with suppress(IndexingError, RebuildingError):
+                    found = await access.search(wanted, 10)
+                    if found.total:
+                        return found
+                await asyncio.sleep(0.01)
+
+    found = used(cluster, HERE, use)
+
+    message = builders.message_id(contact, contact=contact)
+    assert found.total == 1
+    assert list(found.hits()) == [Hit(rank(Millis(builders.NOW), message), message)]
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,7 @@
 """The typed clients: all that the API does, through them."""
 
 import asyncio
-import os
-import shutil
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -13,10 +9,8 @@ import pytest
 from airy_ray_client import Airy, AiryError, AsyncAiry
 from airy_ray_client.models import Channel, Conversation
 from tests.e2e.conftest import SYSTEM_TOKEN
+from tests.e2e.javascript import npm
 from tests.e2e.program import Running
-
-UI = Path(__file__).parents[2] / "ui"
-NODE_MIN = 20
 
 
 @pytest.fixture(scope="module")
@@ -198,37 +192,6 @@ def test_a_token_lets_in(guarded: Running) -> None:
 
 
 def test_the_typescript_client_passes_its_own_tests(platform: Running) -> None:
-    npm = shutil.which("npm")
-    if npm is None or node_version() < NODE_MIN:
-        pytest.skip(f"needs npm and Node {NODE_MIN} or newer")
-
-    if is_newer(UI / "package-lock.json", UI / "node_modules/.package-lock.json"):
-        run(npm, "ci", "--no-audit", "--no-fund")
-    shown = run(npm, "test", AIRY_URL=platform.url)
+    shown = npm("test", AIRY_URL=platform.url)
 
     assert "skipped" not in shown
-
-
-def node_version() -> int:
-    node = shutil.which("node")
-    if node is None:
-        return 0
-    shown = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout
-    return int(shown.removeprefix("v").partition(".")[0])
-
-
-def is_newer(file: Path, than: Path) -> bool:
-    return not than.exists() or file.stat().st_mtime > than.stat().st_mtime
-
-
-def run(*command: str, **environment: str) -> str:
-    ended = subprocess.run(
-        command,
-        cwd=UI,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stdout[-4_000:] + ended.stderr[-4_000:]
-    return ended.stdout

@@ -13,6 +13,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Literal
 
 from airy_ray.clock import now_millis
+from airy_ray.cluster.registry import Registry
 from airy_ray.errors import RequestError
 from airy_ray.model.api_token import (
     PREFIX,
@@ -24,6 +25,8 @@ from airy_ray.model.api_token import (
 )
 from airy_ray.model.channel import Channel
 from airy_ray.model.commands import ANONYMOUS
+from airy_ray.model.custom_source import CustomSource
+from airy_ray.model.ids import format_id
 from airy_ray.serve.api.tokens import Profile, Tokens, bearer
 
 SESSION_COOKIE = "airy_auth_token"
@@ -160,6 +163,21 @@ class Callers:
         if named is None or named.profile is None:
             return None
         return Grant(named.name, "person", profile=named.profile, is_session=True)
+
+
+def spoken_for_in(registry: Registry, grant: Grant) -> CustomSource:
+    """Return the source that the token of a custom source is for.
+
+    Raises:
+        RequestError: 404, it was deleted; 403, it was made again and has another token.
+    """
+    assert grant.source is not None
+    found = registry.source(grant.source)
+    if found is None:
+        raise RequestError(404, "Source not found")
+    if grant.token_id != format_id(found.token_id):
+        raise RequestError(403)
+    return found
 
 
 def session_of(headers: Mapping[str, str]) -> str | None:

@@ -27,7 +27,7 @@ from airy_ray.model.ids import ChannelId, CommandId, channel_id, format_id, pars
 from airy_ray.partition.routing import custom_record_of, partitions_of
 from airy_ray.projections.commands.sources import token_id
 from airy_ray.serve.api import examples, shapes
-from airy_ray.serve.api.callers import Grant
+from airy_ray.serve.api.callers import Grant, spoken_for_in
 from airy_ray.serve.api.channels import OneChannel
 from airy_ray.serve.api.endpoint import Body, Endpoint, Nothing, OptionalText
 from airy_ray.serve.api.examples import example
@@ -256,13 +256,7 @@ def spoken_for(platform: Platform, grant: Grant) -> CustomSource:
     Raises:
         RequestError: 404, it was deleted; 403, it was made again and has another token.
     """
-    assert grant.source is not None
-    found = platform.machine.registry.source(grant.source)
-    if found is None:
-        raise RequestError(404, "Source not found")
-    if grant.token_id != format_id(found.token_id):
-        raise RequestError(403)
-    return found
+    return spoken_for_in(platform.machine.registry, grant)
 
 
 def may_manage(grant: Grant) -> bool:

@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Mapping
 from functools import partial
+from itertools import islice
 
 from airy_ray.cluster.ephemeral import Ephemeral, EphemeralListener, EphemeralSender, Presence
 from airy_ray.cluster.feeds import Feeds
@@ -16,7 +17,7 @@ from airy_ray.cluster.partitions import Partitions
 from airy_ray.config import Settings
 from airy_ray.errors import AiryError, ProtocolError, RequestError
 from airy_ray.serve import problems
-from airy_ray.serve.api.callers import Callers, Grant
+from airy_ray.serve.api.callers import Callers, Grant, spoken_for_in
 from airy_ray.serve.api.origins import Origins
 from airy_ray.serve.api.tokens import Tokens
 from airy_ray.serve.garbage import collect_seldom
@@ -133,12 +134,14 @@ class Realtime:
         """Return what a client may do by its headers, or by a token that it gives instead.
 
         Raises:
-            RequestError: 403, authentication is on and this is nobody.
+            RequestError: authentication is on and this is nobody, or nobody any more.
         """
         assert self._callers is not None  # clients come after the start
-        if token is not None:
-            return self._callers.grant({"authorization": f"Bearer {token}"})
-        grant = self._callers.grant(headers)
+        assert self._desk is not None
+        told = headers if token is None else {"authorization": f"Bearer {token}"}
+        grant = self._callers.grant(told)
+        if grant.source is not None:
+            spoken_for_in(self._desk.registry, grant)
         if grant.is_session and not self._origins.may_use_session(headers):
             raise RequestError(403)
         return grant
@@ -183,15 +186,18 @@ class Realtime:
         for connection in list(self._connections):
             connection.beat(now)
         self._desk.presence.tick(now)
-        if ticks % _TICKS_PER_CHECK == 0:
-            self._check_grants()
+        self._check_grants(ticks)
         if ticks % _TICKS_PER_POSITIONS == 0:
             self._desk.hub.tell_positions()
         await self._measure()
 
-    def _check_grants(self) -> None:
-        """Close the connections of those whose token was revoked or whose session is over."""
-        for connection, dialogue in list(self._connections.items()):
+    def _check_grants(self, ticks: int) -> None:
+        """Close the connections of those whose token was revoked or whose session is over.
+
+        Each time looks at some, for reading a token takes its time.
+        """
+        some = islice(self._connections.items(), ticks % _TICKS_PER_CHECK, None, _TICKS_PER_CHECK)
+        for connection, dialogue in list(some):
             if not dialogue.is_let_in:
                 connection.give_up("401 the token is not valid any more")
 
@@ -246,6 +252,7 @@ class Realtime:
             tokens=self._tokens,
             ephemeral=sender,
             presence=PresenceTracker(process, sender.tell, hub.tell_presence),
+            metrics=self._metrics,
         )
         self._listener = EphemeralListener(machine.spec.run_directory, self._hear)
         self._ticking = asyncio.create_task(self._tick())

@@ -4,6 +4,7 @@ Contract: platform API §9 and §12.3; what goes beyond it: design §6, "Resume"
 """
 
 import asyncio
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from airy_ray.cluster.ephemeral import EphemeralSender
 from airy_ray.cluster.partitions import Partitions
 from airy_ray.cluster.registry import Registry
 from airy_ray.config import Realtime
-from airy_ray.errors import AiryError, ProtocolError, RequestError
+from airy_ray.errors import AiryError, FilterError, ProtocolError, RequestError
+from airy_ray.filters.syntax import parse
 from airy_ray.model.api_token import includes
 from airy_ray.model.ids import ChannelId, ConversationId, format_id, parse_id
 from airy_ray.serve import ephemeral_events
@@ -23,10 +25,15 @@ from airy_ray.serve.api.callers import Grant, Reach
 from airy_ray.serve.api.tokens import Profile, Tokens, bearer
 from airy_ray.serve.realtime.connection import BEATS, Connection
 from airy_ray.serve.realtime.hub import PRESENCE, Hub, Subscription, Topic, Wanted
+from airy_ray.serve.realtime.metrics import RealtimeMetrics
+from airy_ray.serve.realtime.positions import Places
 from airy_ray.serve.realtime.presence import PresenceTracker
 from airy_ray.serve.realtime.telling import Telling, event_message, message_head
+from airy_ray.state.search.matching import compiled
 from airy_ray.stomp.frame import Frame
 from airy_ray.stomp.session import subscription_id
+
+logger = logging.getLogger(__name__)
 
 _S = TypeVar("_S", bound=msgspec.Struct)
 
@@ -48,6 +55,7 @@ class Desk:
     tokens: Tokens
     ephemeral: EphemeralSender
     presence: PresenceTracker
+    metrics: RealtimeMetrics
 
 
 class _Typing(msgspec.Struct):
@@ -142,14 +150,22 @@ class Dialogue(ABC):
         connection = subscription.connection
         subscription.is_told_positions = True
         places = self._hub.positions.places(told)
-        if places is None or not await self._hub.is_recoverable(places):
+        is_recovered = places is not None and await self._hub.is_recoverable(places)
+        self._desk.metrics.resumed(recovered=is_recovered)
+        if places is None or not is_recovered:
             self._hub.join(subscription)
             connection.acknowledge(frame, positions=self._hub.told, recovered="false")
             return
         connection.acknowledge(frame, positions=self._hub.told, recovered="true")
-        connection.catching_up[subscription.name] = asyncio.create_task(
-            self._hub.catch_up(subscription, places)
-        )
+        task = asyncio.create_task(self._catch_up(subscription, places))
+        connection.catching_up[subscription.name] = task
+
+    async def _catch_up(self, subscription: Subscription, places: Places) -> None:
+        try:
+            await self._hub.catch_up(subscription, places)
+        except Exception:  # whatever it is, nobody may wait for what does not come
+            logger.exception("a subscription cannot catch up")
+            subscription.connection.give_up("500 what was missed cannot be sent: try again")
 
     def _unsubscribe(self, connection: Connection, name: str) -> None:
         catching_up = connection.catching_up.pop(name, None)
@@ -257,8 +273,16 @@ class Inbox(Dialogue):
             return Subscription(connection, name, head, PRESENCE)
         elif destination != EVENTS:
             return None
-        wanted = self._wanted(self._grant.reach)
-        return Subscription(connection, name, head, topic, wanted, viewed=viewed)
+        filters = frame.headers.get("filter")
+        return Subscription(
+            connection,
+            name,
+            head,
+            topic,
+            self._wanted(self._grant.reach, filters),
+            viewed=viewed,
+            is_told_positions=filters is not None,
+        )
 
     def _viewing(self, subscription: Subscription, *, is_on: bool) -> None:
         if self._profile is None or subscription.viewed is None:
@@ -267,10 +291,19 @@ class Inbox(Dialogue):
         note = presence.view if is_on else presence.unview
         note(self._profile, subscription.viewed, _now())
 
-    def _wanted(self, reach: Reach | None) -> Wanted | None:
-        """Return what a limited token may hear of."""
-        if reach is None:
+    def _wanted(self, reach: Reach | None, filters: str | None) -> Wanted | None:
+        """Return what a subscription hears of beside its destination; None for all of that."""
+        conditions = []
+        if reach is not None:
+            conditions.append(self._within(reach))
+        if filters is not None:
+            conditions.append(_found(filters))
+        if not conditions:
             return None
+        return lambda telling: all(holds(telling) for holds in conditions)
+
+    def _within(self, reach: Reach) -> Wanted:
+        """Return what a limited token may hear of."""
         registry = self._desk.registry
 
         def is_within(telling: Telling) -> bool:
@@ -334,6 +367,15 @@ class Visitor(Dialogue):
             case "/user/queue/events":
                 return Subscription(connection, name, head, conversation, hears="visitor events")
         return None
+
+
+def _found(filters: str) -> Wanted:
+    """Return whether a change is of a conversation that a filter finds, as that is now."""
+    try:
+        matches = compiled(parse(filters))
+    except FilterError as error:
+        raise ProtocolError(str(error)) from None
+    return lambda telling: telling.found_by is not None and matches(telling.found_by)
 
 
 def _decoded(frame: Frame, form: type[_S]) -> _S:

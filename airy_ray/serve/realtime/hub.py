@@ -296,8 +296,9 @@ class Hub:
         looks = subscription.topic is not None or subscription.is_wanted is not None
         tellings = await self._changes.tellings(partition, missed, looks=looks)
         written = [subscription.message(each) for each in tellings if subscription.concerns(each)]
-        self._metrics.delivered(len(written))
-        subscription.connection.wire.write(b"".join(written))
+        if written:
+            self._metrics.delivered(len(written))
+            subscription.connection.wire.write(b"".join(written))
         return min(page.place, end)
 
     async def _moving(self, places: Places) -> None:

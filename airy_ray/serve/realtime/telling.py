@@ -1,6 +1,7 @@
 """One change as subscribers hear it: encoded once, looked into only as far as anybody asks."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from itertools import count
 
@@ -14,6 +15,7 @@ from airy_ray.projections.view import Change
 from airy_ray.serve.realtime.positions import Positions
 from airy_ray.serve.realtime.wire import framed
 from airy_ray.state.queries import Reading
+from airy_ray.state.search.documents import ConversationDocument, conversation_document
 from airy_ray.stomp.frame import Frame
 from airy_ray.stomp.session import ServerSession
 
@@ -51,6 +53,7 @@ class Telling:
 
     Attributes:
         channel: what it belongs to; None if to no channel, or if nobody asked.
+        found_by: what filters look at of its conversation, as that is now; None as before.
         is_ephemeral: whether it is kept nowhere, and so has no position.
         is_for_visitors: of an ephemeral one, whether the website's visitor hears of it.
     """
@@ -65,6 +68,7 @@ class Telling:
     ) -> None:
         self.change = change
         self.channel = channel
+        self.found_by: ConversationDocument | None = None
         self.is_ephemeral = position is None
         self.is_for_visitors = is_for_visitors
         self._position = position
@@ -146,21 +150,22 @@ class Changes:
         for sequence, change in changes:
             telling = Telling(change, self._positions.of(partition, sequence + 1))
             if looks:
-                telling.channel = await self._channel(partition, telling)
+                await self._look(partition, telling)
             made.append(telling)
         return made
 
-    async def _channel(self, partition: PartitionIndex, telling: Telling) -> ChannelId | None:
-        told = telling.told_channel
+    async def _look(self, partition: PartitionIndex, telling: Telling) -> None:
+        """Note what a change belongs to, and how that is now."""
+        telling.channel = telling.told_channel
         conversation = telling.change.conversation_id
-        if told is not None or conversation is None:
-            return told
-        try:
+        if conversation is None:
+            return
+        with suppress(StateError, DamagedError, PartitionUnavailableError):
             access = access_to(self._accesses, partition)
             found = await access.ask(Reading.conversation, conversation)
-        except (StateError, DamagedError, PartitionUnavailableError):
-            return None
-        return None if found is None else found.channel_id
+            if found is not None:
+                telling.found_by = conversation_document(found)
+                telling.channel = telling.channel or found.channel_id
 
 
 def message_head(session: ServerSession, destination: str, name: str) -> bytes:

@@ -136,10 +136,10 @@ def explained(path: Path, error: BaseException) -> DiskFullError | IndexingError
     return IndexingError(f"{path} is damaged: {type(error).__name__}: {error}")
 
 
-def stamp(directory: Path) -> tuple[int, int] | None:
+def stamp(position: Path) -> tuple[int, int] | None:
     """Return what is different after every commit; None while the index does not count."""
     try:
-        status = os.stat(position_file(directory))
+        status = os.stat(position)
     except FileNotFoundError:
         return None
     return status.st_mtime_ns, status.st_ino

@@ -1,7 +1,9 @@
 """The index asked: by any process of the machine, through a memory map."""
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+from struct import Struct
 from typing import NamedTuple
 
 import tantivy
@@ -18,9 +20,12 @@ from airy_ray.state.search.index import (
     distrust,
     explaining,
     open_index,
+    position_file,
     stamp,
 )
 from airy_ray.state.search.translation import conversations_query, messages_query
+
+_id = Struct(">QQ").pack
 
 
 class Hit(NamedTuple):
@@ -31,10 +36,15 @@ class Hit(NamedTuple):
 
 
 class Found(NamedTuple):
-    """How many were found in all, and the first of them."""
+    """How many were found in all, and of the first of them ranks and ids."""
 
     total: int
-    hits: list[Hit]
+    ranks: list[int]
+    ids: list[bytes]
+
+    def hits(self) -> Iterator[Hit]:
+        """Yield the first of them; of most partitions a page has only some."""
+        return map(Hit, self.ranks, self.ids)
 
 
 class SearchIndex:
@@ -42,6 +52,7 @@ class SearchIndex:
 
     def __init__(self, state: Path) -> None:
         self._directory = directory_of(state)
+        self._position = position_file(self._directory)
         self._lock = threading.Lock()
         self._stamps: dict[str, tuple[int, int]] = {}
         self._indexes: dict[str, tantivy.Index] = {}
@@ -69,7 +80,7 @@ class SearchIndex:
     def _searcher(self, name: str) -> tantivy.Searcher:
         """Return what sees the last commit; looks at one file if there was none since."""
         with self._lock:
-            present = stamp(self._directory)
+            present = stamp(self._position)
             if present is None:
                 raise IndexingError("the search index is being built")
             if self._stamps.get(name) != present:
@@ -107,9 +118,5 @@ def _found(searcher: tantivy.Searcher, query: tantivy.Query, order: str, limit: 
     hits = result.hits[: max(limit, 0)]
     places = [place for _, place in hits]
     high, low = (searcher.fast_field_values(half, places) for half in ID_HALVES)
-    found = [
-        Hit(rank, int(first or 0).to_bytes(8, "big") + int(last or 0).to_bytes(8, "big"))
-        for (rank, _), first, last in zip(hits, high, low, strict=True)
-    ]
     total: int = result.count  # type: ignore[attr-defined]  # its stubs have forgotten it
-    return Found(total, found)
+    return Found(total, [rank for rank, _ in hits], list(map(_id, high, low)))

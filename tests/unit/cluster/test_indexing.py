@@ -63,6 +63,16 @@ def test_an_empty_partition_has_an_index_in_which_nothing_is(own: PartitionSpec)
         with_access(own, lambda access: settled(access, 0))
 
 
+def test_a_search_without_a_state_fails_once_it_is_awaited(own: PartitionSpec) -> None:
+    async def use(access: LocalAccess) -> None:
+        await access.append(webhook("a"))
+        searching = access.search(ALL, 10)
+        with pytest.raises(RebuildingError):
+            await searching
+
+    with_access(own, use)
+
+
 def test_what_is_folded_is_found_soon_also_in_an_index_built_before(own: PartitionSpec) -> None:
     append(own.directory, webhooks(300, contacts=50))
 

@@ -14,6 +14,7 @@ from airy_ray.cluster.access import LocalAccess
 from airy_ray.cluster.appender import Appender
 from airy_ray.cluster.applied_waiters import AppliedWaiters
 from airy_ray.cluster.owner import Owner
+from airy_ray.cluster.shared_hops import SharedHops
 from airy_ray.errors import RebuildingError, RowCorruptError
 from airy_ray.model.channel import Channel
 from airy_ray.model.events import Event
@@ -57,7 +58,7 @@ def with_access(own: PartitionSpec, use: Callable[[LocalAccess], Awaitable[T]]) 
     async def main() -> T:
         appender = Appender([own], run_directory, wait_s=LONG_S, queue_records=100)
         waiters = AppliedWaiters(run_directory)
-        access = LocalAccess(own, appender, waiters, run_directory)
+        access = LocalAccess(own, appender, waiters, SharedHops(), run_directory)
         try:
             return await use(access)
         finally:

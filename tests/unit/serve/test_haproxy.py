@@ -35,16 +35,21 @@ _STARTER = "import subprocess, sys, time; p = subprocess.Popen(sys.argv[1:]); ti
     ],
 )
 def test_the_configuration_is_adapted(written: str, read: str) -> None:
-    assert haproxy.adapted(written) == read
+    assert haproxy.adapted(written, 7) == read
 
 
 def test_what_comes_in_is_told_and_changed() -> None:
-    first, *told = haproxy.adapted("frontend http_frontend\n").splitlines()
+    first, *told = haproxy.adapted("frontend http_frontend\n", 7).splitlines()
 
     assert first == "frontend http_frontend"
-    assert "x-request-disconnect-disabled ?1 if !{ path_beg /media/ }" in told[0]
-    assert told[1].endswith(r"replace-path ^/ws[.](.*) /ws/\1")
-    assert told[2].endswith("del-header sec-websocket-extensions")
+    assert (
+        "    http-request set-header x-request-disconnect-disabled ?1 if !{ path_beg /media/ }"
+        in told
+    )
+    assert r"    http-request replace-path ^/ws[.](.*) /ws/\1" in told
+    assert "    http-request del-header sec-websocket-extensions" in told
+    assert any(line.endswith("if is_socket { sc0_gpc0_rate gt 7 }") for line in told)
+    assert "backend socket_rate" in told
 
 
 def test_a_start_is_not_disturbed_by_a_configuration_that_is_written_meanwhile(
@@ -53,7 +58,7 @@ def test_a_start_is_not_disturbed_by_a_configuration_that_is_written_meanwhile(
     file = tmp_path / "haproxy.cfg"
     file.write_text("errorfile 503 x\nglobal\n")
 
-    arguments = haproxy.arguments_for(["-db", "-f", str(file), "-sf", "7"])
+    arguments = haproxy.arguments_for(["-db", "-f", str(file), "-sf", "7"], 9)
     file.write_text("errorfile 503 x\nsomething else\n")
 
     assert Path(arguments[2]).read_text() == "global\n"
@@ -63,7 +68,7 @@ def test_a_start_is_not_disturbed_by_a_configuration_that_is_written_meanwhile(
 def test_haproxy_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
     config, listening = tmp_path / "haproxy.cfg", tmp_path / "socket"
     config.write_text(_CONFIG.format(socket=listening))
-    command = [str(ray_environment._wrapped_haproxy(tmp_path)), "-db", "-f", str(config)]
+    command = [str(ray_environment._wrapped_haproxy(tmp_path, 9)), "-db", "-f", str(config)]
     starter = subprocess.Popen([sys.executable, "-c", _STARTER, *command])
     wait_until(listening.exists)
     (child,) = children_of(starter.pid)

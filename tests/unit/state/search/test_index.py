@@ -58,13 +58,13 @@ class Found:
     def conversations(self, filters: str) -> list[str]:
         known: dict[bytes, str] = {builders.conversation_id(contact): contact for contact in NAMES}
         found = self.reader.search(parse(filters), 100)
-        assert found.total == len(found.hits)
-        return [known[hit.id] for hit in found.hits]
+        assert found.total == len(found.ids)
+        return [known[identifier] for identifier in found.ids]
 
     def messages(self, query: str) -> list[bytes]:
         wanted = full_text(query)
         assert wanted is not None
-        return [hit.id for hit in self.reader.search(wanted, 100).hits]
+        return self.reader.search(wanted, 100).ids
 
 
 @pytest.fixture
@@ -189,8 +189,8 @@ def test_a_page_holds_the_newest_and_tells_how_many_there_are(found: Found) -> N
     some = found.reader.search(parse("*:*"), 2)
     none = found.reader.search(parse("*:*"), 0)
 
-    assert (some.total, [hit.rank for hit in some.hits]) == (3, [NOW + 32, NOW + 21])
-    assert (none.total, none.hits) == (3, [])
+    assert (some.total, some.ranks) == (3, [NOW + 32, NOW + 21])
+    assert none == (3, [], [])
 
 
 def test_messages_are_found_by_words_the_last_one_by_its_beginning(found: Found) -> None:

@@ -1,0 +1,260 @@
+"""Subscribers who are cut off again and again, resume, and keep account of what they heard.
+
+Each has `/events` and goes on, whenever it connects, from the positions that it knows, as the
+design has it (§6, "Resume"). Some are cut off abruptly, some stop reading until they are closed for
+it. In the end what each heard of every partition is compared with the partition's change feed.
+"""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+
+import picows
+
+from airy_ray.partition.reader import PartitionReader
+from airy_ray.projections import keys
+from airy_ray.rawlog.tail import LogTail
+
+_CONNECT_S = 20.0
+_AGAIN_S_MAX = 1.0
+_STAYS_S_MEAN = 8.0
+_STALLS = 0.3
+"""How often who is to be cut off stops reading instead."""
+_STALL_S_MAX = 15.0
+_LOOK_S = 1.0
+
+Places = dict[str, int]
+"""A place in the feed of each partition, by the partition's name in positions."""
+
+
+@dataclass
+class Account:
+    """What happened to one listener.
+
+    Attributes:
+        began: where it was when it first subscribed.
+        heard: the places of the events that it heard, by partition, in the order they came.
+        reloads: how often it was told that what it had missed is gone.
+        refusals: what it was told when it was not let in, or let go of.
+    """
+
+    began: Places = field(default_factory=dict)
+    known: Places = field(default_factory=dict)
+    heard: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    connections: int = 0
+    cuts: int = 0
+    stalls: int = 0
+    reloads: int = 0
+    refusals: list[str] = field(default_factory=list)
+
+    def resume_from(self, history: str) -> str:
+        """Return what it knows as a header has it."""
+        return ",".join(f"{history}.{name}.{place}" for name, place in self.known.items())
+
+
+class _Connection(picows.WSListener):
+    """One WebSocket of a listener."""
+
+    def __init__(self, listener: "Listener") -> None:
+        self._listener = listener
+        self.ended = asyncio.get_running_loop().create_future()
+
+    def on_ws_connected(self, transport: picows.WSTransport) -> None:
+        """Say who we are."""
+        self.transport = transport
+        self._send("CONNECT", ["accept-version:1.2", "heart-beat:0,0"])
+
+    def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
+        """Take a frame of the server."""
+        if frame.msg_type != picows.WSMsgType.TEXT:
+            return
+        head, _, _ = frame.get_payload_as_bytes().partition(b"\n\n")
+        command, *lines = head.decode().split("\n")
+        headers = dict(line.split(":", 1) for line in lines if ":" in line)
+        asks = self._listener.take(command, headers)
+        if asks is not None:
+            self._send("SUBSCRIBE", asks)
+
+    def on_ws_disconnected(self, transport: picows.WSTransport) -> None:
+        """Note the end."""
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+    def _send(self, command: str, headers: list[str]) -> None:
+        head = "\n".join([command, *headers]).encode()
+        self.transport.send(picows.WSMsgType.TEXT, head + b"\n\n\0")
+
+
+class Listener:
+    """One subscriber for as long as the run lasts."""
+
+    def __init__(self, url: str, seed: int) -> None:
+        self.account = Account()
+        self.subscribed = asyncio.Event()
+        self._url = url.replace("http", "ws", 1) + "/ws.communication"
+        self._random = Random(seed)
+        self._history = ""
+        self._is_resuming = False
+        self._is_left_alone = False
+
+    async def run(self) -> None:
+        """Connect, be cut off, and come back, until that is cancelled."""
+        while True:
+            with contextlib.suppress(OSError, picows.WSError, TimeoutError):
+                await self._connected()
+            await asyncio.sleep(self._random.uniform(0, _AGAIN_S_MAX))
+
+    def leave_alone(self) -> None:
+        """Cut it off no more."""
+        self._is_left_alone = True
+
+    def take(self, command: str, headers: dict[str, str]) -> list[str] | None:
+        """Note what the server says; return the headers of the SUBSCRIBE that follows, if any."""
+        account = self.account
+        match command:
+            case "CONNECTED":
+                self._is_resuming = bool(account.known)
+                asks = ["id:sub-0", "destination:/events", "receipt:r"]
+                resume = [f"resume-from:{account.resume_from(self._history)}"]
+                return asks + resume if self._is_resuming else asks
+            case "RECEIPT":
+                self._stand(headers)
+            case "MESSAGE" if headers["destination"] == "/positions":
+                self._advance(headers["positions"])
+            case "MESSAGE":
+                _, partition, place = headers["position"].split(".")
+                account.heard[partition].append(int(place))
+                account.known[partition] = int(place)
+            case "ERROR":
+                account.refusals.append(headers["message"])
+        return None
+
+    def _stand(self, headers: dict[str, str]) -> None:
+        account = self.account
+        if not account.began:
+            self._advance(headers["positions"])
+            account.began = dict(account.known)
+        elif headers["recovered"] != "true":
+            account.reloads += 1
+        self.subscribed.set()
+
+    def _advance(self, told: str) -> None:
+        for position in told.split(","):
+            self._history, partition, place = position.split(".")
+            known = self.account.known.get(partition, 0)
+            self.account.known[partition] = max(known, int(place))
+
+    async def _connected(self) -> None:
+        """Stay connected for a while."""
+        connection = _Connection(self)
+        async with asyncio.timeout(_CONNECT_S):
+            await picows.ws_connect(lambda: connection, self._url)
+        self.account.connections += 1
+        try:
+            while not connection.ended.done():
+                stays_s = self._random.expovariate(1 / _STAYS_S_MEAN)
+                await asyncio.wait([connection.ended], timeout=stays_s)
+                if not connection.ended.done() and not self._is_left_alone:
+                    await self._disturb(connection)
+        finally:
+            connection.transport.disconnect(graceful=False)
+
+    async def _disturb(self, connection: _Connection) -> None:
+        if self._random.random() > _STALLS:
+            self.account.cuts += 1
+            connection.transport.disconnect(graceful=False)
+            await connection.ended
+            return
+        self.account.stalls += 1
+        transport = connection.transport.underlying_transport
+        with contextlib.suppress(RuntimeError):  # it is closing
+            transport.pause_reading()
+        stall_s = self._random.uniform(0, _STALL_S_MAX)
+        await asyncio.wait([connection.ended], timeout=stall_s)
+        with contextlib.suppress(RuntimeError):
+            transport.resume_reading()
+
+
+@contextmanager
+def listening(url: str, count: int, seed: int) -> Iterator[list[Listener]]:
+    """Have so many listeners until the block ends."""
+    listeners = [Listener(url, seed * 1_000 + index) for index in range(count)]
+    tasks = [asyncio.create_task(each.run()) for each in listeners]
+    try:
+        yield listeners
+        for task in tasks:
+            if task.done():
+                task.result()  # it was not to end
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+async def caught_up(listeners: list[Listener], data: Path, *, within_s: float) -> bool:
+    """Leave listeners alone; return whether all know all that happened before it is too late."""
+    for each in listeners:
+        each.leave_alone()
+    try:
+        async with asyncio.timeout(within_s):
+            while True:
+                last = {name: places[-1] for name, places in feeds(data).items() if places}
+                if all(
+                    each.account.known.get(name, 0) >= place
+                    for each in listeners
+                    for name, place in last.items()
+                ):
+                    return True
+                await asyncio.sleep(_LOOK_S)
+    except TimeoutError:
+        return False
+
+
+def feeds(data: Path) -> dict[str, list[int]]:
+    """Return the places behind all changes that clients hear of, by partition, from the stores."""
+    found = {}
+    for directory in sorted((data / "partitions").iterdir()):
+        tail = LogTail(directory, is_read_only=True)
+        reader = PartitionReader(tail)
+        try:
+            with reader.read() as view:
+                places = [sequence + 1 for sequence, _ in view.feed(0)]
+                assert view.feed_start() <= keys.sequence(0)  # nothing is gone
+        finally:
+            reader.close()
+            tail.close()
+        name = "65535" if directory.name == "registry" else str(int(directory.name))
+        found[name] = places
+    return found
+
+
+@dataclass
+class Verdict:
+    """How what was heard differs from the feeds, over all listeners."""
+
+    heard: int = 0
+    missing: int = 0
+    doubled: int = 0
+    foreign: int = 0
+    out_of_order: int = 0
+
+
+def judged(listeners: list[Listener], stored: dict[str, list[int]]) -> Verdict:
+    """Compare what each listener heard with the feeds, from where it first subscribed."""
+    verdict = Verdict()
+    for listener in listeners:
+        account = listener.account
+        for name, places in stored.items():
+            heard = account.heard[name]
+            wanted = {place for place in places if place > account.began.get(name, 0)}
+            verdict.heard += len(heard)
+            verdict.missing += len(wanted - set(heard))
+            verdict.doubled += len(heard) - len(set(heard))
+            verdict.foreign += len(set(heard) - wanted)
+            verdict.out_of_order += sum(later < sooner for sooner, later in pairwise(heard))
+    return verdict
