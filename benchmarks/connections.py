@@ -188,8 +188,8 @@ def _memory_kb(groups: dict[str, list[int]]) -> dict[str, float]:
 def _meet(report: Report, ours: Platform, timed: Timing, kind: str) -> None:
     report.add(f"before {kind}", **uvloop.run(timed.measure(_OTHERS, _RATE, _TIMED_S)))
     seen: dict[str, int] = {}
-    with _hostile(ours, kind, seen):
-        measured = uvloop.run(timed.measure(_OTHERS, _RATE, _TIMED_S))
+    hostile = _hostile(ours, kind, seen)
+    measured = uvloop.run(timed.measure(_OTHERS, _RATE, _TIMED_S, beside=hostile))
     report.add(f"beside {kind}", **measured, **seen)
 
 

@@ -3,7 +3,7 @@
 python -m benchmarks.hostile <kind> <port>
 
 It says `at work` when all are, goes on until it is stopped (SIGTERM), and then says how often they
-connected and how often they were sent away.
+connected, were let in, and were sent away.
 """
 
 import asyncio
@@ -46,12 +46,13 @@ class _Client:
         self.reader = reader
         self.writer = writer
 
-    async def upgrade(self) -> None:
-        """Make a WebSocket of it."""
+    async def upgrade(self, seen: Seen) -> None:
+        """Make a WebSocket of it, if we are let in."""
         self.writer.write(_UPGRADE)
         head = await self.reader.readuntil(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 101"):
             raise EOFError
+        seen["let in"] += 1
 
     def say(self, message: bytes) -> None:
         """Send a text message."""
@@ -87,13 +88,13 @@ async def _half_open(client: _Client, seen: Seen, number: int) -> None:
     if number % 3 == 1:
         client.writer.write(_UPGRADE[:-2])
     elif number % 3 == 2:
-        await client.upgrade()
+        await client.upgrade(seen)
     await client.until_sent_away(seen)
 
 
 async def _never_reading(client: _Client, seen: Seen, number: int) -> None:
     """Subscribe to everything, and read none of it."""
-    await client.upgrade()
+    await client.upgrade(seen)
     client.say(_CONNECT)
     client.say(_SUBSCRIBE)
     client.writer.transport.pause_reading()  # type: ignore[attr-defined]
@@ -102,7 +103,7 @@ async def _never_reading(client: _Client, seen: Seen, number: int) -> None:
 
 async def _byte_at_a_time(client: _Client, seen: Seen, number: int) -> None:
     """Send messages of one byte each, and of each of them one byte after the other."""
-    await client.upgrade()
+    await client.upgrade(seen)
     said = _CONNECT + b"SEND\ndestination:/nowhere\n\n" + b"x" * 1_000 + b"\0"
     for byte in b"".join(framed(bytes((each,))) for each in said):
         client.writer.write(bytes((byte,)))
@@ -111,7 +112,7 @@ async def _byte_at_a_time(client: _Client, seen: Seen, number: int) -> None:
 
 async def _giant_frames(client: _Client, seen: Seen, number: int) -> None:
     """Send a frame as large as a film, in one WebSocket message or in many."""
-    await client.upgrade()
+    await client.upgrade(seen)
     client.say(_CONNECT)
     piece = b"SEND\ndestination:/nowhere\n\n".ljust(60_000, b"x")
     if number % 2:
@@ -131,7 +132,7 @@ async def _giant_frames(client: _Client, seen: Seen, number: int) -> None:
 
 async def _wrong_order(client: _Client, seen: Seen, number: int) -> None:
     """Say things at the wrong time, or what only servers say, or nothing sensible."""
-    await client.upgrade()
+    await client.upgrade(seen)
     wrong = (
         [_SUBSCRIBE],
         [_CONNECT, _CONNECT],
@@ -147,7 +148,7 @@ async def _wrong_order(client: _Client, seen: Seen, number: int) -> None:
 
 async def _storm(client: _Client, seen: Seen, number: int) -> None:
     """Connect, be let in, and leave without a word, to do so again at once."""
-    await client.upgrade()
+    await client.upgrade(seen)
     client.say(_CONNECT)
     await client.reader.readuntil(b"\0")
     client.reset()
@@ -157,7 +158,7 @@ _Behaviour = Callable[[_Client, Seen, int], Awaitable[None]]
 
 KINDS: dict[str, tuple[_Behaviour, int, float]] = {
     "half-open": (_half_open, 300, _PAUSE_S),
-    "never reading": (_never_reading, 100, _PAUSE_S),
+    "never reading": (_never_reading, 50, _PAUSE_S),
     "a byte at a time": (_byte_at_a_time, 100, _PAUSE_S),
     "giant frames": (_giant_frames, 10, _PAUSE_S),
     "wrong order": (_wrong_order, 20, _PAUSE_S),
@@ -207,7 +208,8 @@ async def _main(kind: str, port: int) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     working = asyncio.create_task(_again_and_again(kind, port, seen))
     await stopped.wait()
-    print(json.dumps({"connected": seen["connected"], "sent_away": seen["sent away"]}), flush=True)
+    told = {name.replace(" ", "_"): seen[name] for name in ("connected", "let in", "sent away")}
+    print(json.dumps(told), flush=True)
     working.cancel()
     os._exit(0)  # without a word to anybody
 

@@ -9,7 +9,13 @@ import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    contextmanager,
+    nullcontext,
+    suppress,
+)
 from functools import partial
 from itertools import count
 
@@ -33,15 +39,25 @@ class Timing:
         self._pool = pool
         self._numbers = count()
 
-    async def measure(self, subscribers: int, rate: float, seconds: float) -> dict[str, float]:
-        """Return percentiles over all deliveries, and how many are missing."""
+    async def measure(
+        self,
+        subscribers: int,
+        rate: float,
+        seconds: float,
+        *,
+        beside: AbstractContextManager[object] | None = None,
+    ) -> dict[str, float]:
+        """Return percentiles over all deliveries, and how many are missing.
+
+        What goes on `beside` begins once all are subscribed.
+        """
         marks = [next(self._numbers) for _ in range(_WARM_MESSAGES + int(rate * seconds))]
         arrivals = Arrivals()
         async with crowd(self._door, subscribers, arrivals) as those:
-            posting = partial(publish_at, self._publishing, rate, marks)
-            accepted_ns = await asyncio.get_running_loop().run_in_executor(self._pool, posting)
-            with suppress(TimeoutError):  # then some are lost
-                await arrivals.reach(len(marks) * subscribers, timeout_s=_DRAIN_S)
+            with beside or nullcontext():
+                accepted_ns = await self._publish(rate, marks)
+                with suppress(TimeoutError):  # then some are lost
+                    await arrivals.reach(len(marks) * subscribers, timeout_s=_DRAIN_S)
             closed = len(those.ended)
         first = marks[_WARM_MESSAGES]
         took_ms = _took_ms(arrivals, dict(zip(marks, accepted_ns, strict=True)), first)
@@ -51,6 +67,10 @@ class Timing:
             "lost": len(marks) * subscribers - arrivals.delivered,
             "closed": closed,
         }
+
+    async def _publish(self, rate: float, marks: Sequence[int]) -> list[int]:
+        posting = partial(publish_at, self._publishing, rate, marks)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, posting)
 
 
 @contextmanager
