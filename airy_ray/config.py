@@ -125,6 +125,8 @@ class Facebook(MetaApp):
 
     allow_legacy_sha1: bool = False
     """Take webhooks that only carry the obsolete SHA-1 signature."""
+    human_agent_tag: bool = False
+    """Meta lets our app answer for seven days instead of one, where people write."""
 
 
 class Whatsapp(MetaApp):
@@ -136,6 +138,12 @@ class Google(_Section):
 
     partner_key: SecretStr | None = None
     """Signs webhooks; without it they are refused."""
+    sa_file: SecretStr | None = None
+    """The JSON of a service account's key, with which messages are sent; not the name of a file."""
+    is_rcs: bool = False
+    """All agents are of RCS for Business; without it those whose id is an address."""
+    api_url: str = "https://businessmessages.googleapis.com"
+    rcs_api_url: str = "https://rcsbusinessmessaging.googleapis.com"
 
 
 class Twilio(_Section):

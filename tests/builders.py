@@ -18,6 +18,7 @@ from airy_ray.model.ids import ChannelId, CommandId, ConversationId, MessageId, 
 from airy_ray.model.message import DeliveryState, Message
 from airy_ray.model.metadata import EMPTY_DOCUMENT
 from airy_ray.projections.metadata import source_id_document
+from airy_ray.projections.view import Dispatch
 from airy_ray.rawlog.record import Kind, Record, Route, payload_id
 
 SOURCE = "facebook"
@@ -189,11 +190,33 @@ def message_sent(name: str = "s1", **fields: Any) -> events.MessageSent:
     return events.MessageSent(place(fields.get("contact", ADA)), sent_message(name, **fields))
 
 
+def dispatch(position: int = 0, *, since: int = NOW, **fields: Any) -> Dispatch:
+    """Return what is to be delivered, of a record received at `since` with an offset."""
+    return Dispatch(place(), Millis(since), position, **fields)
+
+
+def attempted(
+    name: str = "s1", *, number: int = 1, courier: int = 7, contact: str = ADA
+) -> events.DeliveryAttempted:
+    """Tell that a courier is about to call the source."""
+    return events.DeliveryAttempted(sent_id(name, contact=contact), number, courier)
+
+
+def put_off(name: str = "s1", *, number: int = 1, contact: str = ADA) -> events.DeliveryPutOff:
+    """Tell that the source did not take a message of ours yet."""
+    return events.DeliveryPutOff(sent_id(name, contact=contact), number)
+
+
 def message_delivered(
-    name: str = "s1", *, known_as: str | None = "mid-1", contact: str = ADA, at: int = NOW
+    name: str = "s1",
+    *,
+    known_as: str | None = "mid-1",
+    contact: str = ADA,
+    at: int = NOW,
+    attempt: int | None = None,
 ) -> events.MessageDelivered:
     """Tell that the source took a message of ours."""
-    return events.MessageDelivered(sent_id(name, contact=contact), known_as, Millis(at))
+    return events.MessageDelivered(sent_id(name, contact=contact), known_as, Millis(at), attempt)
 
 
 def message_failed(
@@ -203,9 +226,11 @@ def message_failed(
     answer: str | None = None,
     contact: str = ADA,
     at: int = NOW,
+    attempt: int | None = None,
 ) -> events.MessageFailed:
     """Tell that the source refused a message of ours."""
-    return events.MessageFailed(sent_id(name, contact=contact), reason, answer, Millis(at))
+    named = sent_id(name, contact=contact)
+    return events.MessageFailed(named, reason, answer, Millis(at), attempt)
 
 
 def reaction_changed(

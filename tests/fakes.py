@@ -25,6 +25,7 @@ from airy_ray.projections.view import (
     Answer,
     AuditEntry,
     Change,
+    Dispatch,
     Erasure,
     Held,
     KnownChannel,
@@ -85,7 +86,7 @@ class MemoryView:
     contacts_by_name: Rows[bytes]
     identities: Rows[Identity]
     merges: Rows[Merge]
-    sends: Rows[Place]
+    sends: Rows[Dispatch]
     held: Rows[Held]
     timers: Rows[Timer]
     aliases: Rows[Place]

@@ -11,7 +11,6 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 import msgspec
 
-from airy_ray.cluster.appender import Appender
 from airy_ray.cluster.applied_waiters import AppliedWaiters
 from airy_ray.cluster.doorbell import Damaged, Ringer, asking_bell
 from airy_ray.cluster.shared_hops import SharedHops
@@ -22,6 +21,7 @@ from airy_ray.model.ids import PartitionIndex
 from airy_ray.partition.reader import PartitionReader
 from airy_ray.partition.spec import PartitionSpec
 from airy_ray.rawlog.record import Offset, Record
+from airy_ray.rawlog.tail import LogTail
 from airy_ray.state.queries import Reading
 from airy_ray.state.search.searching import Found, SearchIndex
 
@@ -57,6 +57,19 @@ class ReadAccess(Protocol):
         ...
 
 
+class Appends(Protocol):
+    """How a process appends to the logs of its machine."""
+
+    @property
+    def tails(self) -> Mapping[PartitionIndex, LogTail]:
+        """The logs, for reading."""
+        ...
+
+    def append(self, partition: PartitionIndex, record: Record) -> Awaitable[Offset]:
+        """Have a record stored; durable once awaited."""
+        ...
+
+
 class PartitionAccess(ReadAccess, Protocol):
     """What can be done with one partition from outside of its owner."""
 
@@ -87,7 +100,7 @@ class LocalAccess:
     def __init__(
         self,
         spec: PartitionSpec,
-        appender: Appender,
+        appender: Appends,
         waiters: AppliedWaiters,
         searches: SharedHops,
         run_directory: Path,

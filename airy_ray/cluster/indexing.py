@@ -10,22 +10,19 @@ folding, and webhooks came in at half the rate. It is started by the supervisor 
 3. It looks for changes at the number of the last transaction, a word in shared memory.
 """
 
-import contextlib
-import fcntl
 import gc
 import logging
 import os
-import select
 import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
-from airy_ray.cluster.child_process import ChildProcess
+from airy_ray.cluster.child_process import ChildProcess, alone, is_over, received
 from airy_ray.cluster.doorbell import Damaged, Ringer, asking_bell
 from airy_ray.cluster.logs import log_to_stderr
 from airy_ray.errors import (
@@ -180,9 +177,9 @@ def main(descriptor: int) -> None:
     log_to_stderr()
     os.nice(_NICENESS)
     with socket.socket(fileno=descriptor) as connection:
-        setup = msgspec.msgpack.decode(_received(connection), type=_Setup)
+        setup = msgspec.msgpack.decode(received(connection), type=_Setup)
         run_directory = Path(setup.run_directory)
-        with _alone(run_directory, connection):
+        with alone(run_directory / "indexing.lock", connection):
             ringer = Ringer(run_directory)
             feeders = [
                 SearchFeeder(name, Path(directory), ringer) for name, directory in setup.partitions
@@ -199,40 +196,10 @@ def main(descriptor: int) -> None:
                     is_pressed = now < pressed_at + _PRESSED_S
                     took_s = time.monotonic() - now
                     wait_s = min(took_s * _REST_BEHIND, _REST_BEHIND_S_MAX) if is_pressed else 0
-                if _is_over(connection, wait_s):
+                if is_over(connection, wait_s):
                     break
             for feeder in feeders:
                 feeder.close()
-
-
-def _received(connection: socket.socket) -> bytes:
-    """Return what is said at the beginning."""
-    parts = []
-    while part := connection.recv(1 << 16):
-        parts.append(part)
-    return b"".join(parts)
-
-
-def _is_over(connection: socket.socket, wait_s: float) -> bool:
-    """Wait for a while; return whether the supervisor has gone, which it says nothing before."""
-    watch = select.poll()
-    watch.register(connection, 0)  # a hang-up is told in any case
-    return bool(watch.poll(wait_s * 1_000))
-
-
-@contextlib.contextmanager
-def _alone(run_directory: Path, connection: socket.socket) -> Iterator[None]:
-    """Wait until a former process has ended: an index has one writer."""
-    with (run_directory / "indexing.lock").open("w") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if _is_over(connection, _POLL_S):
-                    sys.exit(0)
-            else:
-                break
-        yield
 
 
 if __name__ == "__main__":

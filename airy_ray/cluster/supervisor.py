@@ -9,16 +9,20 @@ import logging
 import os
 import signal
 import threading
+from collections.abc import Callable
 
 import ray
 from ray.actor import ActorHandle
 from ray.exceptions import GetTimeoutError, RayError
 
 from airy_ray.clock import now_millis
+from airy_ray.cluster.child_process import ChildProcess
+from airy_ray.cluster.delivering import DeliveringProcess
 from airy_ray.cluster.indexing import IndexingProcess
 from airy_ray.cluster.logs import log_to_stderr
 from airy_ray.cluster.machine import MachineSpec
 from airy_ray.cluster.partition_actor import NAMESPACE, ActorStatus, RemoteAccess, start_partition
+from airy_ray.cluster.sendings import Sendings
 from airy_ray.model.ids import PartitionIndex
 from airy_ray.rawlog.tail import BEACON
 from airy_ray.storage.beacon import Beacon, is_alive
@@ -37,14 +41,20 @@ _STOP_S = 30.0
 class Supervisor:
     """Start the owners of all partitions, and watch over them."""
 
-    def __init__(self, machine: MachineSpec) -> None:
+    def __init__(self, machine: MachineSpec, sendings: Sendings) -> None:
         log_to_stderr()
         self._machine = machine
         self._partitions: dict[PartitionIndex, RemoteAccess] = {}
         self._statuses: dict[PartitionIndex, ActorStatus] = {}
         self._silent_looks: dict[PartitionIndex, int] = {}
         self._beacons = {spec.index: Beacon(spec.directory / BEACON) for spec in machine.partitions}
-        self._indexing: IndexingProcess | None = None
+        self._start_child: dict[str, Callable[[], ChildProcess]] = {
+            "indexing": lambda: IndexingProcess(machine.partitions, machine.run_directory),
+            "courier": lambda: DeliveringProcess(
+                machine.partitions, machine.run_directory, sendings
+            ),
+        }
+        self._children: dict[str, ChildProcess] = {}
         self._stop = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
         self._watcher.start()
@@ -58,8 +68,8 @@ class Supervisor:
         """Have all owners give up their partitions in order."""
         self._stop.set()
         self._watcher.join()
-        if self._indexing is not None:
-            self._indexing.end()
+        for child in self._children.values():
+            child.end()
         stopping = [access.stop_remotely() for access in self._partitions.values()]
         ray.wait(stopping, num_returns=len(stopping), timeout=_STOP_S)
 
@@ -69,24 +79,26 @@ class Supervisor:
         wait_s = 0.1  # the first answers make the system ready
         while not self._stop.wait(wait_s):
             self._free_logs()
-            self._keep_indexing()
+            for name in self._start_child:
+                self._keep_child(name)
             for index, access in self._partitions.items():
                 self._ping(index, access)
             if self.are_owned():
                 wait_s = _LOOK_S
 
-    def _keep_indexing(self) -> None:
-        """Start the process that feeds the search indexes, again if need be."""
-        if self._indexing is not None and self._indexing.is_alive:
+    def _keep_child(self, name: str) -> None:
+        """Start a process that feeds the search indexes or delivers messages, again if need be."""
+        child = self._children.get(name)
+        if child is not None and child.is_alive:
             return
-        if self._indexing is not None:
-            logger.error("the indexing process has ended, starting it again")
-            self._indexing.end()
+        if child is not None:
+            logger.error("the %s process has ended, starting it again", name)
+            del self._children[name]
+            child.end()
         try:
-            self._indexing = IndexingProcess(self._machine.partitions, self._machine.run_directory)
+            self._children[name] = self._start_child[name]()
         except OSError:  # no memory, no more processes: the next look tries again
-            logger.exception("the indexing process cannot be started")
-            self._indexing = None
+            logger.exception("the %s process cannot be started", name)
 
     def _free_logs(self) -> None:
         """Kill a process that stopped moving inside an append: it holds up everybody else."""
@@ -115,7 +127,7 @@ class Supervisor:
             pass  # it died and is on its way back
 
 
-def start_supervisor(machine: MachineSpec) -> ActorHandle:
+def start_supervisor(machine: MachineSpec, sendings: Sendings) -> ActorHandle:
     """Start, or find, the one supervisor."""
     return (
         ray.remote(Supervisor)
@@ -128,15 +140,15 @@ def start_supervisor(machine: MachineSpec) -> ActorHandle:
             max_task_retries=-1,  # every method may be repeated
             num_cpus=0,  # it is not there to be scheduled by load
         )
-        .remote(machine)
+        .remote(machine, sendings)
     )
 
 
 class SupervisorClient:
     """The supervisor, called like a local object."""
 
-    def __init__(self, machine: MachineSpec) -> None:
-        self._actor = start_supervisor(machine)
+    def __init__(self, machine: MachineSpec, sendings: Sendings) -> None:
+        self._actor = start_supervisor(machine, sendings)
 
     def are_owned(self) -> bool:
         """Whether every partition has had an owner since the supervisor was made."""

@@ -46,10 +46,14 @@ class MessageOverwritten(msgspec.Struct, frozen=True, gc=False, tag=True):
 
 
 class EchoReceived(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """A message from our side that may be one of our own sends, whose id we do not know yet."""
+    """A message from our side that may be one of our own sends, whose id we do not know yet.
+
+    `has_waited` says that it was put off before.
+    """
 
     place: Place
     message: Message
+    has_waited: bool = False
 
 
 class ReactionChanged(msgspec.Struct, frozen=True, gc=False, tag=True):
@@ -127,21 +131,48 @@ class HoldExpired(msgspec.Struct, frozen=True, gc=False, tag=True):
     at: Millis
 
 
+class DeliveryAttempted(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A courier wants to call the source, for the `number`th time; the first to say so may.
+
+    Attributes:
+        courier: which run of a courier it is.
+    """
+
+    message_id: MessageId
+    number: int
+    courier: int
+
+
+class DeliveryPutOff(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """The source did not take a message at the attempt of this number; it may at a later one."""
+
+    message_id: MessageId
+    number: int
+
+
 class MessageDelivered(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """The source took a message of ours and calls it `source_message_id`, if it told."""
+    """The source took a message of ours and calls it `source_message_id`, if it told.
+
+    `attempt` says with which call; None if whoever tells does not count them.
+    """
 
     message_id: MessageId
     source_message_id: str | None
     at: Millis
+    attempt: int | None = None
 
 
 class MessageFailed(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """The source refused a message of ours: `reason` for people, `answer` as it came."""
+    """The source refused a message of ours: `reason` for people, `answer` as it came.
+
+    `attempt` says at which call, or after which; None if whoever tells does not count them.
+    """
 
     message_id: MessageId
     reason: str
     answer: str | None
     at: Millis
+    attempt: int | None = None
 
 
 class ChannelSeen(msgspec.Struct, frozen=True, gc=False, tag=True):
@@ -252,6 +283,8 @@ Event = (
     | ConversationRead
     | MessageSent
     | HoldExpired
+    | DeliveryAttempted
+    | DeliveryPutOff
     | MessageDelivered
     | MessageFailed
     | ChannelSeen

@@ -20,11 +20,11 @@ from airy_ray.model.conversation import Conversation
 from airy_ray.model.events import (
     ConversationRead,
     ConversationsErased,
+    EchoReceived,
     ErasureDue,
     Event,
     FilesLeft,
     HoldExpired,
-    MessageReceived,
     RetentionDue,
 )
 from airy_ray.model.ids import (
@@ -246,7 +246,7 @@ def _drop_timers(view: View, conversations: Container[ConversationId]) -> None:
     for key, timer in view.timers.under(b""):
         event = _decode_event(timer.event)
         match event:
-            case MessageReceived(place=place):
+            case EchoReceived(place=place):
                 owner = place.conversation_id
             case HoldExpired() | ConversationRead():
                 owner = event.conversation_id

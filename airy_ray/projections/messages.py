@@ -11,6 +11,8 @@ from airy_ray.model import json_text
 from airy_ray.model import message as messages
 from airy_ray.model.conversation import Conversation
 from airy_ray.model.events import (
+    DeliveryAttempted,
+    DeliveryPutOff,
     EchoReceived,
     HoldExpired,
     MessageDelivered,
@@ -20,10 +22,10 @@ from airy_ray.model.events import (
     MessageSent,
     Place,
 )
-from airy_ray.model.ids import MessageId
+from airy_ray.model.ids import ConversationId, MessageId
 from airy_ray.model.message import Message
 from airy_ray.projections import changes, conversations, keys, metadata, receipts, tombstones
-from airy_ray.projections.view import Held, Timer, View
+from airy_ray.projections.view import Dispatch, Held, Timer, View
 
 HOLD_MS = 30_000
 """How long a message of ours waits for its conversation to appear (contract: §7.2)."""
@@ -47,6 +49,7 @@ IGNORED_STALE = Effect("older than what is stored")
 IGNORED_OWN_ECHO = Effect("own echo")
 IGNORED_UNKNOWN_MESSAGE = Effect("unknown message")
 IGNORED_ERASED = Effect("erased")
+IGNORED_ATTEMPT = Effect("another attempt")
 
 
 def receive(view: View, event: MessageReceived, at: Millis) -> Effect:
@@ -80,15 +83,20 @@ def replace(view: View, event: MessageReplaced, at: Millis) -> Effect:
 
 
 def park_echo(view: View, event: EchoReceived, at: Millis) -> Effect:
-    """Put an echo off for as long as the answer to our own send of it may take."""
+    """Put an echo off for as long as the answer to our own send of it may take.
+
+    After that it is one more message, unless a call of its conversation is still under way.
+    """
     message = event.message
     if view.message_keys.get(message.id) is not None:
         return IGNORED_DUPLICATE
     if _sent_by_us(view, message) is not None:
         return IGNORED_OWN_ECHO
+    if event.has_waited and not _is_being_sent(view, message.conversation_id):
+        return _insert(view, event.place, message, at)
     key = keys.timer(Millis(at + ECHO_GRACE_MS), message.id)
-    received = MessageReceived(event.place, message)
-    view.timers.put(key, Timer(msgspec.msgpack.encode(received)))
+    again = EchoReceived(event.place, message, has_waited=True)
+    view.timers.put(key, Timer(msgspec.msgpack.encode(again)))
     return Effect("parked", message.id)
 
 
@@ -160,12 +168,34 @@ def known(view: View, identifier: MessageId) -> Message | None:
     return None if key is None else view.messages.get(key)
 
 
+def attempt(view: View, event: DeliveryAttempted) -> Effect:
+    """Note that a courier is about to call the source, unless another was before it."""
+    dispatch = view.sends.get(event.message_id)
+    if dispatch is None or event.number != dispatch.attempts + 1:
+        return IGNORED_ATTEMPT
+    begun = msgspec.structs.replace(dispatch, attempts=event.number, courier=event.courier)
+    view.sends.put(event.message_id, begun)
+    return Effect("applied", event.message_id)
+
+
+def put_off(view: View, event: DeliveryPutOff) -> Effect:
+    """Note that the source has not taken a message, so that another attempt does no harm."""
+    dispatch = view.sends.get(event.message_id)
+    if dispatch is None or event.number != dispatch.attempts:
+        return IGNORED_ATTEMPT
+    view.sends.put(event.message_id, msgspec.structs.replace(dispatch, courier=None))
+    return Effect("applied", event.message_id)
+
+
 def deliver(view: View, event: MessageDelivered, at: Millis) -> Effect:
     """Note that the source took a message of ours, and under which id it will speak of it."""
     key = view.message_keys.get(event.message_id)
     present = None if key is None else view.messages.get(key)
     if key is None or present is None:
         return IGNORED_UNKNOWN_MESSAGE
+    dispatch = view.sends.get(present.id)
+    if dispatch is not None and event.attempt not in (None, dispatch.attempts):
+        return IGNORED_ATTEMPT  # it was sent again since
     view.sends.delete(present.id)
     delivered = msgspec.structs.replace(
         present,
@@ -187,6 +217,9 @@ def fail(view: View, event: MessageFailed, at: Millis) -> Effect:
     present = None if key is None else view.messages.get(key)
     if key is None or present is None:
         return IGNORED_UNKNOWN_MESSAGE
+    dispatch = view.sends.get(present.id)
+    if event.attempt is not None and (dispatch is None or event.attempt != dispatch.attempts):
+        return IGNORED_ATTEMPT  # what became of it is known by now
     view.sends.delete(present.id)
     failed = msgspec.structs.replace(present, delivery_state="failed", updated_at=event.at)
     metadata.replace_message(view, key, failed)
@@ -223,6 +256,14 @@ def _insert(view: View, place: Place, message: Message, at: Millis) -> Effect:
     return Effect("created", message.id)
 
 
+def _is_being_sent(view: View, conversation: ConversationId) -> bool:
+    """Whether a source is being called for a message of a conversation."""
+    return any(
+        dispatch.courier is not None and dispatch.place.conversation_id == conversation
+        for _, dispatch in view.sends.under(conversation[:2])  # ids of one slot begin alike
+    )
+
+
 def _release(view: View, place: Place, at: Millis) -> None:
     """Send what waited for a conversation that has just appeared."""
     waiting = view.held.get(place.conversation_id)
@@ -243,7 +284,7 @@ def _release(view: View, place: Place, at: Millis) -> None:
 
 def _dispatch(view: View, place: Place, message: Message, at: Millis) -> None:
     """Note that a message is to be delivered; a website's visitor reads it here, so it is."""
-    view.sends.put(message.id, place)
+    view.sends.put(message.id, Dispatch(place, at, view.position))
     if place.source == _CHATPLUGIN:
         deliver(view, MessageDelivered(message.id, None, at), at)
 

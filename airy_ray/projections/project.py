@@ -48,6 +48,10 @@ def project(view: View, event: Event, at: Millis) -> Effect:
             return messages.send(view, event, at)
         case events.HoldExpired():
             return messages.give_up(view, event)
+        case events.DeliveryAttempted():
+            return messages.attempt(view, event)
+        case events.DeliveryPutOff():
+            return messages.put_off(view, event)
         case events.MessageDelivered():
             return messages.deliver(view, event, at)
         case events.MessageFailed():

@@ -91,6 +91,23 @@ class Waiting(msgspec.Struct, frozen=True, gc=False, array_like=True):
     received_at: Millis
 
 
+class Dispatch(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A message of ours that its source has still to take.
+
+    Attributes:
+        since: when it became pending, which a resend does anew.
+        position: of the record that made it pending; in a conversation the lower goes first.
+        attempts: how many calls to its source were begun.
+        courier: whose the last of them is, while its outcome is not known.
+    """
+
+    place: Place
+    since: Millis
+    position: int
+    attempts: int = 0
+    courier: int | None = None
+
+
 class Held(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Messages of ours for a conversation that nobody has heard of yet, oldest first."""
 
@@ -182,7 +199,7 @@ class View(Protocol):
     identities: Rows[Identity]
     merges: Rows[Merge]
     """Whom contacts took over, by contact, oldest first."""
-    sends: Rows[Place]
+    sends: Rows[Dispatch]
     held: Rows[Held]
     """Messages that wait for their conversation, by its id."""
     timers: Rows[Timer]

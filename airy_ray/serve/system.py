@@ -14,6 +14,7 @@ from ray.exceptions import RayError
 
 from airy_ray.cluster.layout import Layout
 from airy_ray.cluster.machine import machine_spec
+from airy_ray.cluster.sendings import sendings
 from airy_ray.cluster.supervisor import SupervisorClient
 from airy_ray.config import Settings
 from airy_ray.serve import deploy
@@ -63,7 +64,9 @@ class System:
 
     def start_partitions(self) -> None:
         """Start the supervisor, which starts the partitions' owners."""
-        self._supervisor = SupervisorClient(machine_spec(self._settings, self._layout))
+        self._supervisor = SupervisorClient(
+            machine_spec(self._settings, self._layout), sendings(self._settings.sources)
+        )
 
     def start_applications(self) -> None:
         """Start the applications; every partition has an owner when this returns."""

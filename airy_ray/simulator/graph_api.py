@@ -1,8 +1,10 @@
-"""Meta's Graph API, played: what connecting a channel calls (contract: sources §1.6, §3.8).
+"""Meta's Graph API, played: what connecting and sending call (contract: sources §1.5, §1.6, §3.8).
 
-Tokens are exchanged, pages listed and subscribed, and errors have Meta's form and texts.
+Tokens are exchanged, pages listed and subscribed, messages taken, and errors have Meta's form and
+texts.
 """
 
+import json
 import socket
 import threading
 from collections.abc import Sequence
@@ -21,6 +23,7 @@ SYSTEM_USER_TOKEN = "EAAsystemuser"  # noqa: S105 - opens nothing but this serve
 """One that lasts, and so cannot be exchanged."""
 
 _LISTED_AT_ONCE = 25
+_TEXT_MAX = 2_000
 
 
 class GraphError(Exception):
@@ -46,6 +49,8 @@ class GraphApi:
     ) -> None:
         self.subscribed: set[str] = set()
         """Pages whose events an app gets."""
+        self.sent: list[tuple[str, str, Any]] = []
+        """Messages that pages sent: the page, to whom, what."""
         self._pages = list(pages)
         self._phone_numbers = frozenset(phone_numbers)
         self._app = (app_id, app_secret)
@@ -100,6 +105,25 @@ class GraphApi:
         self.subscribed.add(page)
         return {"success": True}
 
+    def send(self, token: str, body: Any) -> dict[str, Any]:
+        """Take a message of a page."""
+        page = self._page_of.get(token)
+        if page is None:
+            raise _invalid_token()
+        recipient = body.get("recipient") if isinstance(body, dict) else None
+        to = recipient.get("id") if isinstance(recipient, dict) else None
+        if not isinstance(to, str) or not to:
+            raise GraphError(100, "(#100) The parameter recipient is required.")
+        message = body.get("message")
+        if not isinstance(message, dict) or not message:
+            raise GraphError(100, "(#100) Param message must be a non-empty object.")
+        if len(str(message.get("text", ""))) > _TEXT_MAX:
+            problem = "Length of param message[text] must be less than or equal to 2000"
+            raise GraphError(100, f"(#100) {problem}")
+        self.sent.append((page, to, message))
+        known_as = _token(f"message {len(self.sent)}", page).replace("EAA", "m_")
+        return {"recipient_id": to, "message_id": known_as}
+
     def _shown(self, page: str) -> dict[str, Any]:
         return {
             "id": page,
@@ -127,6 +151,14 @@ def application(api: GraphApi, others: Sequence[Route] = ()) -> Starlette:
     async def subscribe(request: Request) -> JSONResponse:
         return JSONResponse(api.subscribe(dict(request.query_params)))
 
+    async def send(request: Request) -> JSONResponse:
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        try:
+            body = json.loads(await request.body())
+        except ValueError:
+            raise GraphError(100, "(#100) The request is no JSON.") from None
+        return JSONResponse(api.send(token, body))
+
     async def page(request: Request) -> JSONResponse:
         return JSONResponse(api.page(request.path_params["page"], dict(request.query_params)))
 
@@ -136,6 +168,7 @@ def application(api: GraphApi, others: Sequence[Route] = ()) -> Starlette:
             Route("/{version}/oauth/access_token", exchange),
             Route("/{version}/me/accounts", accounts),
             Route("/{version}/me/subscribed_apps", subscribe, methods=["POST"]),
+            Route("/{version}/me/messages", send, methods=["POST"]),
             Route("/{version}/{page}", page),
         ],
         exception_handlers={GraphError: _refuse, 404: _unknown, 405: _unknown},

@@ -26,6 +26,7 @@ from airy_ray.projections.view import (
     Answer,
     AuditEntry,
     Change,
+    Dispatch,
     Erasure,
     Held,
     KnownChannel,
@@ -122,7 +123,7 @@ class Batch:
     contacts_by_name: Rows[bytes]
     identities: Rows[Identity]
     merges: Rows[Merge]
-    sends: Rows[Place]
+    sends: Rows[Dispatch]
     held: Rows[Held]
     timers: Rows[Timer]
     aliases: Rows[Place]

@@ -29,7 +29,15 @@ from airy_ray.model.user import User, provider_of
 from airy_ray.projections import keys
 from airy_ray.projections.contacts import ID_BYTES
 from airy_ray.projections.erasure import ERASED
-from airy_ray.projections.view import Answer, AuditEntry, Change, Erasure, Outgoing, Tombstone
+from airy_ray.projections.view import (
+    Answer,
+    AuditEntry,
+    Change,
+    Dispatch,
+    Erasure,
+    Outgoing,
+    Tombstone,
+)
 from airy_ray.state.tables import Fault, LedgerEntry, decoded, unsealed
 from airy_ray.storage.environments import Environment
 
@@ -207,6 +215,28 @@ class Reading:
         """Return what records from offset `since` on erased, oldest first."""
         rows = islice(self._under("erasures", b"", keys.offset(since)), limit)
         return [(int.from_bytes(key, "big"), row) for key, row in rows]
+
+    def dispatch(self, identifier: MessageId) -> Dispatch | None:
+        """Return what is to be known to deliver a message; None if it is pending no more."""
+        found: Dispatch | None = self._get("sends", identifier)
+        return found
+
+    def dispatches(self) -> list[tuple[MessageId, Dispatch]]:
+        """Return all that is pending, in no order."""
+        return [(MessageId(key), row) for key, row in self._under("sends", b"", None)]
+
+    def dispatches_of(self, wanted: list[MessageId]) -> list[tuple[MessageId, Dispatch]]:
+        """Return those of some messages that are pending."""
+        found = [(each, self.dispatch(each)) for each in wanted]
+        return [(each, row) for each, row in found if row is not None]
+
+    def parcel(self, identifier: MessageId) -> tuple[Dispatch, Message, Conversation] | None:
+        """Return a pending message with what is to be known to send it."""
+        dispatch, message = self.dispatch(identifier), self.message(identifier)
+        if dispatch is None or message is None:
+            return None
+        conversation = self.conversation(message.conversation_id)
+        return None if conversation is None else (dispatch, message, conversation)
 
     def answer(self, command: CommandId) -> Answer | None:
         """Return the answer of a command, once it was carried out."""

@@ -27,6 +27,7 @@ from airy_ray.projections.view import (
     Answer,
     AuditEntry,
     Change,
+    Dispatch,
     Erasure,
     Held,
     KnownChannel,
@@ -37,7 +38,7 @@ from airy_ray.projections.view import (
     Waiting,
 )
 
-PROJECTION_VERSION = 3
+PROJECTION_VERSION = 4
 """Raised whenever the same log would make other rows; an older state is then rebuilt."""
 
 CHECKSUM_BYTES = 8
@@ -90,7 +91,7 @@ ROW_TYPES: dict[str, type[Any] | None] = {
     "contacts_by_name": None,
     "identities": Identity,
     "merges": Merge,
-    "sends": Place,
+    "sends": Dispatch,
     "held": Held,
     "timers": Timer,
     "aliases": Place,

@@ -3,13 +3,20 @@
 import hmac
 import json
 from base64 import b64encode
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import defaultdict, deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256, sha512
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from airy_ray.simulator import graph_api as simulated
 from airy_ray.simulator import telegram_api, viber_api
@@ -28,6 +35,28 @@ REFUSED_TOKEN = "EAArefused"
 """A token that Meta refuses to exchange."""
 MUTE_TOKEN = "EAAmute"
 """A token for which Meta answers with a page of HTML."""
+
+GOOGLE_TOKEN = "ya29.played"
+HELD_S_MAX = 60.0
+CUT_OFF = 0
+"""The status of an answer that does not come: the connection ends."""
+
+
+@cache
+def service_account(url: str) -> str:
+    """Return the JSON of a service account whose tokens come from an address."""
+    key = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    account = {
+        "client_email": "courier@played.iam.gserviceaccount.com",
+        "private_key": pem.decode(),
+        "token_uri": f"{url}/token",
+    }
+    return json.dumps(account)
 
 
 def signed_by_meta(body: bytes) -> dict[str, str]:
@@ -68,11 +97,39 @@ def page_body(page: str, contact: str, name: str, text: str, at: int = SENT_AT) 
     return json.dumps({"object": "page", "entry": [entry]}).encode()
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a platform answers to a message, once it does."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    held_until: Event | None = None
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A message that reached a platform, whatever it answered; `known_as` is what it calls it."""
+
+    path: str
+    token: str
+    body: dict[str, Any]
+    text: str
+    known_as: str
+
+
 class GraphApi(ThreadingHTTPServer):
-    """Meta's Graph API as connecting a page calls it."""
+    """Meta's Graph API, and Google's: what connecting and sending call."""
+
+    daemon_threads = True
+    request_queue_size = 128
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        self.sent: list[Sent] = []
+        """Messages, oldest first."""
+        self.answers: dict[str, deque[Answer]] = defaultdict(deque)
+        """What comes back next for a text; messages for which there is nothing are taken."""
         self.calls: list[tuple[str, str, dict[str, str]]] = []
         """Method, path and query of each call, oldest first."""
         self.page: dict[str, Any] = recorded.response("facebook", "api_page.json")
@@ -97,8 +154,31 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, self.server.page | {"id": path.rpartition("/")[2]})
 
     def do_POST(self) -> None:
-        self._called("POST")
-        self._answer(200, self.server.subscribed)
+        path, _ = self._called("POST")
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        if path == "/token":
+            self._answer(200, {"access_token": GOOGLE_TOKEN, "expires_in": 3_599})
+        elif path.endswith("/messages"):
+            self._take(path, json.loads(body))
+        else:
+            self._answer(200, self.server.subscribed)
+
+    def _take(self, path: str, body: dict[str, Any]) -> None:
+        """Take a message, or answer what is to be answered to its text."""
+        text = body.get("message", body)["text"]
+        known_as = body.get("messageId", f"m_{uuid4().hex}")
+        token = self.headers["authorization"].removeprefix("Bearer ")
+        self.server.sent.append(Sent(path, token, body, text, known_as))
+        taken = Answer(200, json.dumps({"message_id": known_as}).encode())
+        answers = self.server.answers[text]
+        answer = answers.popleft() if answers else taken
+        if answer.held_until is not None:
+            answer.held_until.wait(HELD_S_MAX)
+        if answer.status == CUT_OFF:
+            self.close_connection = True
+            return
+        with suppress(BrokenPipeError, ConnectionResetError):  # the caller is gone
+            self._send(answer.status, answer.body, answer.headers)
 
     def log_message(self, *_: Any) -> None:
         """Keep quiet."""
@@ -120,8 +200,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, status: int, told: Any) -> None:
         self._send(status, json.dumps(told).encode())
 
-    def _send(self, status: int, body: bytes) -> None:
+    def _send(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
         self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

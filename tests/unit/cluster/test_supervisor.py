@@ -58,15 +58,15 @@ def supervise(
     def start(access: Access) -> Supervisor:
         monkeypatch.setattr(supervisor, "start_partition", lambda *_: access)
         monkeypatch.setattr(supervisor, "_LOOK_S", 0.01)
-        running.append(Supervisor(machine))
+        running.append(Supervisor(machine, {}))
         return running[0]
 
     yield start
     for each in running:
         each._stop.set()
         each._watcher.join()
-        if each._indexing is not None:
-            each._indexing.end()
+        for child in each._children.values():
+            child.end()
 
 
 def until(is_so: Callable[[], bool]) -> None:

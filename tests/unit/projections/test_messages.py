@@ -10,12 +10,14 @@ from airy_ray.projections.messages import ECHO_GRACE_MS
 from airy_ray.projections.project import project
 from tests import builders
 from tests.builders import (
+    attempted,
     echo_received,
     message_delivered,
     message_failed,
     message_received,
     message_replaced,
     message_sent,
+    put_off,
 )
 from tests.fakes import MemoryView, folded
 
@@ -159,6 +161,31 @@ def test_an_echo_of_a_message_known_to_be_ours_is_dropped(is_put_off: bool) -> N
     assert [message.id for message in messages(view)] == [builders.sent_id()]
 
 
+def test_an_echo_waits_for_as_long_as_a_call_of_its_conversation_is_under_way() -> None:
+    sent = folded(message_sent("s1"), attempted("s1"), echo_received("e1"))
+    waiting = fallen(fallen(sent, at=10_000), at=20_000)
+    assert len(messages(waiting)) == 1
+
+    taken = fallen(folded(message_delivered("s1", known_as="e1"), onto=waiting), at=30_000)
+    assert [message.id for message in messages(taken)] == [builders.sent_id("s1")]
+    assert taken.timers.under(b"") == []
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        (message_sent("s1"),),
+        (message_sent("s1"), attempted("s1"), put_off("s1")),
+        (message_sent("s1"), attempted("s1"), message_failed("s1", attempt=1)),
+        (message_sent("s1", contact="bob"), attempted("s1", contact="bob")),
+    ],
+)
+def test_an_echo_waits_for_no_other_message(others: tuple[events.Event, ...]) -> None:
+    view = fallen(folded(*others, echo_received("e1")), at=0)
+
+    assert builders.message_id("e1") in {message.id for message in messages(view)}
+
+
 def test_an_echo_that_is_stored_already_is_not_put_off_again() -> None:
     view = fallen(folded(echo_received("e1")), at=0)
 
@@ -175,7 +202,7 @@ def test_a_sent_message_is_pending_until_its_source_took_it() -> None:
     view = folded(message_sent("s1"))
 
     assert messages(view)[0].delivery_state == "pending"
-    assert view.sends.get(builders.sent_id("s1")) == builders.place()
+    assert view.sends.get(builders.sent_id("s1")) == builders.dispatch()
 
 
 def test_a_message_is_sent_once_however_often_it_is_told() -> None:

@@ -23,6 +23,7 @@ from airy_ray.state.batch import Batch
 from airy_ray.state.tables import ROW_TYPES, decoded
 from tests import builders
 from tests.builders import (
+    attempted,
     channel_seen,
     conversation_described,
     conversation_read,
@@ -32,6 +33,7 @@ from tests.builders import (
     message_received,
     message_replaced,
     message_sent,
+    put_off,
     reaction_changed,
     receipt_received,
     waiting_for,
@@ -44,6 +46,7 @@ echoes = st.sampled_from(["e1", "e2"])
 """What our side wrote, through us or not: sends become known by these names too."""
 sends = st.sampled_from(["s1", "s2"])
 instants = st.integers(-2, 12)
+numbers = st.integers(1, 3)
 states: Any = st.sampled_from(["delivered", "seen"])
 texts = st.sampled_from(["x", "y"])
 received = st.builds(message_received, names, contact=contacts, sent_at=instants, text=texts)
@@ -61,6 +64,12 @@ occurrences: st.SearchStrategy[Event] = st.one_of(
     st.builds(message_sent, sends, contact=contacts, sent_at=instants),
     st.builds(message_delivered, sends, known_as=echoes, contact=contacts, at=instants),
     st.builds(message_failed, sends, contact=contacts, at=instants),
+    st.builds(attempted, sends, number=numbers, courier=numbers, contact=contacts),
+    st.builds(put_off, sends, number=numbers, contact=contacts),
+    st.builds(
+        message_delivered, sends, known_as=echoes, contact=contacts, at=instants, attempt=numbers
+    ),
+    st.builds(message_failed, sends, contact=contacts, at=instants, attempt=numbers),
     st.builds(
         reaction_changed,
         st.sampled_from(["👍", "❤️", None]),

@@ -75,7 +75,7 @@ def test_a_message_waits_for_its_source_to_take_it() -> None:
     assert (shown["metadata"], shown["sender"]["id"]) == ({}, "agent")
     assert shown["source"] == "facebook"
     assert stored(view).content == b'{"text":"Hello"}'
-    assert view.sends.get(stored(view).id) == builders.place()
+    assert view.sends.get(stored(view).id) == builders.dispatch(1)
 
 
 def test_a_visitor_of_a_website_has_a_message_at_once() -> None:
@@ -131,7 +131,7 @@ def test_a_message_to_an_unknown_conversation_waits_for_it() -> None:
 
     assert (message.source, message.channel_id) == ("facebook", builders.place().channel_id)
     assert (message.sent_at, format_id(message.id)) == (NOW, shown["id"])
-    assert view.sends.get(message.id) == builders.place()
+    assert view.sends.get(message.id) == builders.dispatch(1, since=NOW + 5)
     fall_due(view, NOW + HOLD_MS)
     assert stored(view) == message
 
@@ -200,7 +200,7 @@ def test_a_message_that_failed_is_sent_once_more() -> None:
 
     assert (answer.status, answer.body) == (200, b"")
     assert message == builders.sent_message()
-    assert view.sends.get(builders.sent_id()) == builders.place()
+    assert view.sends.get(builders.sent_id()) == builders.dispatch(3, since=NOW + 5)
     assert kinds(view)[0] == "message.created"
 
 

@@ -41,6 +41,52 @@ def test_a_page_is_connected_in_three_calls(api: GraphApi) -> None:
     assert api.subscribed == {PAGES[0]}
 
 
+def send(api: GraphApi, token: str, body: bytes) -> tuple[int, Any]:
+    async def sent() -> httpx.Response:
+        transport = httpx.ASGITransport(application(api))
+        async with httpx.AsyncClient(transport=transport, base_url="http://graph") as http:
+            bearer = {"authorization": f"Bearer {token}"}
+            return await http.post("/v25.0/me/messages", content=body, headers=bearer)
+
+    answer = asyncio.run(sent())
+    return answer.status_code, answer.json()
+
+
+def page_token(api: GraphApi) -> str:
+    token: str = call(api, f"/v25.0/{PAGES[0]}", access_token=USER_TOKEN)[1]["access_token"]
+    return token
+
+
+def test_a_page_sends_messages(api: GraphApi) -> None:
+    body = b'{"recipient":{"id":"ada"},"message":{"text":"Hi"}}'
+    told = [send(api, page_token(api), body) for _ in range(2)]
+
+    assert [status for status, _ in told] == [200, 200]
+    assert {answer["recipient_id"] for _, answer in told} == {"ada"}
+    assert len({answer["message_id"] for _, answer in told}) == 2
+    assert api.sent == [(PAGES[0], "ada", {"text": "Hi"})] * 2
+
+
+@pytest.mark.parametrize(
+    ("token", "body", "code"),
+    [
+        (None, b"{}", 190),
+        ("page", b"no JSON", 100),
+        ("page", b"[]", 100),
+        ("page", b'{"recipient":{"id":""},"message":{"text":"Hi"}}', 100),
+        ("page", b'{"recipient":{"id":"ada"},"message":{}}', 100),
+        ("page", b'{"recipient":{"id":"ada"},"message":{"text":"%b"}}' % (b"x" * 2_001), 100),
+    ],
+)
+def test_what_cannot_be_sent_is_refused(
+    api: GraphApi, token: str | None, body: bytes, code: int
+) -> None:
+    status, told = send(api, page_token(api) if token else "EAAnobody", body)
+
+    assert (status, told["error"]["code"]) == (400, code)
+    assert api.sent == []
+
+
 def test_pages_are_listed_a_few_at_a_time(api: GraphApi) -> None:
     listed = []
     url: str | None = f"/v25.0/me/accounts?access_token={USER_TOKEN}&limit=2"

@@ -76,7 +76,7 @@ def test_a_table_of_plain_bytes_gives_them_back(table: str) -> None:
         pytest.param("messages", builders.message(), id="message"),
         pytest.param("messages", builders.sent_message(), id="sent message"),
         pytest.param("registry_channels", builders.channel(), id="channel"),
-        pytest.param("sends", builders.place(), id="place"),
+        pytest.param("sends", builders.dispatch(courier=7), id="dispatch"),
         pytest.param("quarantine", Fault("KeyError", "at …", Micros(1)), id="fault"),
     ],
 )

@@ -1,0 +1,315 @@
+"""The courier: sees to it that every message of ours that is pending is delivered, or fails.
+
+1. It acts on a partition once its state has reached the end that the log had when it began.
+2. Before each call to a source it appends an attempt, and calls only if the projection says that it
+   was the first. So nothing is sent twice, by two couriers or by one that reads an old state.
+3. What came of a call is appended until that succeeds. If it is killed before, the next one finds
+   an attempt without an outcome: it sends again where the platform takes a message only once, and
+   otherwise says that the delivery is uncertain.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Mapping
+
+import msgspec
+
+from airy_ray.clock import now_micros, now_millis
+from airy_ray.cluster.access import Appends, LocalAccess, P, Question, T
+from airy_ray.cluster.feeds import Feeds
+from airy_ray.cluster.platform_calls import PlatformCalls
+from airy_ray.cluster.registry import Registry
+from airy_ray.cluster.sendings import Sendings
+from airy_ray.delivery import deciding
+from airy_ray.delivery.lanes import Lanes, Turn
+from airy_ray.delivery.pacing import Bucket
+from airy_ray.errors import (
+    AiryError,
+    DamagedError,
+    DeliveryError,
+    PartitionUnavailableError,
+    StateError,
+)
+from airy_ray.model.conversation import Conversation
+from airy_ray.model.events import (
+    DeliveryAttempted,
+    DeliveryPutOff,
+    Event,
+    MessageDelivered,
+    MessageFailed,
+)
+from airy_ray.model.ids import REGISTRY, ChannelId, MessageId, PartitionIndex, format_id
+from airy_ray.model.message import Message
+from airy_ray.partition.fold import encode_event
+from airy_ray.projections.view import Dispatch
+from airy_ray.rawlog.record import Offset, Record, payload_id
+from airy_ray.sources.sending import (
+    Later,
+    Outbound,
+    Pace,
+    Refused,
+    Reply,
+    Sending,
+    Taken,
+    Verdict,
+)
+from airy_ray.state.feed import feed_head
+from airy_ray.state.queries import Reading
+
+logger = logging.getLogger(__name__)
+
+_AT_ONCE = 32
+"""How many messages to one source are on their way at once."""
+_TROUBLE_S = 0.5
+"""How long to wait for what is ours: log, state, registry."""
+_WAIT_S = 5.0
+_NEWS = ("message.created", "message.updated")
+
+
+class Courier:
+    """Delivers what is pending in the partitions of this machine; used in one event loop."""
+
+    def __init__(
+        self,
+        accesses: Mapping[PartitionIndex, LocalAccess],
+        appender: Appends,
+        registry: Registry,
+        feeds: Feeds,
+        sendings: Sendings,
+    ) -> None:
+        self._accesses = accesses
+        self._appender = appender
+        self._registry = registry
+        self._feeds = feeds
+        self._sendings = sendings
+        self._run = int(now_micros())
+        self._calls = PlatformCalls()
+        self._lanes = Lanes(_AT_ONCE)
+        self._buckets: dict[tuple[ChannelId, str], Bucket] = {}
+        self._loop = asyncio.get_running_loop()
+        self._turns: set[asyncio.Task[None]] = set()
+        self._is_stopping = False
+
+    async def run(self) -> None:
+        """Deliver until cancelled."""
+        await self._applied(REGISTRY)
+        async with asyncio.TaskGroup() as group:
+            for index in self._accesses:
+                if index != REGISTRY:
+                    group.create_task(self._follow(index))
+
+    async def stop(self, within_s: float) -> None:
+        """Begin nothing more; see calls that are under way to their end if they take no longer."""
+        self._is_stopping = True
+        if self._turns:
+            await asyncio.wait(self._turns, timeout=within_s)
+        await self._calls.close()
+
+    async def _follow(self, index: PartitionIndex) -> None:
+        """Take in what is pending in a partition, now and from now on."""
+        await self._applied(index)
+        place = await self._ask(index, feed_head)  # before the rows: none is between them
+        self._take_in(index, await self._ask(index, Reading.dispatches))
+        async for page in self._feeds.pages(index, place):
+            if not page.is_whole:
+                self._take_in(index, await self._ask(index, Reading.dispatches))
+                continue
+            news = [each.message_id for _, each in page.changes if each.kind in _NEWS]
+            told = list(dict.fromkeys(each for each in news if each is not None))
+            if told:
+                self._take_in(index, await self._ask(index, Reading.dispatches_of, told))
+
+    async def _applied(self, index: PartitionIndex) -> None:
+        """Wait until a state has reached the end that its log has now."""
+        head = self._appender.tails[index].head
+        while not await self._accesses[index].wait(Offset(head - 1), _WAIT_S):
+            logger.info("partition %d: waiting until its log is applied", index)
+
+    def _take_in(self, index: PartitionIndex, pending: list[tuple[MessageId, Dispatch]]) -> None:
+        for identifier, dispatch in sorted(pending, key=lambda each: each[1].position):
+            place = dispatch.place
+            if place.source in self._sendings:
+                turn = Turn(index, identifier, place.conversation_id, place.source)
+                self._lanes.add(turn, dispatch.position)
+        self._begin()
+
+    def _begin(self) -> None:
+        if self._is_stopping:
+            return
+        for turn in self._lanes.begin():
+            task = self._loop.create_task(self._take(turn))
+            self._turns.add(task)
+            task.add_done_callback(self._turns.discard)
+
+    async def _take(self, turn: Turn) -> None:
+        """Take one step for a message; then it waits, or the next of its conversation follows."""
+        try:
+            wait_s = await self._step(turn)
+        except AiryError as error:
+            logger.warning("message %s waits: %s", format_id(turn.message_id), error)
+            wait_s = _TROUBLE_S
+        except Exception:  # whatever it is, it must not hold up other conversations
+            logger.exception("message %s: cannot be sent now", format_id(turn.message_id))
+            wait_s = _TROUBLE_S
+        if wait_s is None:
+            self._lanes.finish(turn)
+        else:
+            self._lanes.pause(turn)
+            self._loop.call_later(wait_s, self._go_on, turn)
+        self._begin()
+
+    def _go_on(self, turn: Turn) -> None:
+        self._lanes.go_on(turn)
+        self._begin()
+
+    async def _step(self, turn: Turn) -> float | None:
+        """Call the source once, or give up; return when to go on, None if there is an outcome."""
+        parcel = await self._ask(turn.partition, Reading.parcel, turn.message_id)
+        if parcel is None:
+            return None  # erased
+        dispatch, message, conversation = parcel
+        sending = self._sendings[turn.source]
+        if deciding.is_uncertain(dispatch, turn.heard_of, sending):
+            return await self._settle(turn, dispatch, deciding.UNCERTAIN)
+        outbound = self._outbound(dispatch, message, conversation, sending)
+        if isinstance(outbound, Refused):
+            return await self._settle(turn, dispatch, outbound)
+        bucket = self._bucket(message.channel_id, sending.pace(message.content))
+        if not turn.has_slot:
+            turn.has_slot = True
+            wait_s = bucket.reserve(self._loop.time())
+            if wait_s > 0:
+                return wait_s
+        try:
+            begun, verdict = await self._call(turn, dispatch, message.channel_id, outbound, sending)
+        except DeliveryError as error:
+            begun, verdict = dispatch, Refused(error.reason)
+        if isinstance(verdict, float):
+            return verdict
+        if isinstance(verdict, Later) and verdict.after_s is not None:
+            bucket.close_until(self._loop.time() + verdict.after_s)
+        return await self._settle(turn, begun, verdict)
+
+    async def _call(
+        self,
+        turn: Turn,
+        dispatch: Dispatch,
+        channel: ChannelId,
+        outbound: Outbound,
+        sending: Sending,
+    ) -> tuple[Dispatch, Verdict | float]:
+        """Make the next call of a message; return the attempt that it was, and what came of it.
+
+        That may be when to make another, where this says nothing of the message as a whole.
+
+        Raises:
+            DeliveryError: there is nothing to call with.
+        """
+        token = await self._calls.token(turn.source, channel, sending, outbound)
+        if not isinstance(token, str):
+            return dispatch, token
+        outbound = msgspec.structs.replace(outbound, token=token)
+        calls = sending.calls(outbound)
+        begun = await self._attempt(turn, dispatch)
+        if begun is None:
+            return dispatch, _TROUBLE_S  # another was first, or it is gone
+        if deciding.is_expired(begun, now_millis()):
+            return begun, deciding.EXPIRED
+        turn.has_slot = False
+        call = calls[turn.calls_taken]
+        reply = await self._calls.made(call, is_deduplicating=sending.is_deduplicating)
+        turn.heard_of = begun.attempts
+        if not isinstance(reply, Reply):
+            return begun, reply
+        self._calls.distrust(turn.source, channel, reply)
+        verdict = _without(token, sending.read(outbound, reply))
+        if isinstance(verdict, Taken):
+            turn.calls_taken += 1
+            turn.known_as = turn.known_as or verdict.source_message_id
+            return begun, Taken(turn.known_as) if turn.calls_taken == len(calls) else 0.0
+        return begun, verdict
+
+    async def _attempt(self, turn: Turn, dispatch: Dispatch) -> Dispatch | None:
+        """Say that the source is going to be called; None if it must not be."""
+        number = dispatch.attempts + 1
+        event = DeliveryAttempted(turn.message_id, number, self._run)
+        await self._tell(turn.partition, event)
+        begun = await self._ask(turn.partition, Reading.dispatch, turn.message_id)
+        if begun is None or (begun.attempts, begun.courier) != (number, self._run):
+            return None
+        return begun
+
+    async def _settle(self, turn: Turn, dispatch: Dispatch, verdict: Verdict) -> float | None:
+        """Write down what came of a message; return when to go on, None if there is an outcome."""
+        at, number = now_millis(), dispatch.attempts
+        event: Event
+        match verdict:
+            case Taken(source_message_id=known_as):
+                event = MessageDelivered(turn.message_id, known_as, at, number)
+            case Later(reason=reason, answer=answer):
+                turn.tries += 1
+                wait_s = deciding.wait_s(verdict, turn.tries, random.random())  # noqa: S311
+                if deciding.is_worth_waiting(dispatch, at, wait_s):
+                    if turn.calls_taken == 0:  # or another courier would send the beginning again
+                        await self._tell(turn.partition, DeliveryPutOff(turn.message_id, number))
+                    return wait_s
+                event = MessageFailed(turn.message_id, reason, answer, at, number)
+            case Refused(reason=reason, answer=answer):
+                event = MessageFailed(turn.message_id, reason, answer, at, number)
+        await self._tell(turn.partition, event)
+        turn.begin_anew()
+        pending = await self._ask(turn.partition, Reading.dispatch, turn.message_id)
+        return None if pending is None else 0.0  # somebody has sent it again meanwhile
+
+    def _outbound(
+        self, dispatch: Dispatch, message: Message, conversation: Conversation, sending: Sending
+    ) -> Outbound | Refused:
+        return deciding.outbound(
+            dispatch,
+            message,
+            conversation,
+            self._registry.channel(message.channel_id),
+            sending,
+            now_millis(),
+            is_by_person=self._registry.sender(message.sender_id) is not None,
+        )
+
+    def _bucket(self, channel: ChannelId, pace: Pace) -> Bucket:
+        kept_as = channel, pace.kind
+        if kept_as not in self._buckets:
+            self._buckets[kept_as] = Bucket(pace.per_s)
+        return self._buckets[kept_as]
+
+    async def _tell(self, index: PartitionIndex, event: Event) -> None:
+        """Append an event, however long it takes, and wait until it is applied."""
+        body = encode_event(event)
+        record = Record(now_micros(), "outcome", "", body, payload_id(body))
+        while True:
+            try:
+                offset = await self._appender.append(index, record)
+                break
+            except AiryError as error:  # appended twice it is folded once: it has its number
+                logger.warning("partition %d: an outcome cannot be stored now: %s", index, error)
+                await asyncio.sleep(_TROUBLE_S)
+        while not await self._accesses[index].wait(offset, _WAIT_S):
+            logger.warning("partition %d: waiting until an outcome is applied", index)
+
+    async def _ask(
+        self, index: PartitionIndex, query: Question[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Return a partition's answer, as soon as its state can be read."""
+        while True:
+            try:
+                return await self._accesses[index].ask(query, *args, **kwargs)
+            except (StateError, DamagedError, PartitionUnavailableError):
+                await asyncio.sleep(_TROUBLE_S)
+
+
+def _without(token: str, verdict: Verdict) -> Verdict:
+    """Return a verdict that does not tell the token: platforms quote it in their errors."""
+    if isinstance(verdict, Taken) or not token:
+        return verdict
+    answer = None if verdict.answer is None else verdict.answer.replace(token, "…")
+    reason = verdict.reason.replace(token, "…")
+    return msgspec.structs.replace(verdict, reason=reason, answer=answer)

@@ -1,0 +1,95 @@
+"""The process in which the courier of a machine runs: started by the supervisor, ends with it.
+
+A process of its own and no actor: it takes half the memory, and needs nothing of Ray.
+"""
+
+import asyncio
+import gc
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from airy_ray.cluster.access import LocalAccess
+from airy_ray.cluster.applied_waiters import AppliedWaiters
+from airy_ray.cluster.child_process import ChildProcess, alone, is_over, received
+from airy_ray.cluster.courier import Courier
+from airy_ray.cluster.feeds import Feeds
+from airy_ray.cluster.logs import log_to_stderr
+from airy_ray.cluster.registry import Registry
+from airy_ray.cluster.sendings import Sendings
+from airy_ray.cluster.thread_appender import ThreadAppender
+from airy_ray.model.ids import REGISTRY, PartitionIndex
+from airy_ray.partition.spec import PartitionSpec
+
+_LOOK_S = 0.1
+_STOP_S = 4.0
+"""How long calls that are under way may take in the end; what they came to would be uncertain."""
+
+
+class DeliveringProcess(ChildProcess):
+    """The process as the supervisor holds it."""
+
+    def __init__(
+        self, specs: Sequence[PartitionSpec], run_directory: Path, sendings: Sendings
+    ) -> None:
+        super().__init__(__name__)
+        partitions = [
+            (int(spec.index), spec.count, str(spec.directory), str(spec.archive)) for spec in specs
+        ]
+        setup = _Setup(str(run_directory), partitions, sendings)
+        self.socket.sendall(msgspec.msgpack.encode(setup))
+        self.socket.shutdown(socket.SHUT_WR)
+
+
+class _Setup(msgspec.Struct, array_like=True):
+    run_directory: str
+    partitions: list[tuple[int, int, str, str]]
+    sendings: Sendings
+
+
+def main(descriptor: int) -> None:
+    """Deliver until the supervisor is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started us
+    log_to_stderr()
+    with socket.socket(fileno=descriptor) as connection:
+        setup = msgspec.msgpack.decode(received(connection), type=_Setup)
+        with alone(Path(setup.run_directory) / "courier.lock", connection):
+            asyncio.run(_deliver(setup, connection))
+
+
+async def _deliver(setup: _Setup, connection: socket.socket) -> None:
+    run_directory = Path(setup.run_directory)
+    specs = [
+        PartitionSpec(PartitionIndex(index), count, Path(directory), Path(archive))
+        for index, count, directory, archive in setup.partitions
+    ]
+    appender = ThreadAppender(specs, run_directory)
+    waiters = AppliedWaiters(run_directory)
+    accesses = {spec.index: LocalAccess(spec, appender, waiters, run_directory) for spec in specs}
+    feeds = Feeds(specs, accesses, run_directory)
+    registry = Registry(accesses[REGISTRY].reader)
+    courier = Courier(accesses, appender, registry, feeds, setup.sendings)
+    gc.freeze()
+    running = asyncio.create_task(courier.run())
+    over = asyncio.get_running_loop().create_future()
+    _look(connection, over)
+    await asyncio.wait([running, over], return_when=asyncio.FIRST_COMPLETED)
+    if running.done():
+        await running  # it only ends by an error: the supervisor starts another process
+    await courier.stop(_STOP_S)
+
+
+def _look(connection: socket.socket, over: asyncio.Future[None]) -> None:
+    """Settle a future once the supervisor is gone."""
+    if is_over(connection, 0):
+        over.set_result(None)
+    else:
+        asyncio.get_running_loop().call_later(_LOOK_S, _look, connection, over)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

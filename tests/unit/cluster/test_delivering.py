@@ -1,0 +1,412 @@
+"""The courier at work, in its own process, between an owner and played platforms; without Ray."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import msgspec
+import pytest
+
+from airy_ray.clock import now_millis
+from airy_ray.cluster.delivering import DeliveringProcess
+from airy_ray.cluster.sendings import Sendings
+from airy_ray.model.channel import Channel
+from airy_ray.model.commands import ResendMessage, SendMessage
+from airy_ray.model.events import ChannelStored, MessageReceived
+from airy_ray.model.ids import (
+    REGISTRY,
+    CommandId,
+    MessageId,
+    channel_id,
+    conversation_id,
+    format_id,
+    message_of_command,
+)
+from airy_ray.model.message import Message
+from airy_ray.partition.fold import encode_event
+from airy_ray.partition.reader import PartitionReader
+from airy_ray.partition.spec import PartitionSpec
+from airy_ray.rawlog.tail import LogTail
+from airy_ray.serve.ports import free_port
+from airy_ray.sources.facebook_sending import FacebookSending
+from airy_ray.sources.google_sending import GoogleSending
+from tests import builders, manifests
+from tests.e2e import platforms
+from tests.e2e.platforms import CUT_OFF, GOOGLE_TOKEN, Answer, GraphApi
+from tests.log_builders import append, spec, webhook
+from tests.unit.cluster.test_owner import running, until
+
+TOKEN = "EAApage"
+AGENT = "an-agent"
+REFUSAL = manifests.body("facebook", "out_error_unavailable.json")
+RATE_LIMIT = manifests.body("facebook", "out_error_rate.json")
+
+
+class Post:
+    """A partition with its owner, the registry, platforms, and a courier between them."""
+
+    def __init__(self, own: PartitionSpec, registry: PartitionSpec, api: GraphApi) -> None:
+        self.own = own
+        self.registry = registry
+        self.api = api
+        self.courier: DeliveringProcess | None = None
+        self._tail = LogTail(own.directory, is_read_only=True)
+        self._reader = PartitionReader(self._tail)
+        self._commands = 0
+
+    @property
+    def sendings(self) -> Sendings:
+        messenger = FacebookSending(self.api.url, "v25.0", False, 300.0)
+        account = platforms.service_account(self.api.url)
+        return {
+            "facebook": messenger,
+            "google": GoogleSending(self.api.url, self.api.url, account),
+        }
+
+    def start(self, sendings: Sendings | None = None) -> DeliveringProcess:
+        """Start the courier, once more if it was killed."""
+        self.courier = DeliveringProcess(
+            [self.own, self.registry], self.own.directory.parent, sendings or self.sendings
+        )
+        return self.courier
+
+    def connect(self, channel: Channel) -> None:
+        body = encode_event(ChannelStored(channel, {}))
+        append(self.registry.directory, [builders.record(body, kind="outcome", source="")])
+
+    def send(
+        self,
+        text: str,
+        *,
+        contact: str = "ada",
+        source: str = "facebook",
+        page: str = builders.PAGE,
+        at: int | None = None,
+        is_opening: bool = False,
+    ) -> MessageId:
+        """Have a user write a message."""
+        self._commands += 1
+        command = CommandId(builders.command_id(f"{self._commands}"))
+        channel = channel_id(source, page)
+        conversation = conversation_id(channel, contact)
+        named = {} if not is_opening else {"recipient_id": contact}
+        asked = SendMessage(
+            id=format_id(command),
+            principal="agent",
+            conversation_id=format_id(conversation),
+            message=msgspec.Raw(json.dumps({"text": text}).encode()),
+            channel_id=format_id(channel),
+            source=source,
+            **named,
+        )
+        if not is_opening:  # a conversation that the contact began
+            asked = msgspec.structs.replace(asked, channel_id=None, source=None)
+        self.tell(asked, at)
+        return message_of_command(command, conversation)
+
+    def resend(self, identifier: MessageId) -> None:
+        self._commands += 1
+        command = format_id(builders.command_id(f"{self._commands}"))
+        asked = ResendMessage(id=command, principal="agent", message_id=format_id(identifier))
+        self.tell(asked, None)
+
+    def tell(self, asked: SendMessage | ResendMessage, at: int | None) -> None:
+        record = builders.command_record(asked, at=now_millis() if at is None else at)
+        append(self.own.directory, [record])
+
+    def message(self, identifier: MessageId) -> Message | None:
+        with self._reader.read() as view:
+            return view.message(identifier)
+
+    def state(self, identifier: MessageId) -> str:
+        found = self.message(identifier)
+        return "" if found is None else found.delivery_state
+
+    def settled(self, identifier: MessageId) -> Any:
+        """Return the metadata of a message once it is not pending any more."""
+        until(lambda: self.state(identifier) in ("delivered", "failed"))
+        found = self.message(identifier)
+        assert found is not None
+        return {"state": found.delivery_state, **json.loads(found.metadata)}
+
+    def texts(self) -> list[str]:
+        """Return what reached the platforms, oldest first."""
+        return [each.text for each in self.api.sent]
+
+    def close(self) -> None:
+        if self.courier is not None:
+            self.courier.end()
+        self._reader.close()
+        self._tail.close()
+
+
+@contextmanager
+def working(directory: Path) -> Iterator[Post]:
+    own, registry = spec(directory), spec(directory, index=REGISTRY)
+    with ExitStack() as stack:
+        for each in (own, registry):
+            each.directory.mkdir(parents=True)
+            owner = stack.enter_context(running(each, own.directory.parent))
+            until(lambda owner=owner: owner.partition)  # type: ignore[misc]
+        api = stack.enter_context(platforms.graph_api())
+        post = stack.enter_context(closing(Post(own, registry, api)))
+        post.connect(builders.channel(token=TOKEN))
+        post.connect(builders.channel(AGENT, source="google", token=None))
+        append(own.directory, [webhook("m1", contact=each) for each in ("ada", "bob")])
+        yield post
+
+
+@pytest.fixture
+def post(tmp_path: Path) -> Iterator[Post]:
+    with working(tmp_path) as found:
+        yield found
+
+
+def test_a_message_is_delivered(post: Post) -> None:
+    sent = post.send("Hello")
+    post.start()
+    told = post.settled(sent)
+    [taken] = post.api.sent
+
+    assert told == {"state": "delivered", "source": {"id": taken.known_as}}
+    assert (taken.path, taken.token) == ("/v25.0/me/messages", TOKEN)
+    assert taken.body["recipient"] == {"id": "ada"}
+    assert taken.body["message"] == {"text": "Hello"}
+
+
+def test_what_is_sent_while_the_courier_runs_is_delivered_too(post: Post) -> None:
+    post.start()
+    assert post.settled(post.send("first"))["state"] == "delivered"
+    assert post.settled(post.send("second"))["state"] == "delivered"
+    assert post.texts() == ["first", "second"]
+
+
+def test_what_a_platform_refuses_fails_and_says_why(post: Post) -> None:
+    post.api.answers["Hello"].append(Answer(400, REFUSAL))
+    post.start()
+    sent = post.send("Hello")
+
+    reason = "(#551) This person isn't available right now."
+    assert post.settled(sent) == {
+        "state": "failed",
+        "error": reason,
+        "source": {"error": REFUSAL.decode()},
+    }
+    post.resend(sent)
+    until(lambda: post.state(sent) == "delivered")
+    assert post.texts() == ["Hello", "Hello"]
+
+
+def test_messages_of_a_conversation_are_sent_in_order_others_beside_them(post: Post) -> None:
+    let_go = Event()
+    taken = Answer(200, b'{"message_id":"m_slow"}', held_until=let_go)
+    post.api.answers["1"].append(taken)
+    ours = [post.send(f"{number}") for number in range(1, 6)]
+    other = post.send("beside", contact="bob")
+    post.start()
+
+    until(lambda: post.state(other) == "delivered")
+    assert sorted(post.texts()) == ["1", "beside"]
+    let_go.set()
+    assert [post.settled(each)["state"] for each in ours] == ["delivered"] * 5
+    assert [text for text in post.texts() if text != "beside"] == ["1", "2", "3", "4", "5"]
+
+
+def test_what_may_pass_is_tried_again_before_what_follows(post: Post) -> None:
+    post.api.answers["first"].append(Answer(400, RATE_LIMIT))
+    post.api.answers["first"].append(Answer(503, b"busy", {"retry-after": "2"}))
+    first, second = post.send("first"), post.send("second")
+    began = now_millis()
+    post.start()
+
+    assert post.settled(first)["state"] == post.settled(second)["state"] == "delivered"
+    assert post.texts() == ["first", "first", "first", "second"]
+    assert now_millis() - began > 1_000 + 2_000
+
+
+def test_what_may_pass_and_does_not_fails_in_the_end(post: Post) -> None:
+    post.api.answers["late"].append(Answer(400, RATE_LIMIT))
+    sent = post.send("late", at=now_millis() - 299_500)
+    post.start()
+    told = post.settled(sent)
+
+    assert told["state"] == "failed"
+    assert told["error"] in (
+        "(#613) Calls to this api have exceeded the rate limit.",
+        "Message expired: not sent within 300 seconds",
+    )
+
+
+def test_what_is_too_old_is_not_sent(post: Post) -> None:
+    sent = post.send("old", at=now_millis() - 302_000)
+    post.start()
+
+    assert post.settled(sent)["error"] == "Message expired: not sent within 300 seconds"
+    assert post.texts() == []
+    post.resend(sent)
+    until(lambda: post.state(sent) == "delivered")
+
+
+def test_nobody_is_written_to_who_has_not_written(post: Post) -> None:
+    sent = post.send("Hello", contact="carol", is_opening=True)
+    post.start()
+
+    assert post.settled(sent)["error"] == "No recipient"
+    assert post.texts() == []
+
+
+@pytest.mark.parametrize("channel", [{"connected": False}, {"token": None}])
+def test_nothing_is_sent_on_a_channel_that_is_not_connected(
+    post: Post, channel: dict[str, Any]
+) -> None:
+    post.connect(builders.channel(**channel))
+    sent = post.send("Hello")
+    post.start()
+
+    assert post.settled(sent)["error"] == "Channel not connected"
+    assert post.texts() == []
+
+
+def test_a_token_that_a_platform_quotes_is_not_shown(post: Post) -> None:
+    refusal = json.dumps({"error": {"message": f"{TOKEN} is bad", "code": 190}}).encode()
+    post.api.answers["Hello"].append(Answer(400, refusal))
+    post.start()
+    sent = post.send("Hello")
+    told = post.settled(sent)
+
+    assert told["error"] == "… is bad"
+    assert TOKEN not in json.dumps(told)
+
+
+def test_who_answers_nothing_may_have_taken_it(post: Post) -> None:
+    post.api.answers["Hello"].append(Answer(CUT_OFF, b""))
+    sent = post.send("Hello")
+    post.start()
+    told = post.settled(sent)
+
+    assert told["state"] == "failed"
+    assert told["error"].startswith("delivery uncertain: RemoteProtocolError")
+    assert post.texts() == ["Hello"]
+
+
+def test_who_cannot_be_reached_has_not_taken_it(post: Post) -> None:
+    nobody = FacebookSending(f"http://127.0.0.1:{free_port()}", "v25.0", False, 300.0)
+    sent = post.send("Hello")
+    post.start({"facebook": nobody})
+    until(lambda: attempts(post, sent) >= 2)
+    assert post.courier is not None
+    post.courier.end()
+    post.start()
+
+    assert post.settled(sent)["state"] == "delivered"
+    assert post.texts() == ["Hello"]
+
+
+def attempts(post: Post, identifier: MessageId) -> int:
+    with post._reader.read() as view:
+        dispatch = view.dispatch(identifier)
+    return 0 if dispatch is None else dispatch.attempts
+
+
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_a_killed_courier_sends_nothing_twice(post: Post, is_answered: bool) -> None:
+    let_go = Event()
+    post.api.answers["Hello"].append(Answer(200, b'{"message_id":"m_1"}', held_until=let_go))
+    killed = post.start()
+    sent, following = post.send("Hello"), post.send("after it")
+    until(lambda: post.texts() == ["Hello"])
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.end()
+    let_go.set()
+    post.start()
+
+    told = post.settled(sent)
+    assert told["state"] == "failed"
+    assert told["error"].startswith("delivery uncertain")
+    assert post.settled(following)["state"] == "delivered"
+    assert post.texts() == ["Hello", "after it"]
+
+
+def test_where_the_platform_knows_its_id_a_message_is_sent_again(post: Post) -> None:
+    let_go = Event()
+    post.api.answers["Hello"].append(Answer(200, b"{}", held_until=let_go))
+    begin_with_google(post)
+    killed = post.start()
+    sent = post.send("Hello", source="google", page=AGENT)
+    until(lambda: post.texts() == ["Hello"])
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.end()
+    let_go.set()
+    post.start()
+
+    known_as = format_id(sent)
+    assert post.settled(sent) == {"state": "delivered", "source": {"id": known_as}}
+    assert [(each.known_as, each.token) for each in post.api.sent] == [(known_as, GOOGLE_TOKEN)] * 2
+
+
+def begin_with_google(post: Post) -> None:
+    """Have a contact write to the agent."""
+    place = builders.place(page=AGENT, source="google")
+    message = msgspec.structs.replace(
+        builders.message("g1"),
+        conversation_id=place.conversation_id,
+        channel_id=place.channel_id,
+        source="google",
+    )
+    body = encode_event(MessageReceived(place, message))
+    append(post.own.directory, [builders.record(body, kind="outcome", source="")])
+
+
+def test_a_token_of_google_is_asked_for_once(post: Post) -> None:
+    begin_with_google(post)
+    post.start()
+    for number in range(3):
+        sent = post.send(f"{number}", source="google", page=AGENT)
+        assert post.settled(sent)["state"] == "delivered"
+
+    asked = [path for _, path, _ in post.api.calls if path == "/token"]
+    assert len(asked) == 1
+
+
+def test_a_second_courier_waits_for_the_first(post: Post) -> None:
+    first = post.start()
+    assert post.settled(post.send("one"))["state"] == "delivered"
+    second = post.start()
+    sent = post.send("two")
+    assert post.settled(sent)["state"] == "delivered"
+    first.end()
+    assert post.settled(post.send("three"))["state"] == "delivered"
+    second.end()
+    assert post.texts() == ["one", "two", "three"]
+
+
+def test_a_source_that_hangs_holds_up_no_other(post: Post) -> None:
+    let_go = Event()
+    contacts = [f"c{number}" for number in range(40)]
+    append(post.own.directory, [webhook(f"w-{each}", contact=each) for each in contacts])
+    begin_with_google(post)
+    post.api.answers["stuck"].extend([Answer(200, b"{}", held_until=let_go)] * len(contacts))
+    stuck = [post.send("stuck", contact=each) for each in contacts]
+    post.start()
+    until(lambda: len(post.texts()) == 32)
+
+    sent = post.send("free", source="google", page=AGENT)
+    assert post.settled(sent)["state"] == "delivered"
+    assert post.texts().count("stuck") == 32
+    let_go.set()
+    told = [post.settled(each) for each in stuck]
+    assert [each for each in told if each["state"] != "delivered"] == []
+
+
+def test_a_restart_finds_what_is_pending_in_its_order(post: Post) -> None:
+    ours = [post.send(f"{number}") for number in range(30)]
+    until(lambda: post.state(ours[-1]) == "pending")
+    post.start()
+
+    assert post.settled(ours[-1])["state"] == "delivered"
+    assert post.texts() == [f"{number}" for number in range(30)]
