@@ -1,10 +1,12 @@
-"""What all of Meta's webhooks share: signature, handshake. https://developers.facebook.com/docs/graph-api/webhooks/."""
+"""What Meta's products share: signature and handshake of webhooks, errors. https://developers.facebook.com/docs/graph-api/webhooks/."""
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from hashlib import sha1, sha256
 
 from airy_ray.errors import SignatureError
+from airy_ray.sources import sending
+from airy_ray.sources.sending import Later, Refused, Reply
 from airy_ray.sources.source import Webhook
 
 
@@ -44,6 +46,22 @@ def handshake(query: Mapping[str, str], verify_token: str | None) -> str | None:
     if query.get("hub.mode", "subscribe") != "subscribe":
         return None
     return query.get("hub.challenge", "")
+
+
+def not_taken(
+    reply: Reply,
+    passing: Collection[int],
+    passing_subcodes: Collection[tuple[int, int]] = (),
+) -> Refused | Later:
+    """Return what an error of the Graph API means; its codes in `passing` may pass."""
+    problem = reply.told().get("error")
+    told = problem if isinstance(problem, dict) else {}
+    text, code, subcode = (told.get(name) for name in ("message", "code", "error_subcode"))
+    may_pass = isinstance(code, int) and (
+        code in passing or (isinstance(subcode, int) and (code, subcode) in passing_subcodes)
+    )
+    reason = text if isinstance(text, str) else None
+    return sending.not_taken(reply, reason, may_pass=may_pass)
 
 
 def _lower_digest(claimed: str) -> str:

@@ -1,0 +1,85 @@
+"""Messages to Messenger and Instagram through Meta's Send API (sources §1.5, §2)."""
+
+import msgspec
+
+from airy_ray.model import json_text
+from airy_ray.sources import meta
+from airy_ray.sources.sending import Call, ChannelToken, Outbound, Pace, Reply, Taken, Verdict
+
+_WINDOW_MS = 24 * 3_600_000
+_HUMAN_WINDOW_MS = 7 * 24 * 3_600_000
+_MEDIA_PER_S = 10.0
+_PASSING = frozenset({2, 4, 17, 32, 613, 1200, 80006})
+_PASSING_SUBCODES = frozenset({(1, 2018344)})
+_RESPONSE = b'"messaging_type":"RESPONSE"}'
+_BY_HUMAN = b'"messaging_type":"MESSAGE_TAG","tag":"HUMAN_AGENT"}'
+
+
+class FacebookSending(ChannelToken, msgspec.Struct, frozen=True, tag="facebook"):
+    """The Send API; of Instagram as well, with other limits.
+
+    Attributes:
+        has_human_agent_tag: whether Meta lets our app answer for seven days, if people write.
+        per_s: how many messages a channel may send each second.
+    """
+
+    api_url: str
+    version: str
+    has_human_agent_tag: bool
+    per_s: float
+
+    def pace(self, content: bytes) -> Pace:
+        """Return the limit of text, or the lower one of sound and film."""
+        is_heavy = _attachment_type(content) in ("audio", "video")
+        return Pace(_MEDIA_PER_S, "media") if is_heavy else Pace(self.per_s)
+
+    def calls(self, message: Outbound) -> list[Call]:
+        """Return the one call; over-long content is for Meta to refuse."""
+        recipient = json_text.quote(message.recipient)
+        kind = _BY_HUMAN if self._needs_tag(message) else _RESPONSE
+        return [
+            Call(
+                "POST",
+                f"{self.api_url.rstrip('/')}/{self.version}/me/messages",
+                {
+                    "authorization": f"Bearer {message.token}",
+                    "content-type": "application/json",
+                },
+                b'{"recipient":{"id":%b},"message":%b,%b' % (recipient, message.content, kind),
+            )
+        ]
+
+    def read(self, message: Outbound, reply: Reply) -> Verdict:
+        """Return what Meta's answer means."""
+        if reply.status == 200:
+            known_as = reply.told().get("message_id")
+            return Taken(known_as if isinstance(known_as, str) and known_as else None)
+        return meta.not_taken(reply, _PASSING, _PASSING_SUBCODES)
+
+    def _needs_tag(self, message: Outbound) -> bool:
+        """Whether the window for answers is over and that for people's is not.
+
+        Where both are, it is sent as an answer: our clock may be wrong, Meta decides.
+        """
+        if not self.has_human_agent_tag or not message.is_by_person or message.heard_at is None:
+            return False
+        return _WINDOW_MS < message.at - message.heard_at <= _HUMAN_WINDOW_MS
+
+
+class _Attachment(msgspec.Struct):
+    type: str = ""
+
+
+class _Content(msgspec.Struct):
+    attachment: _Attachment | None = None
+
+
+def _attachment_type(content: bytes) -> str:
+    try:
+        attachment = json_text.decode_with(_content_decoder, content).attachment
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+    return "" if attachment is None else attachment.type
+
+
+_content_decoder = msgspec.json.Decoder(_Content)
