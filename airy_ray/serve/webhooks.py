@@ -178,7 +178,7 @@ class Webhooks:
 
 def is_form_or_json(request: Request) -> bool:
     """Whether a body says that it is of a kind that Twilio sends."""
-    return request.headers.get("content-type", "").partition(";")[0].strip() in (FORM, JSON)
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower() in (FORM, JSON)
 
 
 def _answer(source: Source, webhook: Webhook) -> Response:
