@@ -160,6 +160,8 @@ class Viber(_Section):
 
     auth_token: SecretStr | None = None
     """Signs webhooks, and lets us call Viber."""
+    welcome_message: dict[str, Any] | None = None
+    """Answered to who opens a conversation, in Viber's form; sent as the bot."""
     api_url: str = "https://chatapi.viber.com"
 
 

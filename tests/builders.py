@@ -253,6 +253,11 @@ def receipt_received(
     return events.ReceiptReceived(place(contact), state, names, until, and_earlier, Millis(at))
 
 
+def failure_received(name: str, *, contact: str = ADA, at: int = NOW) -> events.FailureReceived:
+    """Tell that a message of ours did not get there."""
+    return events.FailureReceived(place(contact), name, "unreachable", "code=1", Millis(at))
+
+
 def conversation_described(
     values: dict[str, bytes], *, contact: str = ADA, at: int = NOW
 ) -> events.ConversationDescribed:

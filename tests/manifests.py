@@ -11,10 +11,17 @@ from _pytest.mark.structures import ParameterSet
 from airy_ray.model.channel import Channel
 from airy_ray.model.ids import ChannelId, channel_id
 from airy_ray.sources.source import Webhook
+from airy_ray.sources.viber import ACCOUNT, Account
 from tests import builders
 
 FIXTURES = Path(__file__).parent / "fixtures"
-SOURCES = ("facebook", "instagram", "google")
+SOURCES = ("facebook", "instagram", "google", "twilio.sms", "twilio.whatsapp", "viber")
+
+VIBER_ACCOUNT = Account(
+    "pa:75346594275468546724", "Blips and Chitz", "https://example.org/icon.png"
+)
+KEPT = {"viber": {ACCOUNT: VIBER_ACCOUNT.id}}
+"""What is kept of requests beside their body, by source."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +47,21 @@ class Case:
         return body(self.source, self.file)
 
     def webhook(self) -> Webhook:
-        headers = self.inbound["request"].get("headers", {})
-        return Webhook(self.body(), {name.lower(): value for name, value in headers.items()})
+        request = self.inbound["request"]
+        headers = {name.lower(): value for name, value in request.get("headers", {}).items()}
+        headers["content-type"] = request["content_type"]
+        return Webhook(self.body(), headers, called(self.source, request))
+
+    def stored(self) -> Webhook:
+        """Return what is left of the request once it is stored: the body and the kept headers."""
+        return Webhook(self.body(), KEPT.get(self.source, {}))
+
+
+def called(source: str, request: dict[str, Any]) -> str:
+    """Return the URL that a request goes to."""
+    query = request.get("query")
+    base = manifest(source)["config"].get("public_url", "https://core.example.org")
+    return f"{base}{request['path']}" + (f"?{query}" if query else "")
 
 
 def manifest(source: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import msgspec
 
 from airy_ray.clock import now_micros, now_millis
 from airy_ray.cluster.access import Appends, LocalAccess, P, Question, T
-from airy_ray.cluster.feeds import Feeds
+from airy_ray.cluster.feeds import PAGE_BYTES, PAGE_CHANGES, Feeds
 from airy_ray.cluster.platform_calls import PlatformCalls
 from airy_ray.cluster.registry import Registry
 from airy_ray.cluster.sendings import Sendings
@@ -42,6 +42,7 @@ from airy_ray.model.events import (
 from airy_ray.model.ids import REGISTRY, ChannelId, MessageId, PartitionIndex, format_id
 from airy_ray.model.message import Message
 from airy_ray.partition.fold import encode_event
+from airy_ray.projections import keys
 from airy_ray.projections.view import Dispatch
 from airy_ray.rawlog.record import Offset, Record, payload_id
 from airy_ray.sources.sending import (
@@ -54,7 +55,7 @@ from airy_ray.sources.sending import (
     Taken,
     Verdict,
 )
-from airy_ray.state.feed import feed_head
+from airy_ray.state.feed import feed_head, read_feed
 from airy_ray.state.queries import Reading
 
 logger = logging.getLogger(__name__)
@@ -64,6 +65,8 @@ _AT_ONCE = 32
 _TROUBLE_S = 0.5
 """How long to wait for what is ours: log, state, registry."""
 _WAIT_S = 5.0
+_FAR = 2_000
+"""Beyond so many records it looks at all that is pending instead of at what they changed."""
 _NEWS = ("message.created", "message.updated")
 
 
@@ -111,14 +114,27 @@ class Courier:
         await self._applied(index)
         place = await self._ask(index, feed_head)  # before the rows: none is between them
         self._take_in(index, await self._ask(index, Reading.dispatches))
-        async for page in self._feeds.pages(index, place):
-            if not page.is_whole:
+        async for _ in self._feeds.written(index, "sends"):
+            head = await self._ask(index, feed_head)
+            if keys.position(head) - keys.position(place) > _FAR:
+                place = head
                 self._take_in(index, await self._ask(index, Reading.dispatches))
-                continue
+            elif head != place:
+                place = await self._take_in_since(index, place)
+
+    async def _take_in_since(self, index: PartitionIndex, place: int) -> int:
+        """Take in what the change feed tells of from a place on; return the place behind it."""
+        has_more = True
+        while has_more:
+            page = await self._ask(index, read_feed, place, PAGE_CHANGES, PAGE_BYTES)
+            place, has_more = page.place, page.has_more
             news = [each.message_id for _, each in page.changes if each.kind in _NEWS]
             told = list(dict.fromkeys(each for each in news if each is not None))
-            if told:
+            if not page.is_whole:
+                self._take_in(index, await self._ask(index, Reading.dispatches))
+            elif told:
                 self._take_in(index, await self._ask(index, Reading.dispatches_of, told))
+        return place
 
     async def _applied(self, index: PartitionIndex) -> None:
         """Wait until a state has reached the end that its log has now."""

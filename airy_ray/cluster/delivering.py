@@ -21,6 +21,7 @@ from airy_ray.cluster.feeds import Feeds
 from airy_ray.cluster.logs import log_to_stderr
 from airy_ray.cluster.registry import Registry
 from airy_ray.cluster.sendings import Sendings
+from airy_ray.cluster.shared_hops import SharedHops
 from airy_ray.cluster.thread_appender import ThreadAppender
 from airy_ray.model.ids import REGISTRY, PartitionIndex
 from airy_ray.partition.spec import PartitionSpec
@@ -69,7 +70,10 @@ async def _deliver(setup: _Setup, connection: socket.socket) -> None:
     ]
     appender = ThreadAppender(specs, run_directory)
     waiters = AppliedWaiters(run_directory)
-    accesses = {spec.index: LocalAccess(spec, appender, waiters, run_directory) for spec in specs}
+    searches = SharedHops()
+    accesses = {
+        spec.index: LocalAccess(spec, appender, waiters, searches, run_directory) for spec in specs
+    }
     feeds = Feeds(specs, accesses, run_directory)
     registry = Registry(accesses[REGISTRY].reader)
     courier = Courier(accesses, appender, registry, feeds, setup.sendings)

@@ -25,9 +25,13 @@ class WakeMe(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
 
 class Follow(msgspec.Struct, frozen=True, array_like=True, tag=True):
-    """Asks an owner to say, at the socket `reply`, whenever it applied something, for a while."""
+    """Asks an owner to say, at the socket `reply`, whenever a batch wrote to a table, for a while.
+
+    Who follows `changes`, which every batch writes to, is told as soon as may be.
+    """
 
     reply: str
+    table: str
 
 
 class Applied(msgspec.Struct, frozen=True, array_like=True):

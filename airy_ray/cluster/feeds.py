@@ -23,6 +23,7 @@ from airy_ray.state.feed import FeedPage, read_feed
 _POLL_S = 0.05
 _RETRY_S = 0.2
 _FOLLOW_AGAIN_S = 2.0
+_LOOK_S = 1.0
 PAGE_CHANGES = 256
 PAGE_BYTES = 1 << 18
 
@@ -40,8 +41,8 @@ class Feeds:
         self._names = {each.index: each.name for each in partitions}
         self._bell = Bell(run_directory, f"f-{os.getpid()}")
         self._ringer = Ringer(run_directory)
-        self._said = msgspec.msgpack.encode(Follow(self._bell.name))
         self._news = {each.index: asyncio.Event() for each in partitions}
+        self._followed_at: dict[tuple[PartitionIndex, str], float] = {}
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._bell.fileno(), self._hear)
 
@@ -53,11 +54,8 @@ class Feeds:
         """
         access = access_to(self._accesses, partition)
         news = self._news[partition]
-        followed_at = 0.0
         while True:
-            if self._loop.time() > followed_at + _FOLLOW_AGAIN_S:
-                followed_at = self._loop.time()
-                self._ringer.ring(asking_bell(self._names[partition]), self._said)
+            self._follow(partition, "changes")
             news.clear()
             try:
                 page = await access.ask(read_feed, place, PAGE_CHANGES, PAGE_BYTES)
@@ -71,11 +69,32 @@ class Feeds:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(news.wait(), _POLL_S)
 
+    async def written(self, partition: PartitionIndex, table: str) -> AsyncIterator[None]:
+        """Yield when a batch has written to a table of a partition, and every second; never ends.
+
+        For who has to act only then: unlike `pages` it hurries nobody.
+        """
+        news = self._news[partition]
+        while True:
+            self._follow(partition, table)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(news.wait(), _LOOK_S)
+            news.clear()
+            yield
+
     def close(self) -> None:
         """Stop listening."""
         self._loop.remove_reader(self._bell.fileno())
         self._bell.close()
         self._ringer.close()
+
+    def _follow(self, partition: PartitionIndex, table: str) -> None:
+        """Ask the owner for its datagrams, now and then: it may be another by now."""
+        now = self._loop.time()
+        if now > self._followed_at.get((partition, table), -_FOLLOW_AGAIN_S) + _FOLLOW_AGAIN_S:
+            self._followed_at[partition, table] = now
+            said = msgspec.msgpack.encode(Follow(self._bell.name, table))
+            self._ringer.ring(asking_bell(self._names[partition]), said)
 
     def _hear(self) -> None:
         for said in self._bell.drain():

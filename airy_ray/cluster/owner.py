@@ -50,7 +50,8 @@ _GATHER_S_MAX = 0.2
 Only where more come in a second than one for each of the former: what comes alone never waits.
 """
 _FOLLOWED_GATHER_S = 0.004
-"""How long they gather at most where somebody follows what changes."""
+"""How long they gather at most where somebody follows the change feed."""
+_CHANGES = "changes"
 _FOLLOWING_S = 10.0
 """How long somebody is told who does not say again that they follow."""
 _ERRANDS_MS = 100
@@ -82,7 +83,8 @@ class Owner:
         self._asking = Bell(run_directory, asking_bell(spec.name))
         self._ringer = Ringer(run_directory)
         self._waiters: dict[str, int] = {}
-        self._followers: dict[str, float] = {}
+        self._followers: dict[tuple[str, str], float] = {}
+        self._told: dict[tuple[str, str], tuple[State, int]] = {}
         self._is_rung = True
         self._looked_at = 0.0
         self._gathers_until = 0.0
@@ -170,7 +172,8 @@ class Owner:
         folded = partition.project_batch(now)
         if not folded:
             return False
-        longest_s = _FOLLOWED_GATHER_S if self._followers else _GATHER_S_MAX
+        is_followed = any(table == _CHANGES for _, table in self._followers)
+        longest_s = _FOLLOWED_GATHER_S if is_followed else _GATHER_S_MAX
         gathers_s = min(longest_s, folded * _GATHER_S_PER_RECORD)
         self._gathers_until = time.monotonic() + gathers_s
         self._tell(partition)
@@ -229,7 +232,7 @@ class Owner:
             if isinstance(asked, WakeMe):
                 self._waiters[asked.reply] = max(self._waiters.get(asked.reply, 0), asked.offset)
             elif isinstance(asked, Follow):
-                self._followers[asked.reply] = time.monotonic() + _FOLLOWING_S
+                self._followers[asked.reply, asked.table] = time.monotonic() + _FOLLOWING_S
             else:
                 self._is_damaged.set()
         return bool(self._waiters)
@@ -246,15 +249,19 @@ class Owner:
                 del self._waiters[reply]
 
     def _tell_followers(self, partition: Partition) -> None:
-        """Tell the processes that follow the feed that there is more of it."""
+        """Tell the processes that follow a table that there is more in it."""
         if not self._followers:
             return
         now = time.monotonic()
         said = msgspec.msgpack.encode(Applied(self.spec.index, partition.applied))
-        for reply, until in list(self._followers.items()):
-            self._ringer.ring(reply, said)
+        for follower, until in list(self._followers.items()):
+            reply, table = follower
+            written = partition.state, partition.state.batches_with(table)
+            if self._told.get(follower) != written:
+                self._told[follower] = written
+                self._ringer.ring(reply, said)
             if until < now:
-                del self._followers[reply]
+                del self._followers[follower], self._told[follower]
 
     def _care(self) -> None:
         """Do the upkeep, on a thread of its own."""

@@ -24,6 +24,7 @@ class Registry:
         self._version = -1
         self._channels: dict[ChannelId, Channel | None] = {}
         self._rendered: dict[ChannelId, bytes] = {}
+        self._of_source: dict[str, tuple[Channel, ...]] = {}
         self._tokens: dict[bytes, ApiToken | None] = {}
         self._sources: dict[str, CustomSource | None] = {}
         self._senders: dict[str, bytes | None] = {}
@@ -45,6 +46,14 @@ class Registry:
         """Return all channels, by id."""
         with self._reader.read() as view:
             return view.channels()
+
+    def channels_of(self, source: str) -> tuple[Channel, ...]:
+        """Return the channels of a source, by id; reads all channels once while nothing changes."""
+        self._renew()
+        if source not in self._of_source:
+            found = tuple(each for each in self.channels() if each.source == source)
+            self._of_source[source] = found
+        return self._of_source[source]
 
     def rendered(self, identifier: ChannelId) -> bytes:
         """Return a channel's JSON, encoded once while it stays the same."""
@@ -107,6 +116,7 @@ class Registry:
             self._version = version
             self._channels.clear()
             self._rendered.clear()
+            self._of_source.clear()
             self._tokens.clear()
             self._sources.clear()
             self._senders.clear()

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 from airy_ray.sources.facebook_sending import FacebookSending
 from airy_ray.sources.google_sending import GoogleSending
+from airy_ray.sources.twilio_sending import TwilioSending
+from airy_ray.sources.viber_sending import ViberSending
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from airy_ray.config import Sources  # the courier does without what it is made of
 
-AnySending = FacebookSending | GoogleSending
+AnySending = FacebookSending | GoogleSending | TwilioSending | ViberSending
 Sendings = dict[str, AnySending]
 """By source; messages to others stay pending."""
 
@@ -20,8 +22,8 @@ _MESSENGER_PER_S = 300.0
 _INSTAGRAM_PER_S = 100.0
 
 
-def sendings(settings: Sources) -> Sendings:
-    """Return how messages are sent, by source."""
+def sendings(settings: Sources, public_url: str | None = None) -> Sendings:
+    """Return how messages are sent, by source; `public_url` is where platforms reach us."""
     return {
         "facebook": _messenger(settings, _MESSENGER_PER_S),
         "instagram": _messenger(settings, _INSTAGRAM_PER_S),
@@ -31,12 +33,23 @@ def sendings(settings: Sources) -> Sendings:
             _text(settings.google.sa_file),
             settings.google.is_rcs,
         ),
+        "twilio.sms": _twilio(settings, public_url, is_whatsapp=False),
+        "twilio.whatsapp": _twilio(settings, public_url, is_whatsapp=True),
+        "viber": ViberSending(settings.viber.api_url, _text(settings.viber.auth_token)),
     }
 
 
 def _messenger(settings: Sources, per_s: float) -> FacebookSending:
     app = settings.facebook
     return FacebookSending(app.api_url, app.graph_version, app.human_agent_tag, per_s)
+
+
+def _twilio(settings: Sources, public_url: str | None, *, is_whatsapp: bool) -> TwilioSending:
+    account = settings.twilio
+    status_url = "" if public_url is None else f"{public_url.rstrip('/')}/twilio"
+    return TwilioSending(
+        account.api_url, account.account_sid, _text(account.auth_token), status_url, is_whatsapp
+    )
 
 
 def _text(secret: SecretStr | None) -> str | None:

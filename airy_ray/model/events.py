@@ -83,6 +83,16 @@ class ReceiptReceived(msgspec.Struct, frozen=True, gc=False, tag=True):
     at: Millis
 
 
+class FailureReceived(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A message of ours that its source had taken did not get to the contact after all."""
+
+    place: Place
+    source_message_id: str
+    reason: str
+    answer: str
+    at: Millis
+
+
 class ConversationDescribed(msgspec.Struct, frozen=True, gc=False, tag=True):
     """A source told metadata of a conversation: dotted key to JSON text."""
 
@@ -277,6 +287,7 @@ Event = (
     | EchoReceived
     | ReactionChanged
     | ReceiptReceived
+    | FailureReceived
     | ConversationDescribed
     | NamedMessageDescribed
     | MessageDescribed

@@ -46,6 +46,7 @@ from airy_ray.partition.interpret import parser_of, without_of
 from airy_ray.projections.view import Erasure
 from airy_ray.rawlog.record import ERASED, Record, Route, is_erased
 from airy_ray.sources.source import (
+    Failed,
     Key,
     Overwritten,
     Reacted,
@@ -284,6 +285,7 @@ class _Cutting:
         self.offset = offset
         self.taken: set[Key] = set()
         self.kept: set[Key] = set()
+        self.headers = record.headers or {}
         self._forgotten = forgotten
         self._at = record.at
         self._conversations = {_key(route): route.conversation_id for route in record.routes}
@@ -304,6 +306,7 @@ class _Others:
     """What is cut out of a body so that only these conversations are left."""
 
     def __init__(self, forgotten: Forgotten, record: Record) -> None:
+        self.headers = record.headers or {}
         self._forgotten = forgotten
         self._conversations = {_key(route): route.conversation_id for route in record.routes}
 
@@ -338,7 +341,7 @@ def _message_names(event: SourceEvent) -> tuple[str, ...]:
             | Overwritten(received=Received(identity=identity))
         ):
             return (identity,)
-        case Reacted(source_message_id=name):
+        case Reacted(source_message_id=name) | Failed(source_message_id=name):
             return (name,)
         case Receipt(source_message_ids=names):
             return names

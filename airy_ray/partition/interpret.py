@@ -17,6 +17,7 @@ from airy_ray.model.events import (
     ConversationDescribed,
     EchoReceived,
     Event,
+    FailureReceived,
     MessageOverwritten,
     MessageReceived,
     MessageReplaced,
@@ -35,9 +36,10 @@ from airy_ray.model.message import Message
 from airy_ray.projections.metadata import source_id_document
 from airy_ray.projections.waiting import waits_for_channel
 from airy_ray.rawlog.record import Record
-from airy_ray.sources import custom, facebook, google
+from airy_ray.sources import custom, facebook, google, twilio, viber
 from airy_ray.sources.source import (
     Described,
+    Failed,
     Key,
     MessageDescribed,
     Overwritten,
@@ -55,6 +57,10 @@ PARSERS: dict[str, Parse] = {
     "facebook": facebook.parse,
     "instagram": facebook.parse,
     "google": google.parse,
+    "twilio": twilio.parse,
+    "twilio.sms": twilio.parse,
+    "twilio.whatsapp": twilio.parse,
+    "viber": viber.parse,
 }
 """How the bodies of each built-in source are read."""
 
@@ -62,6 +68,10 @@ WITHOUT: dict[str, Without] = {
     "facebook": facebook.without,
     "instagram": facebook.without,
     "google": google.without,
+    "twilio": twilio.without,
+    "twilio.sms": twilio.without,
+    "twilio.whatsapp": twilio.without,
+    "viber": viber.without,
 }
 """How events are cut out of the bodies of each source."""
 
@@ -204,6 +214,10 @@ def _receipt(told: Receipt, place: Place, at: Millis) -> Event:
     )
 
 
+def _failed(told: Failed, place: Place, at: Millis) -> Event:
+    return FailureReceived(place, told.source_message_id, told.reason, told.answer, at)
+
+
 def _described(told: Described, place: Place, at: Millis) -> Event:
     return ConversationDescribed(place, told.values, at)
 
@@ -218,6 +232,7 @@ _TRANSLATIONS: dict[type[SourceEvent], Callable[..., Event]] = {
     Overwritten: _overwritten,
     Reacted: _reacted,
     Receipt: _receipt,
+    Failed: _failed,
     Described: _described,
     MessageDescribed: _message_described,
 }

@@ -14,6 +14,7 @@ from airy_ray.model.events import (
     DeliveryAttempted,
     DeliveryPutOff,
     EchoReceived,
+    FailureReceived,
     HoldExpired,
     MessageDelivered,
     MessageFailed,
@@ -231,6 +232,22 @@ def fail(view: View, event: MessageFailed, at: Millis) -> Effect:
     return Effect("failed", present.id)
 
 
+def fail_later(view: View, event: FailureReceived, at: Millis) -> Effect:
+    """Note that a message of ours failed after its source had taken it, unless it was sent again.
+
+    Of one that nobody knows yet it is kept for a while, as receipts are.
+    """
+    name = event.source_message_id
+    message = receipts.find(view, event.place, name)
+    if message is None:
+        receipts.keep_failure(view, event, at)
+        return IGNORED_UNKNOWN_MESSAGE
+    is_as_sent = message.delivery_state == "delivered" and message.source_message_id == name
+    if message.from_contact or not is_as_sent:
+        return IGNORED_STALE
+    return fail(view, MessageFailed(message.id, event.reason, event.answer, event.at), at)
+
+
 def _insert(view: View, place: Place, message: Message, at: Millis) -> Effect:
     conversation = view.conversations.get(message.conversation_id)
     if conversation is None:
@@ -252,7 +269,7 @@ def _insert(view: View, place: Place, message: Message, at: Millis) -> Effect:
     if not message.from_contact:
         receipts.expect(view, message)
         if message.source_message_id is not None:
-            receipts.apply_early(view, message, message.source_message_id, at)
+            _settle_early(view, message, message.source_message_id, at)
     return Effect("created", message.id)
 
 
@@ -292,7 +309,14 @@ def _dispatch(view: View, place: Place, message: Message, at: Millis) -> None:
 def _index(view: View, message: Message, source_message_id: str, at: Millis) -> None:
     """Make a message of ours known under its source's id, and settle what came under it before."""
     view.source_ids.put(keys.source_id(message.channel_id, source_message_id), message.id)
-    receipts.apply_early(view, message, source_message_id, at)
+    _settle_early(view, message, source_message_id, at)
+
+
+def _settle_early(view: View, message: Message, source_message_id: str, at: Millis) -> None:
+    failed = receipts.apply_early(view, message, source_message_id, at)
+    if failed is not None:
+        told = MessageFailed(message.id, failed.reason, failed.answer, failed.received_at)
+        fail(view, told, at)
 
 
 def _sent_by_us(view: View, message: Message) -> MessageId | None:

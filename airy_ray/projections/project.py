@@ -60,6 +60,8 @@ def project(view: View, event: Event, at: Millis) -> Effect:
             return _react(view, event, at)
         case events.ReceiptReceived():
             return APPLIED if receipts.receive(view, event, at) else NOTHING_NEW
+        case events.FailureReceived():
+            return messages.fail_later(view, event, at)
         case events.ConversationDescribed():
             return _describe(view, event, at)
         case events.NamedMessageDescribed():

@@ -7,7 +7,7 @@ changes. A receipt may overtake the answer to the send that it is of: it waits f
 from collections.abc import Iterable
 
 from airy_ray.clock import Millis
-from airy_ray.model.events import ReceiptReceived
+from airy_ray.model.events import FailureReceived, Place, ReceiptReceived
 from airy_ray.model.ids import ConversationId, MessageId, message_id
 from airy_ray.model.message import Message
 from airy_ray.projections import keys, metadata
@@ -16,6 +16,9 @@ from airy_ray.projections.view import Receipt, View
 EARLY_RECEIPT_MS = 60_000
 
 _SENT, _DELIVERED = b"0", b"1"
+_FAILED = "failed"
+_VIBER = "viber"
+_STATE = "source.delivery_state"
 _PASSED = {"delivered": (_SENT,), "seen": (_SENT, _DELIVERED)}
 """The states that a receipt takes messages out of."""
 
@@ -30,7 +33,7 @@ def receive(view: View, event: ReceiptReceived, at: Millis) -> bool:
     """Note a receipt; return whether it told anything new."""
     conversation = event.place.conversation_id
     named = [_named(view, event, name, at) for name in event.source_message_ids]
-    known = [message for message in named if message is not None]
+    known = [message for message in named if message is not None and not message.from_contact]
     up_to = event.up_to
     if event.and_earlier and known:
         up_to = Millis(max(message.sent_at for message in known))
@@ -38,18 +41,31 @@ def receive(view: View, event: ReceiptReceived, at: Millis) -> bool:
     advanced = [
         _advance(view, conversation, message, event.state, at) for message in sorted(passed)
     ]
-    return any(advanced)
+    return any(advanced + [_note(view, event, message, at) for message in named])
 
 
-def apply_early(view: View, message: Message, source_message_id: str, at: Millis) -> None:
-    """Apply the receipt that came before `message` was known under its source's id."""
+def keep_failure(view: View, event: FailureReceived, at: Millis) -> None:
+    """Keep for a while that a message has failed that nobody knows yet."""
+    key = keys.source_id(event.place.channel_id, event.source_message_id)
+    view.receipts.put(key, Receipt(_FAILED, at, event.reason, event.answer))
+
+
+def apply_early(view: View, message: Message, source_message_id: str, at: Millis) -> Receipt | None:
+    """Apply the receipt that came before `message` was known under its source's id.
+
+    Return it instead if it says that the message has failed.
+    """
     key = keys.source_id(message.channel_id, source_message_id)
     early = view.receipts.get(key)
     if early is None:
-        return
+        return None
     view.receipts.delete(key)
-    if _is_fresh(early, at):
-        _advance(view, message.conversation_id, message.id, early.state, at)
+    if not _is_fresh(early, at):
+        return None
+    if early.state == _FAILED:
+        return early
+    _advance(view, message.conversation_id, message.id, early.state, at)
+    return None
 
 
 def _is_fresh(early: Receipt, at: Millis) -> bool:
@@ -63,18 +79,44 @@ def known_ids(known: Iterable[Message]) -> list[MessageId]:
 
 
 def _named(view: View, event: ReceiptReceived, name: str, at: Millis) -> Message | None:
-    """Return the message of ours that a receipt names; of none, keep the receipt for a while."""
-    key = keys.source_id(event.place.channel_id, name)
-    found = view.source_ids.get(key)
-    identifier = MessageId(found) if found else message_id(event.place.conversation_id, name)
-    row = view.message_keys.get(identifier)
-    message = None if row is None else view.messages.get(row)
+    """Return the message that a receipt names; of none, keep the receipt for a while."""
+    message = find(view, event.place, name)
     if message is None:
-        early = view.receipts.get(key)
-        is_seen = early is not None and early.state == "seen" and _is_fresh(early, at)
-        view.receipts.put(key, Receipt("seen" if is_seen else event.state, at))
-        return None
-    return None if message.from_contact else message
+        _keep(view, keys.source_id(event.place.channel_id, name), Receipt(event.state, at), at)
+    return message
+
+
+def _note(view: View, event: ReceiptReceived, message: Message | None, at: Millis) -> bool:
+    """Note a receipt of Viber for a message of the contact (sources §6.2); no other has any."""
+    if message is None or not message.from_contact or message.source != _VIBER:
+        return False
+    known = view.metadata.get(keys.metadata("message", message.id, _STATE))
+    if known is not None and known.value == _told("seen"):
+        return False
+    told = {_STATE: _told(event.state)}
+    return metadata.describe_message(view, message.conversation_id, message.id, told, at)
+
+
+def _told(state: str) -> bytes:
+    return b'"%b"' % state.encode()
+
+
+def find(view: View, place: Place, name: str) -> Message | None:
+    """Return the message that a source calls `name`."""
+    found = view.source_ids.get(keys.source_id(place.channel_id, name))
+    identifier = MessageId(found) if found else message_id(place.conversation_id, name)
+    row = view.message_keys.get(identifier)
+    return None if row is None else view.messages.get(row)
+
+
+def _keep(view: View, key: bytes, told: Receipt, at: Millis) -> None:
+    """Keep a receipt for a while, unless one that says more is kept already."""
+    early = view.receipts.get(key)
+    if early is not None and _is_fresh(early, at) and early.state == "seen":
+        told = Receipt("seen", at)
+    elif early is not None and _is_fresh(early, at) and early.state == _FAILED:
+        return
+    view.receipts.put(key, told)
 
 
 def _sent_until(
@@ -110,7 +152,7 @@ def _advance(
         view.unseen.delete(key)
         if state == "delivered":
             view.unseen.put(keys.unseen(conversation, _DELIVERED, message.sent_at, identifier), b"")
-        told = {"source.delivery_state": b'"%b"' % state.encode()}
+        told = {_STATE: _told(state)}
         metadata.describe_message(view, conversation, identifier, told, at)
         return True
     return False

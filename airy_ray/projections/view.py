@@ -115,10 +115,16 @@ class Held(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 
 class Receipt(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """A receipt that came before its message was known under its source's id."""
+    """A receipt that came before its message was known under its source's id.
+
+    Attributes:
+        reason: why the message has failed, for people; `answer`, as the source told it.
+    """
 
     state: str
     received_at: Millis
+    reason: str = ""
+    answer: str = ""
 
 
 class KnownChannel(msgspec.Struct, frozen=True, gc=False, array_like=True):

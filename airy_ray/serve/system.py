@@ -64,8 +64,10 @@ class System:
 
     def start_partitions(self) -> None:
         """Start the supervisor, which starts the partitions' owners."""
+        settings = self._settings
         self._supervisor = SupervisorClient(
-            machine_spec(self._settings, self._layout), sendings(self._settings.sources)
+            machine_spec(settings, self._layout),
+            sendings(settings.sources, settings.http.public_url),
         )
 
     def start_applications(self) -> None:

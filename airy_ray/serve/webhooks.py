@@ -7,7 +7,7 @@ before the 200: no projection, no actor, no other service.
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from airy_ray.clock import now_micros
 from airy_ray.cluster.layout import Layout
@@ -15,11 +15,13 @@ from airy_ray.cluster.logs import log_to_stderr
 from airy_ray.cluster.machine import Machine, machine_spec
 from airy_ray.cluster.registry import known_channel
 from airy_ray.config import Settings, Sources
-from airy_ray.errors import AiryError, RequestError
-from airy_ray.model.channel import Channel
+from airy_ray.errors import AiryError, DamagedError, RequestError, StateError
+from airy_ray.model import json_text
+from airy_ray.model.channel import Channel, default_name
 from airy_ray.model.ids import ChannelId
 from airy_ray.partition.routing import partitions_of, record_of
 from airy_ray.serve import problems
+from airy_ray.serve.api.public_url import public_url
 from airy_ray.serve.garbage import collect_seldom
 from airy_ray.serve.http import (
     TEXT,
@@ -38,15 +40,19 @@ from airy_ray.sources.facebook import Facebook
 from airy_ray.sources.google import Google
 from airy_ray.sources.meta import handshake
 from airy_ray.sources.source import Source, Webhook
+from airy_ray.sources.twilio import FORM, JSON, Twilio
+from airy_ray.sources.viber import Account, Viber
 
 logger = logging.getLogger(__name__)
 
 PREFIX = "/webhooks"
-HOOKS = ("facebook", "google")
+HOOKS = ("facebook", "google", "twilio", "viber")
 """The hooks that are served, at `/webhooks/<hook>` and, as the reference has it, at `/<hook>`."""
 
 _TAKEN = Response(200)
 _REFUSED = Response(403)
+_NOTHING_TO_SAY = Response(200, b"<Response></Response>", b"text/xml")
+"""What Twilio is to answer to the sender: nothing."""
 
 
 class Hooks:
@@ -55,7 +61,8 @@ class Hooks:
     def __init__(self, settings: Settings, machine: Machine) -> None:
         self._machine = machine
         self._count = machine.spec.count
-        self._sources = configured(settings.sources)
+        self._settings = settings
+        self._sources = configured(settings.sources, self._viber_account)
         secret = settings.sources.facebook.webhook_secret
         self._verify_token = None if secret is None else secret.get_secret_value()
         self._metrics = WebhookMetrics()
@@ -88,10 +95,31 @@ class Hooks:
             secret = source.handshake(request.body)
             if secret is not None:
                 return Response(200, secret.encode(), TEXT)
-        webhook = Webhook(request.body, request.headers)
+        if hook == Twilio.hook and not is_form_or_json(request):
+            raise RequestError(415, f"the body is to be {FORM}")
+        webhook = Webhook(request.body, request.headers, self._url(request))
         source.verify(webhook)
         await self._store(source, webhook)
-        return _TAKEN
+        return _answer(source, webhook)
+
+    def _url(self, request: Request) -> str:
+        """Return the URL that was called, as the caller knows it."""
+        url = public_url(self._settings, request.headers) + request.path
+        query = request.query_string.decode("latin-1")
+        return f"{url}?{query}" if query else url
+
+    def _viber_account(self) -> Account | None:
+        """Return the account that is connected, or was last; None while there is none."""
+        try:
+            known = self._machine.registry.channels_of(Viber.hook)
+        except (StateError, DamagedError):
+            return None
+        channel = max(known, key=lambda each: (each.connected, each.changed_at), default=None)
+        if channel is None:
+            return None
+        told = json_text.decode(channel.metadata)
+        name = told.get("name") or default_name(channel.source, channel.id)
+        return Account(channel.source_channel_id, name, told.get("image_url"))
 
     async def _store(self, source: Source, webhook: Webhook) -> None:
         record = record_of(source, webhook, self._channel, now_micros())
@@ -148,10 +176,26 @@ class Webhooks:
             self._machine.close()
 
 
-def configured(sources: Sources) -> Mapping[str, Source]:
+def is_form_or_json(request: Request) -> bool:
+    """Whether a body says that it is of a kind that Twilio sends."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower() in (FORM, JSON)
+
+
+def _answer(source: Source, webhook: Webhook) -> Response:
+    """Return what a platform is told once its webhook is stored."""
+    if isinstance(source, Twilio):
+        return _NOTHING_TO_SAY
+    welcome = source.welcome(webhook) if isinstance(source, Viber) else None
+    return _TAKEN if welcome is None else Response(200, welcome)
+
+
+def configured(
+    sources: Sources, viber_account: Callable[[], Account | None]
+) -> Mapping[str, Source]:
     """Return the sources that have what it takes to verify their webhooks, by hook."""
     found: dict[str, Source] = {}
     facebook, google = sources.facebook, sources.google
+    twilio, viber = sources.twilio, sources.viber
     if facebook.app_secret is not None:
         found[Facebook.hook] = Facebook(
             facebook.app_secret.get_secret_value(),
@@ -160,4 +204,12 @@ def configured(sources: Sources) -> Mapping[str, Source]:
         )
     if google.partner_key is not None:
         found[Google.hook] = Google(google.partner_key.get_secret_value())
+    if twilio.auth_token is not None:
+        found[Twilio.hook] = Twilio(twilio.auth_token.get_secret_value())
+    if viber.auth_token is not None:
+        found[Viber.hook] = Viber(
+            viber.auth_token.get_secret_value(),
+            viber_account,
+            welcome_message=viber.welcome_message,
+        )
     return found

@@ -27,6 +27,7 @@ from airy_ray.sources.source import (
     SourceEvent,
     Webhook,
     instant_of_text,
+    json_object,
     text_id,
 )
 
@@ -183,7 +184,7 @@ def _opened(body: bytes) -> _Event | _RcsEvent | None:
     pushed = _pushed(body)
     if pushed is not None:
         return _opened_push(pushed)
-    told = _object(body)
+    told = json_object(body)
     event = _Event(
         agent=told.get("agent"),
         conversation_id=told.get("conversationId"),
@@ -206,7 +207,7 @@ def _opened_push(pushed: _Push) -> _RcsEvent:
         text = b64decode(pushed.data, validate=True)
     except (binascii.Error, ValueError):
         raise PayloadError("data is not base64") from None
-    told = _object(text)
+    told = json_object(text)
     return _RcsEvent(
         sender_phone_number=told.get("senderPhoneNumber"),
         agent_id=told.get("agentId"),
@@ -217,20 +218,6 @@ def _opened_push(pushed: _Push) -> _RcsEvent:
         publish_time=pushed.publish_time,
         text=text,
     )
-
-
-def _object(text: bytes) -> dict[str, Any]:
-    if not json_text.is_utf8(text):
-        raise PayloadError("not UTF-8")
-    if json_text.nests_too_deep(text):
-        raise PayloadError("nested too deep")
-    try:
-        value = json_text.decode(text)
-    except ValueError:
-        raise PayloadError("not JSON") from None
-    if not isinstance(value, dict):
-        raise PayloadError("not an object")
-    return value
 
 
 def _part(told: dict[str, Any], name: str) -> dict[str, Any] | None:

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from airy_ray.clock import Millis
+from airy_ray.errors import PayloadError
+from airy_ray.model import json_text
 
 
 class Webhook(msgspec.Struct, frozen=True, gc=False):
@@ -97,6 +99,15 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
     and_earlier: bool = False
 
 
+class Failed(msgspec.Struct, frozen=True, gc=False):
+    """A message of ours did not get there: `reason` for people, `answer` as it came."""
+
+    key: Key
+    source_message_id: str
+    reason: str
+    answer: str
+
+
 class Described(msgspec.Struct, frozen=True, gc=False):
     """Metadata of a conversation, dotted key to JSON text: the contact's name and the like."""
 
@@ -111,7 +122,9 @@ class MessageDescribed(msgspec.Struct, frozen=True, gc=False):
     values: dict[str, bytes]
 
 
-SourceEvent = Received | Replaced | Overwritten | Reacted | Receipt | Described | MessageDescribed
+SourceEvent = (
+    Received | Replaced | Overwritten | Reacted | Receipt | Failed | Described | MessageDescribed
+)
 
 
 class Parsed(msgspec.Struct, frozen=True, gc=False):
@@ -131,6 +144,11 @@ platform sends.
 
 class Cut(Protocol):
     """Which events are to be cut out of bodies, because whom they are of is forgotten."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What was kept with the body."""
+        ...
 
     def takes(self, key: Key, at: Millis | None) -> bool:
         """Whether an event goes; `at` is when it happened by the source's clock, if that tells."""
@@ -204,6 +222,25 @@ def _whole(value: object) -> int | None:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return None
+
+
+def json_object(text: bytes) -> dict[str, Any]:
+    """Return the object that a body is.
+
+    Raises:
+        PayloadError: it is none.
+    """
+    if not json_text.is_utf8(text):
+        raise PayloadError("not UTF-8")
+    if json_text.nests_too_deep(text):
+        raise PayloadError("nested too deep")
+    try:
+        value = json_text.decode(text)
+    except ValueError:
+        raise PayloadError("not JSON") from None
+    if not isinstance(value, dict):
+        raise PayloadError("not an object")
+    return value
 
 
 def text_id(value: object) -> str | None:

@@ -25,6 +25,7 @@ from tests.e2e import recorded
 APP_ID: str = recorded.manifest("facebook")["config"]["appId"]
 APP_SECRET: str = recorded.manifest("facebook")["config"]["appSecret"]
 VERIFY_TOKEN: str = recorded.manifest("facebook")["config"]["webhookSecret"]
+TWILIO_TOKEN: str = recorded.manifest("twilio.sms")["config"]["authToken"]
 PARTNER_KEY: str = recorded.manifest("google")["config"]["partnerKey"]
 JWT_SECRET: str = recorded.manifest("chatplugin")["config"]["jwtSecret"]
 
@@ -63,6 +64,13 @@ def signed_by_meta(body: bytes) -> dict[str, str]:
     """Return the headers with which Meta sends a body."""
     digest = hmac.new(APP_SECRET.encode(), body, sha256).hexdigest()
     return {"content-type": "application/json", "x-hub-signature-256": f"sha256={digest}"}
+
+
+def signed_by_twilio(url: str, form: dict[str, list[str]]) -> dict[str, str]:
+    """Return the header with which Twilio signs a form, or only the URL."""
+    fields = [name + value for name in sorted(form) for value in sorted(set(form[name]))]
+    signature = hmac.digest(TWILIO_TOKEN.encode(), (url + "".join(fields)).encode(), "sha1")
+    return {"x-twilio-signature": b64encode(signature).decode()}
 
 
 def signed_by_google(body: bytes) -> dict[str, str]:
@@ -247,7 +255,14 @@ class Played:
         url = f"http://127.0.0.1:{self.server.port}"
         return {
             "whatsapp": self.app | {"api_url": url},
-            "viber": {"auth_token": self.viber_token, "api_url": url},
+            "viber": {
+                "auth_token": self.viber_token,
+                "api_url": url,
+                "welcome_message": json.loads(
+                    recorded.manifest("viber")["config"]["welcomeMessage"]
+                ),
+            },
+            "twilio": {"auth_token": TWILIO_TOKEN},
             "telegram": {"api_url": url},
         }
 

@@ -11,7 +11,11 @@ import pytest
 from _pytest.mark.structures import ParameterSet
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
-WEBHOOK_SOURCES = ("facebook", "instagram", "google")
+WEBHOOK_SOURCES = ("facebook", "instagram", "google", "twilio.sms", "twilio.whatsapp", "viber")
+
+AS_PROXIED = {"x-forwarded-proto": "https", "x-forwarded-host": "core.example.org"}
+"""The address that the signatures of the manifests are over."""
+NOTHING_TO_SAY = "<Response></Response>"
 
 
 @dataclass(frozen=True)
@@ -31,12 +35,20 @@ class Case:
 
     @property
     def path(self) -> str:
-        return str(self.told["request"]["path"])
+        request = self.told["request"]
+        return str(request["path"]) + (f"?{request['query']}" if "query" in request else "")
 
     @property
     def headers(self) -> dict[str, str]:
         request = self.told["request"]
-        return {"content-type": request["content_type"], **request.get("headers", {})}
+        headers = {"content-type": request["content_type"], **request.get("headers", {})}
+        return headers | AS_PROXIED if self.source.startswith("twilio") else headers
+
+    @property
+    def answer(self) -> Any:
+        """What the platform is answered: JSON, or text."""
+        told = self.told.get("expected_http_body", "")
+        return NOTHING_TO_SAY if self.source.startswith("twilio") else told
 
     @property
     def expected(self) -> dict[str, Any]:
@@ -69,8 +81,12 @@ def response(source: str, file: str) -> Any:
 
 
 def objects_in(text: bytes) -> Iterator[Any]:
-    """Yield all objects in a body, also those within what was pushed."""
-    waiting: list[Any] = [json.loads(text)]
+    """Yield all objects in a body, also those within what was pushed; of a form, all of it."""
+    yield text.decode()
+    try:
+        waiting: list[Any] = [json.loads(text)]
+    except ValueError:
+        return
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):

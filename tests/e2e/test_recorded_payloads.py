@@ -2,13 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs
 
 import jwt
 import pytest
+from httpx import Response
 
 from tests.e2e import recorded
 from tests.e2e.client import Client
-from tests.e2e.platforms import JWT_SECRET
+from tests.e2e.platforms import JWT_SECRET, signed_by_twilio
 from tests.e2e.program import until
 from tests.e2e.recorded import Case
 
@@ -38,6 +40,7 @@ def connect_all(client: Client, source: str) -> list[str]:
     identifiers = []
     for told in recorded.manifest(source)["channels"]:
         name = told["source_channel_id"]
+        source = told["source"]
         channel = client.call(f"/channels.{source}.connect", connecting(source, name))
         assert (channel["source"], channel["source_channel_id"]) == (source, name)
         if not told["connected"]:
@@ -49,6 +52,11 @@ def connect_all(client: Client, source: str) -> list[str]:
 def connecting(source: str, name: str) -> dict[str, str]:
     if source == "google":
         return {"gbm_id": name, "name": "An agent"}
+    if source.startswith("twilio"):
+        return {"phone_number": name.removeprefix("whatsapp:"), "name": "A number"}
+    if source == "viber":
+        account = recorded.manifest(source)["config"]["account"]
+        return {"name": account["name"], "image_url": account["icon"]}
     if source == "facebook":
         return {"page_id": name, "page_token": "EAAshort"}
     return {"page_id": "108800000000001", "page_token": "EAAshort", "account_id": name}
@@ -69,8 +77,14 @@ def read_back(client: Client, channel_ids: list[str]) -> Messages:
 def ingest(client: Client, case: Case) -> None:
     response = client.send(case.path, case.body, case.headers)
     assert response.status_code == case.told["expected_http_status"]
-    assert response.text == case.told.get("expected_http_body", "")
+    assert answered(response) == case.answer
     client.settle()
+
+
+def answered(response: Response) -> Any:
+    """Return the body of an answer, read if it is JSON."""
+    is_json = response.headers.get("content-type") == "application/json" and response.content
+    return response.json() if is_json else response.text
 
 
 def ingest_needed(client: Client, case: Case) -> None:
@@ -115,8 +129,9 @@ def name_of(message: dict[str, Any]) -> Any:
 
 
 def told(message: dict[str, Any]) -> dict[str, Any]:
-    same = ("source", "channel", "from_contact", "sender", "sent_at", "delivery_state")
-    return {key: message[key] for key in same} | {"name": name_of(message)}
+    same = ("source", "channel", "from_contact", "sent_at", "delivery_state")
+    told = {key: message[key] for key in same}
+    return told | {"sender": message["sender"]["id"], "name": name_of(message)}
 
 
 def expected(message: dict[str, Any], *, sent_at: str) -> dict[str, Any]:
@@ -126,7 +141,7 @@ def expected(message: dict[str, Any], *, sent_at: str) -> dict[str, Any]:
         "source": message["source"],
         "channel": message["source_channel_id"],
         "from_contact": message["is_from_contact"],
-        "sender": {"id": message["sender_id"], "name": None, "avatar_url": None},
+        "sender": message["sender_id"],
         "sent_at": sent_at if told_at is None else iso(told_at),
         "delivery_state": "delivered",
         "name": message["source_message_id"],
@@ -191,6 +206,14 @@ def at_key(document: Any, key: str) -> Any:
     return document
 
 
+def signed_again(case: Case, path: str) -> dict[str, str]:
+    """Return the signature over another path, where the path is signed."""
+    if not case.source.startswith("twilio"):
+        return {}
+    form = {} if case.body.startswith(b"{") else parse_qs(case.body.decode(), True)
+    return signed_by_twilio(f"https://core.example.org{path}", form)
+
+
 @pytest.mark.parametrize("source", recorded.WEBHOOK_SOURCES)
 def test_all_webhooks_of_a_source_come_again_and_nothing_changes(
     source: str, client: Client, connected: dict[str, list[str]]
@@ -198,7 +221,8 @@ def test_all_webhooks_of_a_source_come_again_and_nothing_changes(
     cases = [case for case in SELF_CONTAINED if case.source == source]
     before = read_back(client, connected[source])
     for case in cases:
-        assert client.send(f"/webhooks{case.path}", case.body, case.headers).status_code == 200
+        headers = case.headers | signed_again(case, f"/webhooks{case.path}")
+        assert client.send(f"/webhooks{case.path}", case.body, headers).status_code == 200
     client.settle()
 
     assert before
@@ -212,6 +236,26 @@ def test_a_webhook_about_what_nobody_knows_is_taken_all_the_same(
     case: Case, client: Client
 ) -> None:
     ingest(client, case)
+
+
+@pytest.mark.parametrize(
+    ("path", "changed", "status"),
+    [
+        ("/twilio", {}, 200),
+        ("/webhooks/twilio", {}, 403),
+        ("/twilio?a=b", {}, 403),
+        ("/twilio", {"x-forwarded-host": "elsewhere.example.org"}, 403),
+        ("/twilio", {"content-type": "text/plain"}, 415),
+    ],
+)
+def test_a_form_of_twilio_is_signed_for_the_url_that_is_called(
+    path: str, changed: dict[str, str], status: int, client: Client
+) -> None:
+    [case] = [
+        each for each in recorded.cases("twilio.sms") if each.file == "in_unknown_number.form"
+    ]
+
+    assert client.send(path, case.body, case.headers | changed).status_code == status
 
 
 @pytest.mark.parametrize("told", recorded.manifest("facebook")["handshake"])

@@ -1,15 +1,20 @@
 """Outbound halves: made of the settings, told to the courier as they are."""
 
 import msgspec
+import pytest
 
 from airy_ray.cluster.sendings import Sendings, sendings
 from airy_ray.config import Sources
 from airy_ray.sources.facebook_sending import FacebookSending
 from airy_ray.sources.google_sending import GoogleSending
+from airy_ray.sources.twilio_sending import TwilioSending
+from airy_ray.sources.viber_sending import ViberSending
 
 SOURCES = Sources.model_validate(
     {
         "facebook": {"api_url": "http://meta", "graph_version": "v1", "human_agent_tag": True},
+        "twilio": {"account_sid": "AC1", "auth_token": "secret"},
+        "viber": {"auth_token": "bot"},
         "google": {"sa_file": '{"client_email":"a"}', "is_rcs": True},
     }
 )
@@ -24,6 +29,22 @@ def test_the_settings_say_how_messages_are_sent() -> None:
     assert made["google"] == GoogleSending(
         google.api_url, google.rcs_api_url, '{"client_email":"a"}', True
     )
+
+
+@pytest.mark.parametrize(
+    ("public_url", "status_url"),
+    [(None, ""), ("https://chat.example.org/", "https://chat.example.org/twilio")],
+)
+def test_twilio_is_told_where_it_reaches_us_if_it_does(
+    public_url: str | None, status_url: str
+) -> None:
+    made = sendings(SOURCES, public_url)
+
+    for source, is_whatsapp in (("twilio.sms", False), ("twilio.whatsapp", True)):
+        assert made[source] == TwilioSending(
+            "https://api.twilio.com", "AC1", "secret", status_url, is_whatsapp
+        )
+    assert made["viber"] == ViberSending("https://chatapi.viber.com", "bot")
 
 
 def test_they_reach_another_process_as_they_are() -> None:

@@ -8,6 +8,7 @@ from airy_ray.projections.receipts import EARLY_RECEIPT_MS
 from tests import builders
 from tests.builders import (
     echo_received,
+    failure_received,
     message_delivered,
     message_received,
     message_sent,
@@ -98,6 +99,60 @@ def test_what_the_contact_wrote_has_no_receipts() -> None:
     view = folded(message_received("m1", sent_at=1), receipt_received("seen", "m1", up_to=99))
 
     assert state(view, builders.message_id("m1")) is None
+
+
+def delivery(view: MemoryView) -> tuple[str, str | None]:
+    """Return how far a message of ours has got, and why no further."""
+    [stored] = [each for _, each in view.messages.under(b"") if not each.from_contact]
+    return stored.delivery_state, json.loads(stored.metadata).get("error")
+
+
+def test_a_message_that_was_taken_may_fail_later() -> None:
+    view = folded(failure_received("mid-1"), onto=sent(10))
+    [(_, stored)] = view.messages.under(b"")
+
+    assert delivery(view) == ("failed", "unreachable")
+    assert json.loads(stored.metadata)["source"]["error"] == "code=1"
+
+
+def test_a_failure_told_twice_changes_nothing_the_second_time() -> None:
+    view = folded(failure_received("mid-1"), onto=sent(10), at=1)
+    before = view.messages.under(b"")
+    folded(failure_received("mid-1", at=builders.NOW + 1), onto=view, at=2)
+
+    assert view.messages.under(b"") == before
+
+
+def test_a_failure_of_an_earlier_attempt_is_none_of_the_later_one() -> None:
+    again = message_delivered("s1", known_as="mid-again")
+    view = folded(again, failure_received("mid-1"), onto=sent(10))
+
+    assert delivery(view) == ("delivered", None)
+
+
+def test_what_the_contact_wrote_does_not_fail() -> None:
+    view = folded(message_received("m1", sent_at=1), failure_received("m1"))
+    [(_, stored)] = view.messages.under(b"")
+
+    assert stored.delivery_state == "delivered"
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        pytest.param(0, ("failed", "unreachable"), id="at once"),
+        pytest.param(EARLY_RECEIPT_MS, ("failed", "unreachable"), id="within a minute"),
+        pytest.param(EARLY_RECEIPT_MS + 1, ("delivered", None), id="too late"),
+    ],
+)
+def test_a_failure_may_overtake_the_answer_to_its_send(
+    after: int, expected: tuple[str, str | None]
+) -> None:
+    late_receipt = receipt_received("delivered", "mid-1")
+    view = folded(message_sent(), failure_received("mid-1"), late_receipt, at=1_000)
+    folded(message_delivered(known_as="mid-1"), onto=view, at=1_000 + after)
+
+    assert delivery(view) == expected
 
 
 @pytest.mark.parametrize(

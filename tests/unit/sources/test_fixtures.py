@@ -27,6 +27,8 @@ from airy_ray.sources.facebook import Facebook
 from airy_ray.sources.google import Google
 from airy_ray.sources.meta import handshake
 from airy_ray.sources.source import Source, Webhook
+from airy_ray.sources.twilio import FORM, JSON, Twilio
+from airy_ray.sources.viber import Viber
 from airy_ray.state.tables import LedgerEntry
 from tests import builders, manifests
 from tests.fakes import MemoryPartition
@@ -52,7 +54,16 @@ def source_of(name: str) -> Source:
     config = manifests.manifest(name)["config"]
     if name == "google":
         return Google(config["partnerKey"])
+    if name == "viber":
+        return viber(config["authToken"], welcome=config["welcomeMessage"])
+    if name.startswith("twilio"):
+        return Twilio(config["authToken"])
     return Facebook(config["appSecret"], app_id=config["appId"])
+
+
+def viber(auth_token: str, *, welcome: str) -> Viber:
+    message = json.loads(welcome)
+    return Viber(auth_token, lambda: manifests.VIBER_ACCOUNT, welcome_message=message)
 
 
 class Ingestion:
@@ -116,8 +127,10 @@ def test_a_webhook_makes_the_messages_that_it_tells_of(case: Case) -> None:
 
 
 def not_same(one: Message, other: Message | None) -> bool:
-    """Whether more than a message's metadata has changed."""
-    return other is None or one.content != other.content or one.updated_at != other.updated_at
+    """Whether more than a message's metadata, and how far it has got, has changed."""
+    if other is None or one.content != other.content:
+        return True
+    return one.updated_at != other.updated_at and one.delivery_state == other.delivery_state
 
 
 def told(stored: Message) -> dict[str, Any]:
@@ -163,8 +176,9 @@ def test_what_a_message_says_is_what_stood_in_the_body(case: Case) -> None:
         assert "content" not in message or message["content"] in contents
 
 
-def objects_in(text: bytes) -> Iterator[dict[str, Any]]:
-    """Yield all objects in a body, also those within what was pushed."""
+def objects_in(text: bytes) -> Iterator[Any]:
+    """Yield all objects in a body, also those within what was pushed; of a form, all of it."""
+    yield text.decode()
     waiting: list[Any] = []
     try:
         waiting.append(json.loads(text))
@@ -234,6 +248,20 @@ def test_the_ledger_says_why_nothing_came_of_a_webhook(case: Case) -> None:
     assert entry.verdict != "quarantined"
 
 
+@pytest.mark.parametrize(
+    "case",
+    manifests.params([case for case in WEBHOOKS if "message_state_changes" in case.expected]),
+)
+def test_a_callback_says_that_a_message_of_ours_has_failed(case: Case) -> None:
+    ingestion = Ingestion(case.source)
+    ingestion.prepare(case)
+    ingestion.take(case)
+    states = {key: stored.delivery_state for key, stored in ingestion.messages().items()}
+
+    for change in case.expected["message_state_changes"]:
+        assert states[parse_id(change["message_id"])] == change["delivery_state"].lower()
+
+
 @pytest.mark.parametrize("case", manifests.params(WEBHOOKS))
 def test_a_webhook_that_comes_twice_changes_nothing_and_tells_nobody(case: Case) -> None:
     ingestion = Ingestion(case.source)
@@ -289,16 +317,24 @@ SIGNATURES = [
 ]
 
 
+def verifier(source: str, secret: str) -> Source:
+    if source.startswith("twilio"):
+        return Twilio(secret)
+    if source == "viber":
+        return viber(secret, welcome="{}")
+    return Google(secret) if source == "google" else Facebook(secret)
+
+
 @pytest.mark.parametrize(("source", "vector"), SIGNATURES)
 def test_only_what_the_platform_signed_is_taken(source: str, vector: dict[str, Any]) -> None:
     secret = vector["secret"]
-    verifier = Google(secret) if source == "google" else Facebook(secret)
 
-    assert accepts(verifier, signed(source, vector)) is vector["valid"]
+    assert accepts(verifier(source, secret), signed(source, vector)) is vector["valid"]
 
 
 @pytest.mark.parametrize(
-    ("source", "vector"), [each for each in SIGNATURES if each.values[0] != "google"]
+    ("source", "vector"),
+    [each for each in SIGNATURES if each.values[0] in ("facebook", "instagram")],
 )
 def test_an_old_signature_is_taken_where_that_is_allowed(
     source: str, vector: dict[str, Any]
@@ -313,6 +349,7 @@ def signed(source: str, vector: dict[str, Any]) -> Webhook:
     file = vector.get("body_file")
     body = manifests.body(source, file) if file else vector["body"].encode()
     headers = {} if vector["header"] is None else {vector["header"].lower(): vector["value"]}
+    headers["content-type"] = JSON if str(file).endswith(".json") else FORM
     return Webhook(body, headers, vector["url"])
 
 
@@ -349,3 +386,19 @@ def test_a_handshake_of_another_token_is_refused() -> None:
     assert isinstance(source, Google)
     with pytest.raises(SignatureError):
         source.handshake(manifests.body("google", "handshake_wrong.json"))
+
+
+def test_who_opens_a_conversation_with_the_viber_bot_is_welcomed() -> None:
+    [case] = [each for each in WEBHOOKS if each.file == "seed_conversation_started.json"]
+    source = source_of("viber")
+
+    assert isinstance(source, Viber)
+    assert json.loads(source.welcome(case.webhook()) or b"") == case.inbound["expected_http_body"]
+
+
+@pytest.mark.parametrize("file", ["in_picture.json", "in_malformed.json", "in_subscribed.json"])
+def test_nothing_else_is_answered_with_a_welcome(file: str) -> None:
+    source = source_of("viber")
+
+    assert isinstance(source, Viber)
+    assert source.welcome(Webhook(manifests.body("viber", file), {})) is None

@@ -17,12 +17,22 @@ from airy_ray.partition.interpret import PARSERS
 from airy_ray.sources.facebook import Facebook
 from airy_ray.sources.google import Google
 from airy_ray.sources.source import Parsed, Received, Replaced, Source, Webhook
+from airy_ray.sources.twilio import Twilio
+from airy_ray.sources.viber import Viber
+from tests import manifests
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
-SOURCES: dict[str, Source] = {"facebook": Facebook("secret", app_id="1"), "google": Google("key")}
+SOURCES: dict[str, Source] = {
+    "facebook": Facebook("secret", app_id="1"),
+    "google": Google("key"),
+    "twilio": Twilio("token"),
+    "viber": Viber("token", lambda: manifests.VIBER_ACCOUNT),
+}
 FILES = {
     "facebook": [*FIXTURES.glob("facebook/in_*"), *FIXTURES.glob("instagram/in_*")],
     "google": [*FIXTURES.glob("google/in_*"), *FIXTURES.glob("google/rcs_*")],
+    "twilio": [*FIXTURES.glob("twilio.*/in_*"), *FIXTURES.glob("twilio.*/cb_*")],
+    "viber": [*FIXTURES.glob("viber/in_*"), *FIXTURES.glob("viber/seed_*")],
 }
 BODIES = {source: sorted(path.read_bytes() for path in paths) for source, paths in FILES.items()}
 ODDITIES: list[Any] = [
@@ -38,7 +48,7 @@ sources = pytest.mark.parametrize("source", SOURCES)
 
 def read(source: str, body: bytes) -> Parsed | None:
     """Return what a body says, None when it is refused; nothing but that may happen."""
-    webhook = Webhook(body, {})
+    webhook = Webhook(body, manifests.KEPT.get(source, {}))
     try:
         routes = SOURCES[source].routes(webhook)
         parsed = PARSERS[source](webhook)
@@ -159,10 +169,13 @@ NESTED = {
     "facebook": b'{"object":"page","entry":[{"id":"1","messaging":[{"sender":{"id":"2"},'
     b'"message":{"mid":"m","x":%s}}]}]}',
     "google": b'{"agent":"brands/b/agents/a","conversationId":"c","message":{"x":%s}}',
+    "viber": b'{"event":"message","message_token":1,"sender":{"id":"2"},"message":{"x":%s}}',
 }
 
+nesting = pytest.mark.parametrize("source", NESTED)
 
-@sources
+
+@nesting
 @pytest.mark.parametrize(("depth", "is_read"), [(150, True), (300, False), (100_000, False)])
 def test_a_body_may_nest_only_so_deep(source: str, depth: int, is_read: bool) -> None:
     body = NESTED[source] % (b"[" * depth + b"]" * depth)
@@ -170,7 +183,7 @@ def test_a_body_may_nest_only_so_deep(source: str, depth: int, is_read: bool) ->
     assert (read(source, body) is not None) is is_read
 
 
-@sources
+@nesting
 @pytest.mark.parametrize("depth", [*range(190, 210, 5), *range(900, 1_000, 5)])
 def test_what_a_body_says_does_not_depend_on_who_asks(source: str, depth: int) -> None:
     """A parser that gives up at the end of the stack would say this here and that in a replay."""
@@ -184,7 +197,7 @@ def called_deeper(frames: int, call: Callable[[], Any]) -> Any:
     return call() if frames == 0 else called_deeper(frames - 1, call)
 
 
-@sources
+@nesting
 def test_long_runs_of_one_character_do_not_hang_a_parser(source: str) -> None:
     for run in (b"\\", b"\\u", b"\\ud8", b'"', b"{", b"[", b"1", b"-", b"\xed", b" "):
         read(source, NESTED[source] % (b'"' + run * 100_000 + b'"'))
