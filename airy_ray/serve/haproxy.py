@@ -15,6 +15,9 @@
 6. It dies with the process that starts it: one that outlived a crash would hold the port, and go on
    sending requests to where nobody is.
 
+7. Who sends no whole head of a request within ten seconds is let go: thousands who never do would
+   take all connections.
+
 Runs as a script, on the standard library alone, because it stands before each start of HAProxy.
 """
 
@@ -32,6 +35,7 @@ _CHANGES = (
 )
 _FRONTEND = re.compile(r"(?m)^frontend http_frontend.*\n")
 _INCOMING = """\
+    timeout http-request 10s
     http-request set-header x-request-disconnect-disabled ?1 if !{{ path_beg /media/ }}
     acl is_socket path_beg /ws.
     http-request track-sc0 int(1) table socket_rate if is_socket

@@ -62,7 +62,7 @@ class Connection:
     def fail(self, reason: str, asked: Frame | None = None) -> None:
         """Say what the client did wrong, and close."""
         self.wire.write(framed(self.session.error(reason, asked)))
-        self.wire.close(_PROTOCOL_ERROR, _short(reason))
+        self.wire.close(_PROTOCOL_ERROR, _short(reason), is_heard=False)
 
     def give_up(self, reason: str, code: int = _POLICY) -> None:
         """Say why there is no more for this client, and close."""

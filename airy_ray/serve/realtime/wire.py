@@ -66,8 +66,11 @@ class Wire:
         """Wait until most of what was written is sent, or the client is gone."""
         await self._protocol.writable.wait()
 
-    def close(self, code: int, reason: str) -> None:
-        """Say that this ends; cut it off where the client has not answered after a while."""
+    def close(self, code: int, reason: str, *, is_heard: bool = True) -> None:
+        """Say that this ends; cut it off where the client has not answered after a while.
+
+        Who is not heard any more may send what they like: it is not read.
+        """
         if self.is_closed:
             return
         protocol = self._protocol
@@ -75,7 +78,10 @@ class Wire:
         self._transport.write(b"".join(protocol.conn.data_to_send()))
         protocol.close_sent = True
         protocol.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
-        if protocol.read_paused:
+        if not is_heard:
+            protocol.read_paused = True
+            self._transport.pause_reading()
+        elif protocol.read_paused:
             protocol.read_paused = False
             self._transport.resume_reading()
         protocol.close_timer = protocol.loop.call_later(_LINGER_S, self._transport.abort)
