@@ -1,6 +1,6 @@
 """The process in which the courier of a machine runs: started by the supervisor, ends with it.
 
-A process of its own and no actor: it takes 30 MB instead of 70, and needs nothing of Ray.
+A process of its own and no actor: it takes half the memory, and needs nothing of Ray.
 """
 
 import asyncio

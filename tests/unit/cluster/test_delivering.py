@@ -17,7 +17,7 @@ from airy_ray.cluster.delivering import DeliveringProcess
 from airy_ray.cluster.sendings import Sendings
 from airy_ray.model.channel import Channel
 from airy_ray.model.commands import ResendMessage, SendMessage
-from airy_ray.model.events import ChannelStored
+from airy_ray.model.events import ChannelStored, MessageReceived
 from airy_ray.model.ids import (
     REGISTRY,
     CommandId,
@@ -358,8 +358,6 @@ def begin_with_google(post: Post) -> None:
         channel_id=place.channel_id,
         source="google",
     )
-    from airy_ray.model.events import MessageReceived
-
     body = encode_event(MessageReceived(place, message))
     append(post.own.directory, [builders.record(body, kind="outcome", source="")])
 
