@@ -94,7 +94,9 @@ _ALL = (
         services=("sources-google-connector", "sources-google-events-router"),
         hook="google",
         is_channel=True,
-        told=_named(lambda settings: settings.sources.google, partnerKey="partner_key"),
+        told=_named(
+            lambda settings: settings.sources.google, partnerKey="partner_key", saFile="sa_file"
+        ),
         needs=("partnerKey",),
     ),
     Component(
