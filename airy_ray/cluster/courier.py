@@ -186,7 +186,7 @@ class Courier:
             return None  # erased
         dispatch, message, conversation = parcel
         sending = self._sendings[turn.source]
-        if deciding.is_uncertain(dispatch, turn.heard_of, sending):
+        if deciding.is_uncertain(dispatch, turn.heard_of, sending, now_millis()):
             return await self._settle(turn, dispatch, deciding.UNCERTAIN)
         outbound = self._outbound(dispatch, message, conversation, sending)
         if isinstance(outbound, Refused):
@@ -235,7 +235,6 @@ class Courier:
         turn.has_slot = False
         call = calls[turn.calls_taken]
         reply = await self._calls.made(call, is_deduplicating=sending.is_deduplicating)
-        turn.heard_of = begun.attempts
         if not isinstance(reply, Reply):
             return begun, reply
         self._calls.distrust(turn.source, channel, reply)
@@ -243,7 +242,10 @@ class Courier:
         if isinstance(verdict, Taken):
             turn.calls_taken += 1
             turn.known_as = turn.known_as or verdict.source_message_id
-            return begun, Taken(turn.known_as) if turn.calls_taken == len(calls) else 0.0
+            if turn.calls_taken == len(calls):
+                return begun, Taken(turn.known_as)
+            turn.heard_of = begun.attempts
+            return begun, 0.0
         return begun, verdict
 
     async def _attempt(self, turn: Turn, dispatch: Dispatch) -> Dispatch | None:
@@ -269,6 +271,7 @@ class Courier:
                 if deciding.is_worth_waiting(dispatch, at, wait_s):
                     if turn.calls_taken == 0:  # or another courier would send the beginning again
                         await self._tell(turn.partition, DeliveryPutOff(turn.message_id, number))
+                    turn.heard_of = number
                     return wait_s
                 event = MessageFailed(turn.message_id, reason, answer, at, number)
             case Refused(reason=reason, answer=answer):

@@ -23,14 +23,15 @@ def is_expired(dispatch: Dispatch, at: Millis) -> bool:
     return (at - dispatch.since) // 1_000 > EXPIRES_S
 
 
-def is_uncertain(dispatch: Dispatch, heard_of: int, sending: Sending) -> bool:
-    """Whether it may have been sent already, and sending it again would send it twice.
+def is_uncertain(dispatch: Dispatch, heard_of: int, sending: Sending, at: Millis) -> bool:
+    """Whether it may have been sent already, and is not to be sent again to be sure.
 
     So it is after an attempt of which nobody heard the outcome; `heard_of` is the newest of which
-    the caller did.
+    the caller did. Where the platform takes a message once it is sent again, unless it is too old.
     """
     has_outcome = dispatch.courier is None or dispatch.attempts == heard_of
-    return not has_outcome and not sending.is_deduplicating
+    may_repeat = sending.is_deduplicating and not is_expired(dispatch, at)
+    return not has_outcome and not may_repeat
 
 
 def outbound(

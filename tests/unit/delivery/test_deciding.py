@@ -84,8 +84,10 @@ def test_an_attempt_that_nobody_heard_of_is_uncertain(
 ) -> None:
     dispatch = builders.dispatch(attempts=attempts, courier=courier)
 
-    assert deciding.is_uncertain(dispatch, heard_of, FACEBOOK) == is_uncertain
-    assert not deciding.is_uncertain(dispatch, heard_of, GOOGLE)
+    assert deciding.is_uncertain(dispatch, heard_of, FACEBOOK, NOW) == is_uncertain
+    assert not deciding.is_uncertain(dispatch, heard_of, GOOGLE, NOW)
+    too_late = Millis(EXPIRED_AT)
+    assert deciding.is_uncertain(dispatch, heard_of, GOOGLE, too_late) == is_uncertain
 
 
 @given(st.integers(1, 10_000), st.floats(0, 1, exclude_max=True), st.none() | st.floats(0, 3_600))
