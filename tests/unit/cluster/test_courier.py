@@ -15,6 +15,7 @@ from airy_ray.cluster.courier import Courier
 from airy_ray.cluster.feeds import Feeds
 from airy_ray.cluster.registry import Registry
 from airy_ray.cluster.sendings import Sendings
+from airy_ray.cluster.shared_hops import SharedHops
 from airy_ray.cluster.thread_appender import ThreadAppender
 from airy_ray.model.ids import REGISTRY, MessageId
 from airy_ray.sources.facebook_sending import FacebookSending
@@ -56,7 +57,8 @@ def delivering(post: Post, sending: FacebookSending, is_done: Callable[[], bool]
         appender = ThreadAppender(specs, run_directory)
         waiters = AppliedWaiters(run_directory)
         accesses = {
-            each.index: LocalAccess(each, appender, waiters, run_directory) for each in specs
+            each.index: LocalAccess(each, appender, waiters, SharedHops(), run_directory)
+            for each in specs
         }
         feeds = Feeds(specs, accesses, run_directory)
         registry = Registry(accesses[REGISTRY].reader)
