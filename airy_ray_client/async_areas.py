@@ -1140,8 +1140,9 @@ class Messages:
     ) -> models.Message:
         """Send a message to a contact: in a conversation, or as the first of one on a channel.
 
-        It is `pending` until its source has taken it. To a conversation that is not known yet it is
-        sent once that appears within 30 seconds (202); else its metadata tells the `error`.
+        It is `pending` until its source has taken it (`delivered`) or has not (`failed`, with the
+        reason in the metadata `error`), within 300 seconds. To a conversation that is not known yet
+        it is sent once that appears within 30 seconds (202); else its metadata tells the `error`.
 
         Scope: `write`.
 

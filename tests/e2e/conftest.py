@@ -45,7 +45,11 @@ def platform(graph_api: GraphApi, played: Played) -> Iterator[Running]:
         },
         "sources": {
             "facebook": facebook,
-            "google": {"partner_key": platforms.PARTNER_KEY},
+            "google": {
+                "partner_key": platforms.PARTNER_KEY,
+                "sa_file": platforms.service_account(graph_api.url),
+                "api_url": graph_api.url,
+            },
             **played.settings,
         },
         "limits": {"body_bytes": BODY_BYTES_MAX},

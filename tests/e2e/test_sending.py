@@ -1,5 +1,6 @@
 """Messages written, things described, tags and templates (contract: §7.1 to §7.5, appendix A)."""
 
+from threading import Event
 from typing import Any
 from uuid import uuid4
 
@@ -7,6 +8,8 @@ import pytest
 
 from airy_ray.model.ids import ChannelId, conversation_id, format_id, parse_id
 from tests.e2e.client import Agent, Client, Visitor
+from tests.e2e.platforms import Answer, GraphApi
+from tests.e2e.program import until
 
 TEXT = '{"text":"Thanks!","n":1.50,"big":12345678901234567890}'
 
@@ -51,14 +54,21 @@ def test_a_message_is_kept_byte_for_byte(client: Client, agent: Agent) -> None:
     )
 
 
-def test_a_message_to_a_source_is_pending(client: Client, agent: Agent) -> None:
+def test_a_message_to_a_source_is_pending_until_that_has_taken_it(
+    client: Client, agent: Agent, graph_api: GraphApi
+) -> None:
     agent.receive("m1")
     conversation = agent.conversations(1)[0]["id"]
-    asked = {"conversation_id": conversation, "message": "Hello"}
+    let_go = Event()
+    graph_api.answers["Held"].append(Answer(200, b"{}", held_until=let_go))
+    asked = {"conversation_id": conversation, "message": {"text": "Held"}}
     sent = client.call("/messages.send", asked)
+    until(lambda: graph_api.sent and graph_api.sent[-1].text == "Held")
 
     assert client.messages(conversation)[0] == sent
     assert client.post("/messages.resend", {"message_id": sent["id"]}).status_code == 409
+    let_go.set()
+    until(lambda: client.messages(conversation)[0]["delivery_state"] == "delivered")
 
 
 def test_a_conversation_is_begun_by_us(client: Client, agent: Agent) -> None:
@@ -68,10 +78,15 @@ def test_a_conversation_is_begun_by_us(client: Client, agent: Agent) -> None:
         "message": {"text": "Hello"},
     }
     sent = client.call("/messages.send", asked)
+    [begun] = agent.conversations(1)
+    until(lambda: client.messages(begun["id"])[0]["delivery_state"] == "failed")
     agent.receive("m1", contact="ada", sent_at="2100-01-01T00:00:00.000Z")
     messages = agent.messages(2)
 
-    assert messages[1] == sent
+    assert messages[1] == sent | {
+        "delivery_state": "failed",
+        "metadata": {"error": "No recipient"},
+    }
     assert agent.conversations(1)[0]["metadata"]["unread_count"] == 1
 
 
@@ -95,14 +110,21 @@ def test_a_message_to_an_unknown_conversation_is_sent_once_it_appears(
 ) -> None:
     channel = ChannelId(parse_id(agent.channel["id"]))
     to_come = format_id(conversation_id(channel, "bob"))
-    sent = client.post("/messages.send", {"conversation_id": to_come, "message": "Hello"})
+    asked = {"conversation_id": to_come, "message": {"text": "Hello"}}
+    sent = client.post("/messages.send", asked)
     before = client.post("/messages.list", {"conversation_id": to_come})
     agent.receive("m1", contact="bob")
-    message = agent.messages(2)[0]
+    agent.messages(2)
+    until(lambda: client.messages(to_come)[0]["delivery_state"] == "delivered")
+    message = client.messages(to_come)[0]
 
     assert (sent.status_code, before.status_code) == (202, 404)
     assert (sent.json()["source"], sent.json()["delivery_state"]) == ("", "pending")
-    assert message == sent.json() | {"source": "google"}
+    assert message == sent.json() | {
+        "source": "google",
+        "delivery_state": "delivered",
+        "metadata": {"source": {"id": message["id"]}},
+    }
 
 
 @pytest.mark.parametrize(
