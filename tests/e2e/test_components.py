@@ -67,7 +67,10 @@ def test_settings_are_told_without_their_secrets(client: Client) -> None:
         "appSecret": platforms.APP_SECRET[:4] + "...",
         "webhookSecret": platforms.VERIFY_TOKEN[:4] + "...",
     }
-    assert told["sources-google"] == {"partnerKey": platforms.PARTNER_KEY[:4] + "..."}
+    assert told["sources-google"] == {
+        "partnerKey": platforms.PARTNER_KEY[:4] + "...",
+        "saFile": "<service account keys>",
+    }
     assert platforms.APP_SECRET not in response.text
 
 

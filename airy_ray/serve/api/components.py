@@ -20,6 +20,7 @@ from airy_ray.serve.http import Response
 from airy_ray.serve.webhooks import HOOKS
 
 _MASKED = ("secret", "key", "token", "credentials")
+_SERVICE_ACCOUNT = "saFile"
 _SHORT, _LONG = 2, 8
 
 
@@ -178,6 +179,8 @@ async def services(platform: Platform) -> dict[str, dict[str, Any]]:
 
 def masked(key: str, value: str) -> str:
     """Return a setting as it may be shown: of a secret, little more than that it is there."""
+    if key == _SERVICE_ACCOUNT:
+        return "<service account keys>"
     if not any(word in key.lower() for word in _MASKED):
         return value
     if len(value) < _SHORT:
