@@ -161,7 +161,7 @@ class Listener:
         """Stay connected for a while."""
         connection = _Connection(self)
         async with asyncio.timeout(_CONNECT_S):
-            await picows.ws_connect(lambda: connection, self._url)
+            connection.transport, _ = await picows.ws_connect(lambda: connection, self._url)
         self.account.connections += 1
         try:
             while not connection.ended.done():
