@@ -210,7 +210,8 @@ def signed_again(case: Case, path: str) -> dict[str, str]:
     """Return the signature over another path, where the path is signed."""
     if not case.source.startswith("twilio"):
         return {}
-    form = {} if case.body.startswith(b"{") else parse_qs(case.body.decode(), True)
+    is_json = case.headers["content-type"] == "application/json"
+    form = {} if is_json else parse_qs(case.body.decode(), True)
     return signed_by_twilio(f"https://core.example.org{path}", form)
 
 
