@@ -295,13 +295,18 @@ class Serve(_Section):
     max_connections: int = Field(20_000, ge=1)
 
 
+def _as_many_as_cores() -> int:
+    return min(max(2, len(os.sched_getaffinity(0))), 8)
+
+
 class Settings(_Section):
     """Everything that can be set."""
 
     data: Path = Path("data")
     """Where everything is kept."""
-    partitions: int = Field(4, ge=1, le=1_024)
-    """Fixed when the data directory is made."""
+    partitions: int = Field(default_factory=_as_many_as_cores, ge=1, le=1_024)
+    """Fixed when the data directory is made; by default as many as the machine has cores, 2 to 8.
+    Each has a log that is synced by itself: more than cores only make the syncs smaller."""
     http: Http = Http()
     security: Security = Security()
     sources: Sources = Sources()

@@ -58,6 +58,7 @@ class Caretaker:
         self.erase(now)
         self.copy(now)
         self.expire(now)
+        self._partition.tail.make_room()
 
     def retain(self, now: Millis) -> None:
         """Have conversations erased that were kept for long enough: once a day, unless many are."""

@@ -41,6 +41,10 @@ BASE = "base"
 _DELETES_PER_COMMIT = 256
 _PUTS_PER_COMMIT = 1_024
 _COPY_BYTES = 16 << 20
+_ROOM_BYTES = 8 << 20
+"""How much is to be free behind the end: what comes in a second or two."""
+_ROOM_DISK_BYTES = 1 << 30
+"""Where less is free on the disk, none of it is taken before it is needed."""
 _FEW = 64
 """So many records are copied while appends wait."""
 _MOVES_MAX = 50
@@ -220,6 +224,16 @@ class LogTail:
             deleted += step
             if step < _DELETES_PER_COMMIT:
                 return deleted
+
+    def make_room(self) -> None:
+        """Have space on the disk for what will be appended next, unless the disk is soon full.
+
+        In small steps, so that appends don't wait behind it.
+        """
+        has_more = shutil.disk_usage(self.path).free > _ROOM_DISK_BYTES
+        while has_more:
+            with self._write():
+                has_more = self._environment.lengthen(_ROOM_BYTES)
 
     def segments(self) -> list[Segment]:
         """Return what has been archived, in order.

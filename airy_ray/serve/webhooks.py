@@ -97,7 +97,8 @@ class Hooks:
                 return Response(200, secret.encode(), TEXT)
         if hook == Twilio.hook and not is_form_or_json(request):
             raise RequestError(415, f"the body is to be {FORM}")
-        webhook = Webhook(request.body, request.headers, self._url(request))
+        url = self._url(request) if hook == Twilio.hook else ""
+        webhook = Webhook(request.body, request.headers, url)
         source.verify(webhook)
         await self._store(source, webhook)
         return _answer(source, webhook)

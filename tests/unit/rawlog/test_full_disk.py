@@ -97,3 +97,12 @@ def _write_for_ever(file: FileIO) -> None:
 def _fold_all(partition: Partition) -> None:
     while partition.project_batch(builders.NOW):
         pass
+
+
+def test_a_small_disk_is_not_filled_with_room(small_disk: Path) -> None:
+    with closing(LogTail(small_disk / "log")) as tail:
+        tail.append(prepared(webhooks(1)))
+        length = (tail.path / "data.mdb").stat().st_size
+        tail.make_room()
+
+        assert (tail.path / "data.mdb").stat().st_size == length

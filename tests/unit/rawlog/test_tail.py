@@ -17,6 +17,7 @@ import pytest
 from airy_ray.errors import DamagedError, LogBusyError, OffsetOutOfRangeError
 from airy_ray.rawlog.record import Record, opened
 from airy_ray.rawlog.tail import LOG_TABLES, LogTail, Segment, create, number_in_use, write_fresh
+from airy_ray.storage import pages
 from tests import builders
 from tests.log_builders import prepared, webhook, webhooks
 
@@ -128,6 +129,34 @@ def test_reading_what_was_trimmed_tells_what_is_held(tail: LogTail) -> None:
         tail.read(3, 1)
 
     assert caught.value.held == range(4, 10)
+
+
+def test_what_is_appended_goes_into_the_room_that_was_made(tail: LogTail) -> None:
+    file = tail.path / "data.mdb"
+    tail.append(prepared(webhooks(10)))
+    tail.make_room()
+    length = file.stat().st_size
+
+    for _ in range(100):
+        tail.append(prepared(webhooks(10)))
+
+    assert (file.stat().st_size, length >> 20) == (length, 8)
+    assert len(names(tail)) == 1_010
+
+
+def test_making_room_writes_over_nothing_that_others_append(tmp_path: Path) -> None:
+    with closing(LogTail(tmp_path)) as tail:
+        other = PROCESSES.Process(target=appending_large, args=(tmp_path, 400))
+        other.start()
+        times = 0
+        while other.is_alive():
+            tail.make_room()
+            times += 1
+
+        other.join()
+        assert (other.exitcode, times > 3, tail.head) == (0, True, 400)
+        assert names(tail) == [large(number) for number in range(400)]
+        assert pages.problems(tail.path) == []
 
 
 def test_small_facts_and_the_manifest_are_kept_with_the_log(tmp_path: Path) -> None:
@@ -304,6 +333,17 @@ def appending(directory: Path, count: int) -> None:
     with closing(LogTail(directory)) as tail:
         for number in range(count):
             tail.append(prepared(bodies(f"other {number}")))
+
+
+def large(number: int) -> bytes:
+    return f"{number:04}".encode() * 2_000
+
+
+def appending_large(directory: Path, count: int) -> None:
+    """Append records of some pages each."""
+    with closing(LogTail(directory)) as tail:
+        for number in range(count):
+            tail.append(prepared([builders.record(large(number))]))
 
 
 def replaced(tail: LogTail, fresh: Path, *, segments: list[Segment] | None = None) -> None:
