@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from airy_ray.sources.facebook_sending import FacebookSending
 from airy_ray.sources.google_sending import GoogleSending
+from airy_ray.sources.telegram_sending import TelegramSending
 from airy_ray.sources.twilio_sending import TwilioSending
 from airy_ray.sources.viber_sending import ViberSending
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from airy_ray.config import Sources  # the courier does without what it is made of
 
-AnySending = FacebookSending | GoogleSending | TwilioSending | ViberSending
+AnySending = FacebookSending | GoogleSending | TelegramSending | TwilioSending | ViberSending
 Sendings = dict[str, AnySending]
 """By source; messages to others stay pending."""
 
@@ -36,6 +37,7 @@ def sendings(settings: Sources, public_url: str | None = None) -> Sendings:
         "twilio.sms": _twilio(settings, public_url, is_whatsapp=False),
         "twilio.whatsapp": _twilio(settings, public_url, is_whatsapp=True),
         "viber": ViberSending(settings.viber.api_url, _text(settings.viber.auth_token)),
+        "telegram": TelegramSending(settings.telegram.api_url),
     }
 
 

@@ -192,7 +192,12 @@ def not_taken(reply: Reply, reason: str | None, *, may_pass: bool) -> Refused | 
 def retry_after_s(reply: Reply) -> float | None:
     """Return what `Retry-After` asks for in seconds; dates are not waited for."""
     asked = reply.headers.get("retry-after", "").strip()
-    return min(float(asked), _WAIT_S_MAX) if asked.isdecimal() and len(asked) < 10 else None
+    return bounded_wait_s(int(asked)) if asked.isdecimal() and len(asked) < 10 else None
+
+
+def bounded_wait_s(asked: int) -> float:
+    """Return how many seconds we wait where a platform asks for so many: an hour at most."""
+    return min(max(float(asked), 0.0), _WAIT_S_MAX)
 
 
 def fields(content: bytes) -> dict[str, msgspec.Raw]:

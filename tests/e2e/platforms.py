@@ -242,7 +242,7 @@ class Played:
     def __init__(self) -> None:
         self.app = {"app_id": "12345", "app_secret": "0a1b2c3d4e5f60718293a4b5c6d7e8f9"}
         self.viber = viber_api.ViberApi(self.viber_token)
-        self.telegram = telegram_api.TelegramApi(self.bot_token)
+        self.telegram = telegram_api.TelegramApi(*recorded.BOT_TOKENS.values())
         self.server = simulated.GraphServer(
             simulated.GraphApi([], **self.app, phone_numbers=[self.phone_number]),
             0,

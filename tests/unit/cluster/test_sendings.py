@@ -7,6 +7,7 @@ from airy_ray.cluster.sendings import Sendings, sendings
 from airy_ray.config import Sources
 from airy_ray.sources.facebook_sending import FacebookSending
 from airy_ray.sources.google_sending import GoogleSending
+from airy_ray.sources.telegram_sending import TelegramSending
 from airy_ray.sources.twilio_sending import TwilioSending
 from airy_ray.sources.viber_sending import ViberSending
 
@@ -45,6 +46,7 @@ def test_twilio_is_told_where_it_reaches_us_if_it_does(
             "https://api.twilio.com", "AC1", "secret", status_url, is_whatsapp
         )
     assert made["viber"] == ViberSending("https://chatapi.viber.com", "bot")
+    assert made["telegram"] == TelegramSending("https://api.telegram.org")
 
 
 def test_they_reach_another_process_as_they_are() -> None:
