@@ -36,7 +36,7 @@ UPDATES = ("message", "edited_message", "callback_query", "message_reaction")
 """The kinds of updates that mean something to us; Telegram is asked for no others."""
 
 _SOURCE = "telegram"
-_PATH = re.compile(r"/telegram/([0-9]{1,20})/?")
+_PATH = re.compile(r".*/telegram/([0-9]{1,20})/?")
 _EMPTY_PAYLOAD = "__empty__"
 _STAR = "⭐"
 _UNKNOWN_REACTION = "❓"
@@ -127,7 +127,7 @@ def without(body: bytes, cut: Cut) -> bytes | None:
 
 
 def _bot(webhook: Webhook) -> str | None:
-    found = _PATH.search(urlsplit(webhook.url).path)
+    found = _PATH.fullmatch(urlsplit(webhook.url).path)
     return None if found is None else found[1]
 
 

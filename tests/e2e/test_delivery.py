@@ -207,6 +207,18 @@ def test_a_message_to_telegram_is_delivered_in_parts_if_it_is_too_long(chat: Cha
     assert short["metadata"]["source"]["id"].startswith(f"{chat.id}:")
 
 
+def test_who_began_with_a_bot_before_it_was_connected_can_be_written_to(chat: Chat) -> None:
+    recipient = str(uuid4().int % 10**10)
+    asked = {
+        "channel_id": chat.channel["id"],
+        "source_recipient_id": recipient,
+        "message": {"text": "Hello"},
+    }
+    chat.client.call("/messages.send", asked)
+
+    until(lambda: {"text": "Hello", "chat_id": recipient} in chat.api.sent, BACK_S)
+
+
 def test_who_has_blocked_a_bot_gets_nothing_of_it(chat: Chat) -> None:
     chat.api.blocked_by.add(str(chat.id))
     failed = chat.settled(text="Hello")

@@ -34,6 +34,7 @@ def parsed(kind: str, **told: Any) -> Parsed:
         ("/telegram/43?/telegram/42", "secret", False),
         ("/telegram/", "secret", False),
         ("/telegram/x", "secret", False),
+        ("/telegram/42/43", "secret", False),
     ],
 )
 def test_a_bots_secret_opens_the_path_of_that_bot(path: str, secret: str, is_taken: bool) -> None:
