@@ -11,16 +11,18 @@ from _pytest.mark.structures import ParameterSet
 from airy_ray.model.channel import Channel
 from airy_ray.model.ids import ChannelId, channel_id
 from airy_ray.sources.source import Webhook
+from airy_ray.sources.telegram import BOT
 from airy_ray.sources.viber import ACCOUNT, Account
 from tests import builders
 
 FIXTURES = Path(__file__).parent / "fixtures"
-SOURCES = ("facebook", "instagram", "google", "twilio.sms", "twilio.whatsapp", "viber")
+SOURCES = ("facebook", "instagram", "google", "twilio.sms", "twilio.whatsapp", "viber", "telegram")
 
 VIBER_ACCOUNT = Account(
     "pa:75346594275468546724", "Blips and Chitz", "https://example.org/icon.png"
 )
-KEPT = {"viber": {ACCOUNT: VIBER_ACCOUNT.id}}
+TELEGRAM_BOT = "7012345678"
+KEPT = {"viber": {ACCOUNT: VIBER_ACCOUNT.id}, "telegram": {BOT: TELEGRAM_BOT}}
 """What is kept of requests beside their body, by source."""
 
 
@@ -54,7 +56,10 @@ class Case:
 
     def stored(self) -> Webhook:
         """Return what is left of the request once it is stored: the body and the kept headers."""
-        return Webhook(self.body(), KEPT.get(self.source, {}))
+        kept = KEPT.get(self.source, {})
+        if self.source == "telegram":
+            kept = {BOT: self.inbound["request"]["path"].rpartition("/")[2]}
+        return Webhook(self.body(), kept)
 
 
 def called(source: str, request: dict[str, Any]) -> str:

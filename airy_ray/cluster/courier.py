@@ -20,7 +20,7 @@ from airy_ray.cluster.access import Appends, LocalAccess, P, Question, T
 from airy_ray.cluster.feeds import PAGE_BYTES, PAGE_CHANGES, Feeds
 from airy_ray.cluster.platform_calls import PlatformCalls
 from airy_ray.cluster.registry import Registry
-from airy_ray.cluster.sendings import Sendings
+from airy_ray.cluster.sendings import Sendings, sending_of
 from airy_ray.delivery import deciding
 from airy_ray.delivery.lanes import Lanes, Turn
 from airy_ray.delivery.pacing import Bucket
@@ -145,7 +145,7 @@ class Courier:
     def _take_in(self, index: PartitionIndex, pending: list[tuple[MessageId, Dispatch]]) -> None:
         for identifier, dispatch in sorted(pending, key=lambda each: each[1].position):
             place = dispatch.place
-            if place.source in self._sendings:
+            if sending_of(self._sendings, place.source) is not None:
                 turn = Turn(index, identifier, place.conversation_id, place.source)
                 self._lanes.add(turn, dispatch.position)
         self._begin()
@@ -185,12 +185,13 @@ class Courier:
         if parcel is None:
             return None  # erased
         dispatch, message, conversation = parcel
-        sending = self._sendings[turn.source]
+        sending = sending_of(self._sendings, turn.source)
+        assert sending is not None  # nothing else was taken in
         if deciding.is_uncertain(dispatch, turn.heard_of, sending, now_millis()):
-            return await self._settle(turn, dispatch, deciding.UNCERTAIN)
+            return await self._settle(turn, dispatch, sending, deciding.UNCERTAIN)
         outbound = self._outbound(dispatch, message, conversation, sending)
         if isinstance(outbound, Refused):
-            return await self._settle(turn, dispatch, outbound)
+            return await self._settle(turn, dispatch, sending, outbound)
         bucket = self._bucket(message.channel_id, sending.pace(message.content))
         if not turn.has_slot:
             turn.has_slot = True
@@ -205,7 +206,7 @@ class Courier:
             return verdict
         if isinstance(verdict, Later) and verdict.after_s is not None:
             bucket.close_until(self._loop.time() + verdict.after_s)
-        return await self._settle(turn, begun, verdict)
+        return await self._settle(turn, begun, sending, verdict)
 
     async def _call(
         self,
@@ -230,7 +231,7 @@ class Courier:
         begun = await self._attempt(turn, dispatch)
         if begun is None:
             return dispatch, _TROUBLE_S  # another was first, or it is gone
-        if deciding.is_expired(begun, now_millis()):
+        if deciding.is_expired(begun, sending, now_millis()):
             return begun, deciding.EXPIRED
         turn.has_slot = False
         call = calls[turn.calls_taken]
@@ -243,7 +244,7 @@ class Courier:
             turn.calls_taken += 1
             turn.known_as = turn.known_as or verdict.source_message_id
             if turn.calls_taken == len(calls):
-                return begun, Taken(turn.known_as)
+                return begun, Taken(turn.known_as, verdict.metadata)
             turn.heard_of = begun.attempts
             return begun, 0.0
         return begun, verdict
@@ -258,17 +259,19 @@ class Courier:
             return None
         return begun
 
-    async def _settle(self, turn: Turn, dispatch: Dispatch, verdict: Verdict) -> float | None:
+    async def _settle(
+        self, turn: Turn, dispatch: Dispatch, sending: Sending, verdict: Verdict
+    ) -> float | None:
         """Write down what came of a message; return when to go on, None if there is an outcome."""
         at, number = now_millis(), dispatch.attempts
         event: Event
         match verdict:
-            case Taken(source_message_id=known_as):
-                event = MessageDelivered(turn.message_id, known_as, at, number)
+            case Taken(source_message_id=known_as, metadata=metadata):
+                event = MessageDelivered(turn.message_id, known_as, at, number, metadata)
             case Later(reason=reason, answer=answer):
                 turn.tries += 1
                 wait_s = deciding.wait_s(verdict, turn.tries, random.random())  # noqa: S311
-                if deciding.is_worth_waiting(dispatch, at, wait_s):
+                if deciding.is_worth_waiting(dispatch, sending, at, wait_s):
                     if turn.calls_taken == 0:  # or another courier would send the beginning again
                         await self._tell(turn.partition, DeliveryPutOff(turn.message_id, number))
                     turn.heard_of = number
@@ -292,6 +295,7 @@ class Courier:
             sending,
             now_millis(),
             is_by_person=self._registry.sender(message.sender_id) is not None,
+            custom_source=self._registry.source(message.source),
         )
 
     def _bucket(self, channel: ChannelId, pace: Pace) -> Bucket:

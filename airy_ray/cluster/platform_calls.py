@@ -11,8 +11,6 @@ import httpx
 from airy_ray.model.ids import ChannelId
 from airy_ray.sources.sending import Authorized, Call, Later, Outbound, Refused, Reply, Sending
 
-CALL_S = 30.0
-"""How long a platform may take to answer."""
 _ANSWER_BYTES_MAX = 1 << 16
 _AT_ONCE = 256
 _RENEW_S = 60.0
@@ -25,7 +23,7 @@ class PlatformCalls:
 
     def __init__(self) -> None:
         limits = httpx.Limits(max_connections=_AT_ONCE, max_keepalive_connections=_AT_ONCE)
-        self._http = httpx.AsyncClient(timeout=CALL_S, limits=limits)
+        self._http = httpx.AsyncClient(limits=limits)
         self._tokens: dict[tuple[str, ChannelId], tuple[str, float]] = {}
         self._asking: dict[tuple[str, ChannelId], asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -57,7 +55,11 @@ class PlatformCalls:
         """Make a call; return its answer, or what it means that there is none."""
         try:
             response = await self._http.request(
-                call.method, call.url, headers=call.headers, content=call.body
+                call.method,
+                call.url,
+                headers=call.headers,
+                content=call.body,
+                timeout=call.wait_s,
             )
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             return Refused(_told(error))

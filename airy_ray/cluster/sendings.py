@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airy_ray.model.custom_source import is_custom
+from airy_ray.sources.custom_sending import CustomSending
 from airy_ray.sources.facebook_sending import FacebookSending
 from airy_ray.sources.google_sending import GoogleSending
+from airy_ray.sources.telegram_sending import TelegramSending
 from airy_ray.sources.twilio_sending import TwilioSending
 from airy_ray.sources.viber_sending import ViberSending
 
@@ -14,16 +17,36 @@ if TYPE_CHECKING:
 
     from airy_ray.config import Sources  # the courier does without what it is made of
 
-AnySending = FacebookSending | GoogleSending | TwilioSending | ViberSending
+AnySending = (
+    CustomSending | FacebookSending | GoogleSending | TelegramSending | TwilioSending | ViberSending
+)
 Sendings = dict[str, AnySending]
-"""By source; messages to others stay pending."""
+"""By source, with one for all custom sources; messages to others stay pending."""
+
+CUSTOM = "*"
 
 _MESSENGER_PER_S = 300.0
 _INSTAGRAM_PER_S = 100.0
 
 
-def sendings(settings: Sources, public_url: str | None = None) -> Sendings:
-    """Return how messages are sent, by source; `public_url` is where platforms reach us."""
+def sendings(
+    settings: Sources, public_url: str | None = None, *, source_key: bytes | None = None
+) -> Sendings:
+    """Return how messages are sent, by source.
+
+    `public_url` is where platforms reach us, `source_key` what the tokens of custom sources are
+    signed with: without it these get nothing.
+    """
+    made = _built_in(settings, public_url)
+    return made if source_key is None else made | {CUSTOM: CustomSending(source_key)}
+
+
+def sending_of(sendings: Sendings, source: str) -> AnySending | None:
+    """Return how messages of a source are sent, None if they are not."""
+    return sendings.get(CUSTOM if is_custom(source) else source)
+
+
+def _built_in(settings: Sources, public_url: str | None) -> Sendings:
     return {
         "facebook": _messenger(settings, _MESSENGER_PER_S),
         "instagram": _messenger(settings, _INSTAGRAM_PER_S),
@@ -36,6 +59,7 @@ def sendings(settings: Sources, public_url: str | None = None) -> Sendings:
         "twilio.sms": _twilio(settings, public_url, is_whatsapp=False),
         "twilio.whatsapp": _twilio(settings, public_url, is_whatsapp=True),
         "viber": ViberSending(settings.viber.api_url, _text(settings.viber.auth_token)),
+        "telegram": TelegramSending(settings.telegram.api_url),
     }
 
 

@@ -3,6 +3,7 @@
 from airy_ray.clock import Millis
 from airy_ray.model.channel import Channel
 from airy_ray.model.conversation import Conversation
+from airy_ray.model.custom_source import CustomSource
 from airy_ray.model.message import Message
 from airy_ray.projections.view import Dispatch
 from airy_ray.sources.sending import Later, Outbound, Refused, Sending
@@ -18,9 +19,9 @@ _BACKOFF_S_MAX = 60.0
 _DOUBLINGS_MAX = 10
 
 
-def is_expired(dispatch: Dispatch, at: Millis) -> bool:
+def is_expired(dispatch: Dispatch, sending: Sending, at: Millis) -> bool:
     """Whether a message has been pending for too long to be sent at all."""
-    return (at - dispatch.since) // 1_000 > EXPIRES_S
+    return sending.expires and (at - dispatch.since) // 1_000 > EXPIRES_S
 
 
 def is_uncertain(dispatch: Dispatch, heard_of: int, sending: Sending, at: Millis) -> bool:
@@ -30,7 +31,7 @@ def is_uncertain(dispatch: Dispatch, heard_of: int, sending: Sending, at: Millis
     the caller did. Where the platform takes a message once it is sent again, unless it is too old.
     """
     has_outcome = dispatch.courier is None or dispatch.attempts == heard_of
-    may_repeat = sending.is_deduplicating and not is_expired(dispatch, at)
+    may_repeat = sending.is_deduplicating and not is_expired(dispatch, sending, at)
     return not has_outcome and not may_repeat
 
 
@@ -43,9 +44,10 @@ def outbound(
     at: Millis,
     *,
     is_by_person: bool,
+    custom_source: CustomSource | None = None,
 ) -> Outbound | Refused:
     """Return a message as its source needs to know it, or why nothing is sent."""
-    if is_expired(dispatch, at):
+    if is_expired(dispatch, sending, at):
         return EXPIRED
     recipient = dispatch.place.source_conversation_id or message.recipient_id
     is_begun_by_us = message.recipient_id is not None and conversation.last_inbound_at is None
@@ -64,6 +66,9 @@ def outbound(
         at=at,
         heard_at=conversation.last_inbound_at,
         is_by_person=is_by_person,
+        sent_at=message.sent_at,
+        conversation=None if is_begun_by_us else conversation,
+        custom_source=custom_source,
     )
 
 
@@ -74,6 +79,6 @@ def wait_s(told: Later, tries: int, chance: float) -> float:
     return max(backoff_s * (1 + chance / 2), told.after_s or 0.0)
 
 
-def is_worth_waiting(dispatch: Dispatch, at: Millis, wait_s: float) -> bool:
-    """Whether the message is not too old when the wait is over."""
-    return not is_expired(dispatch, Millis(at + int(wait_s * 1_000)))
+def is_worth_waiting(dispatch: Dispatch, sending: Sending, at: Millis, wait_s: float) -> bool:
+    """Whether a message is tried again, and not too old when the wait is over."""
+    return sending.expires and not is_expired(dispatch, sending, Millis(at + int(wait_s * 1_000)))

@@ -163,13 +163,16 @@ class DeliveryPutOff(msgspec.Struct, frozen=True, gc=False, tag=True):
 class MessageDelivered(msgspec.Struct, frozen=True, gc=False, tag=True):
     """The source took a message of ours and calls it `source_message_id`, if it told.
 
-    `attempt` says with which call; None if whoever tells does not count them.
+    Attributes:
+        attempt: with which call; None if whoever tells does not count them.
+        metadata: what the source wants to be kept with it, dotted key to JSON text.
     """
 
     message_id: MessageId
     source_message_id: str | None
     at: Millis
     attempt: int | None = None
+    metadata: dict[str, bytes] = {}
 
 
 class MessageFailed(msgspec.Struct, frozen=True, gc=False, tag=True):

@@ -209,6 +209,8 @@ def deliver(view: View, event: MessageDelivered, at: Millis) -> Effect:
     changes.message_stored(view, delivered, messages.head(delivered))
     if event.source_message_id is not None:
         _index(view, delivered, event.source_message_id, at)
+    if event.metadata:
+        metadata.describe_message(view, present.conversation_id, present.id, event.metadata, at)
     return Effect("delivered", present.id)
 
 

@@ -12,12 +12,13 @@ from pathlib import Path
 import ray
 from ray.exceptions import RayError
 
-from airy_ray.cluster.layout import Layout
+from airy_ray.cluster.layout import Layout, jwt_secret
 from airy_ray.cluster.machine import machine_spec
 from airy_ray.cluster.sendings import sendings
 from airy_ray.cluster.supervisor import SupervisorClient
 from airy_ray.config import Settings
 from airy_ray.serve import deploy
+from airy_ray.serve.api import tokens
 
 _OBJECT_STORE_BYTES = 100 << 20
 """Ray's least: nothing of ours goes through it."""
@@ -67,7 +68,11 @@ class System:
         settings = self._settings
         self._supervisor = SupervisorClient(
             machine_spec(settings, self._layout),
-            sendings(settings.sources, settings.http.public_url),
+            sendings(
+                settings.sources,
+                settings.http.public_url,
+                source_key=tokens.decoded(jwt_secret(settings)),
+            ),
         )
 
     def start_applications(self) -> None:

@@ -18,7 +18,7 @@ from airy_ray.config import Settings, Sources
 from airy_ray.errors import AiryError, DamagedError, RequestError, StateError
 from airy_ray.model import json_text
 from airy_ray.model.channel import Channel, default_name
-from airy_ray.model.ids import ChannelId
+from airy_ray.model.ids import ChannelId, channel_id
 from airy_ray.partition.routing import partitions_of, record_of
 from airy_ray.serve import problems
 from airy_ray.serve.api.public_url import public_url
@@ -36,18 +36,24 @@ from airy_ray.serve.http import (
     run_lifespan,
 )
 from airy_ray.serve.metrics import WebhookMetrics
+from airy_ray.serve.side_calls import SideCalls
 from airy_ray.sources.facebook import Facebook
 from airy_ray.sources.google import Google
 from airy_ray.sources.meta import handshake
 from airy_ray.sources.source import Source, Webhook
+from airy_ray.sources.telegram import Telegram, webhook_secret
+from airy_ray.sources.telegram_sending import answer_to_press
 from airy_ray.sources.twilio import FORM, JSON, Twilio
 from airy_ray.sources.viber import Account, Viber
 
 logger = logging.getLogger(__name__)
 
 PREFIX = "/webhooks"
-HOOKS = ("facebook", "google", "twilio", "viber")
-"""The hooks that are served, at `/webhooks/<hook>` and, as the reference has it, at `/<hook>`."""
+HOOKS = ("facebook", "google", "twilio", "viber", "telegram")
+"""The hooks that are served, at `/webhooks/<hook>` and, as the reference has it, at `/<hook>`.
+
+Each bot of Telegram has a path of its own below that.
+"""
 
 _TAKEN = Response(200)
 _REFUSED = Response(403)
@@ -62,7 +68,8 @@ class Hooks:
         self._machine = machine
         self._count = machine.spec.count
         self._settings = settings
-        self._sources = configured(settings.sources, self._viber_account)
+        self._sources = configured(settings.sources, self._viber_account, self._bot_secret)
+        self._side_calls = SideCalls()
         secret = settings.sources.facebook.webhook_secret
         self._verify_token = None if secret is None else secret.get_secret_value()
         self._metrics = WebhookMetrics()
@@ -101,7 +108,13 @@ class Hooks:
         webhook = Webhook(request.body, request.headers, url)
         source.verify(webhook)
         await self._store(source, webhook)
+        if isinstance(source, Telegram):
+            self._answer_press(source, webhook)
         return _answer(source, webhook)
+
+    async def close(self) -> None:
+        """Give up calls that nobody waits for."""
+        await self._side_calls.close()
 
     def _url(self, request: Request) -> str:
         """Return the URL that was called, as the caller knows it."""
@@ -121,6 +134,28 @@ class Hooks:
         told = json_text.decode(channel.metadata)
         name = told.get("name") or default_name(channel.source, channel.id)
         return Account(channel.source_channel_id, name, told.get("image_url"))
+
+    def _bot_secret(self, bot: str) -> str | None:
+        """Return what Telegram proves with that an update of a bot comes from it."""
+        token = self._bot_token(bot)
+        return None if token is None else webhook_secret(token)
+
+    def _bot_token(self, bot: str) -> str | None:
+        """Return the token of a bot that is connected.
+
+        Raises:
+            StateError, DamagedError: the registry cannot be read now.
+        """
+        channel = self._machine.registry.channel(channel_id(Telegram.hook, bot))
+        return None if channel is None else channel.token
+
+    def _answer_press(self, source: Telegram, webhook: Webhook) -> None:
+        """Have Telegram end the waiting of who has pressed a button."""
+        pressed = source.pressed(webhook)
+        token = None if pressed is None else self._bot_token(pressed[0])
+        if pressed is not None and token is not None:
+            api_url = self._settings.sources.telegram.api_url
+            self._side_calls.begin(answer_to_press(api_url, token, pressed[1]))
 
     async def _store(self, source: Source, webhook: Webhook) -> None:
         record = record_of(source, webhook, self._channel, now_micros())
@@ -161,10 +196,10 @@ class Webhooks:
             )
         except RequestError as error:
             return problems.answer(error)
-        hook = path_below(scope, PREFIX).strip("/")
-        if hook == "health":
+        path = path_below(scope, PREFIX).strip("/")
+        if path == "health":
             return _TAKEN
-        return await self._hooks.handle(hook, request)
+        return await self._hooks.handle(hook_of(path) or path, request)
 
     async def _start(self) -> None:
         log_to_stderr()
@@ -173,8 +208,16 @@ class Webhooks:
         collect_seldom()
 
     async def _stop(self) -> None:
+        if self._hooks is not None:
+            await self._hooks.close()
         if self._machine is not None:
             self._machine.close()
+
+
+def hook_of(path: str) -> str | None:
+    """Return the hook that a path leads to, None if it leads to none."""
+    hook, _, bot = path.strip("/").partition("/")
+    return hook if hook in HOOKS and bool(bot) == (hook == Telegram.hook) else None
 
 
 def is_form_or_json(request: Request) -> bool:
@@ -191,10 +234,12 @@ def _answer(source: Source, webhook: Webhook) -> Response:
 
 
 def configured(
-    sources: Sources, viber_account: Callable[[], Account | None]
+    sources: Sources,
+    viber_account: Callable[[], Account | None],
+    bot_secret: Callable[[str], str | None],
 ) -> Mapping[str, Source]:
     """Return the sources that have what it takes to verify their webhooks, by hook."""
-    found: dict[str, Source] = {}
+    found: dict[str, Source] = {Telegram.hook: Telegram(bot_secret)}
     facebook, google = sources.facebook, sources.google
     twilio, viber = sources.twilio, sources.viber
     if facebook.app_secret is not None:

@@ -45,6 +45,7 @@ class GoogleSending(msgspec.Struct, frozen=True, tag="google"):
     is_deduplicating = True
     opens_conversations = False
     needs_token = False
+    expires = True
 
     def pace(self, content: bytes) -> Pace:
         """Return one limit for all."""

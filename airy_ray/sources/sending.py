@@ -16,6 +16,8 @@ import msgspec
 from airy_ray.clock import Millis
 from airy_ray.errors import DeliveryError
 from airy_ray.model import json_text
+from airy_ray.model.conversation import Conversation
+from airy_ray.model.custom_source import CustomSource
 from airy_ray.model.ids import MessageId
 
 _WAIT_S_MAX = 3_600.0
@@ -34,6 +36,9 @@ class Outbound(msgspec.Struct, frozen=True, gc=False):
         heard_at: when the contact last wrote, which opens a window for answers; None for a
             conversation that we begin.
         is_by_person: whether a user wrote it, and no program.
+        sent_at: when it was written.
+        conversation: None for one that we begin.
+        custom_source: where it goes, unless the source is built in.
     """
 
     message_id: MessageId
@@ -44,15 +49,19 @@ class Outbound(msgspec.Struct, frozen=True, gc=False):
     at: Millis
     heard_at: Millis | None = None
     is_by_person: bool = False
+    sent_at: Millis = Millis(0)
+    conversation: Conversation | None = None
+    custom_source: CustomSource | None = None
 
 
 class Call(msgspec.Struct, frozen=True, gc=False):
-    """One HTTP request to a platform."""
+    """One HTTP request to a platform, which may take `wait_s` to answer."""
 
     method: str
     url: str
     headers: dict[str, str]
     body: bytes
+    wait_s: float = 30.0
 
 
 class Reply(msgspec.Struct, frozen=True, gc=False):
@@ -77,9 +86,14 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
 
 
 class Taken(msgspec.Struct, frozen=True, gc=False):
-    """The platform took the message, and calls it so if it told."""
+    """The platform took the message, and calls it so if it told.
+
+    Attributes:
+        metadata: what it wants to be kept with the message, dotted key to JSON text.
+    """
 
     source_message_id: str | None
+    metadata: dict[str, bytes] = {}
 
 
 class Refused(msgspec.Struct, frozen=True, gc=False):
@@ -136,6 +150,14 @@ class Sending(Protocol):
         """Whether nothing can be sent on a channel that has no token."""
         ...
 
+    @property
+    def expires(self) -> bool:
+        """Whether a message is too old to be sent some time after it became pending.
+
+        Within that time it is tried again; one that never gets too old is tried once.
+        """
+        ...
+
     def pace(self, content: bytes) -> Pace:
         """Return how fast such messages may follow one another on a channel."""
         ...
@@ -171,6 +193,7 @@ class ChannelToken:
     is_deduplicating = False
     opens_conversations = False
     needs_token = True
+    expires = True
 
     def authorization(self, channel: str, at: Millis) -> Call | None:
         """Return None: the channel's token is good as it is."""
@@ -192,7 +215,12 @@ def not_taken(reply: Reply, reason: str | None, *, may_pass: bool) -> Refused | 
 def retry_after_s(reply: Reply) -> float | None:
     """Return what `Retry-After` asks for in seconds; dates are not waited for."""
     asked = reply.headers.get("retry-after", "").strip()
-    return min(float(asked), _WAIT_S_MAX) if asked.isdecimal() and len(asked) < 10 else None
+    return bounded_wait_s(int(asked)) if asked.isdecimal() and len(asked) < 10 else None
+
+
+def bounded_wait_s(asked: int) -> float:
+    """Return how many seconds we wait where a platform asks for so many: an hour at most."""
+    return min(max(float(asked), 0.0), _WAIT_S_MAX)
 
 
 def fields(content: bytes) -> dict[str, msgspec.Raw]:

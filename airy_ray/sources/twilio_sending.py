@@ -47,6 +47,7 @@ class TwilioSending(msgspec.Struct, frozen=True, tag="twilio"):
     is_deduplicating = False
     opens_conversations = True
     needs_token = False
+    expires = True
 
     def pace(self, content: bytes) -> Pace:
         """Return the limit of a sender on WhatsApp, or of an ordinary phone number."""

@@ -42,6 +42,7 @@ class ViberSending(msgspec.Struct, frozen=True, tag="viber"):
     is_deduplicating = False
     opens_conversations = False
     needs_token = False
+    expires = True
 
     def pace(self, content: bytes) -> Pace:
         """Return one limit for all."""

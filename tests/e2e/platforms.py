@@ -38,6 +38,7 @@ MUTE_TOKEN = "EAAmute"
 """A token for which Meta answers with a page of HTML."""
 
 GOOGLE_TOKEN = "ya29.played"
+ACTION = "/action"
 HELD_S_MAX = 60.0
 CUT_OFF = 0
 """The status of an answer that does not come: the connection ends."""
@@ -117,17 +118,21 @@ class Answer:
 
 @dataclass(frozen=True)
 class Sent:
-    """A message that reached a platform, whatever it answered; `known_as` is what it calls it."""
+    """A message that reached a platform, whatever it answered; `known_as` is what it calls it.
+
+    Of one that reached an action endpoint `token` is the signature.
+    """
 
     path: str
     token: str
     body: dict[str, Any]
     text: str
     known_as: str
+    raw: bytes = b""
 
 
 class GraphApi(ThreadingHTTPServer):
-    """Meta's Graph API, and Google's: what connecting and sending call."""
+    """Meta's Graph API, Google's, and an action endpoint: what connecting and sending call."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -166,19 +171,35 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         if path == "/token":
             self._answer(200, {"access_token": GOOGLE_TOKEN, "expires_in": 3_599})
+        elif path == ACTION:
+            self._act(body)
         elif path.endswith("/messages"):
             self._take(path, json.loads(body))
         else:
             self._answer(200, self.server.subscribed)
 
+    def _act(self, raw: bytes) -> None:
+        """Take a message as the action endpoint of a custom source does."""
+        body = json.loads(raw)
+        text = body["payload"]["message"]["content"]["text"]
+        known_as = f"a_{uuid4().hex}"
+        signature = self.headers["x-airy-content-signature"]
+        self._note(
+            Sent(ACTION, signature, body, text, known_as, raw), {"source_message_id": known_as}
+        )
+
     def _take(self, path: str, body: dict[str, Any]) -> None:
-        """Take a message, or answer what is to be answered to its text."""
+        """Take a message as a platform does."""
         text = body.get("message", body)["text"]
         known_as = body.get("messageId", f"m_{uuid4().hex}")
         token = self.headers["authorization"].removeprefix("Bearer ")
-        self.server.sent.append(Sent(path, token, body, text, known_as))
-        taken = Answer(200, json.dumps({"message_id": known_as}).encode())
-        answers = self.server.answers[text]
+        self._note(Sent(path, token, body, text, known_as), {"message_id": known_as})
+
+    def _note(self, sent: Sent, told: dict[str, Any]) -> None:
+        """Take a message, or answer what is to be answered to its text."""
+        self.server.sent.append(sent)
+        taken = Answer(200, json.dumps(told).encode())
+        answers = self.server.answers[sent.text]
         answer = answers.popleft() if answers else taken
         if answer.held_until is not None:
             answer.held_until.wait(HELD_S_MAX)
@@ -242,7 +263,7 @@ class Played:
     def __init__(self) -> None:
         self.app = {"app_id": "12345", "app_secret": "0a1b2c3d4e5f60718293a4b5c6d7e8f9"}
         self.viber = viber_api.ViberApi(self.viber_token)
-        self.telegram = telegram_api.TelegramApi(self.bot_token)
+        self.telegram = telegram_api.TelegramApi(*recorded.BOT_TOKENS.values())
         self.server = simulated.GraphServer(
             simulated.GraphApi([], **self.app, phone_numbers=[self.phone_number]),
             0,

@@ -1,13 +1,16 @@
 """`sources.*`: programs that bring messages in as sources of their own (contract: §7.10, A.5)."""
 
+import hmac
 import json
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from tests.e2e import platforms
 from tests.e2e.client import Client
 from tests.e2e.conftest import SYSTEM_TOKEN
+from tests.e2e.platforms import Answer, GraphApi
 from tests.e2e.program import Running, until
 
 SENT_AT = 1_603_661_094_560
@@ -264,3 +267,53 @@ def test_any_request_of_the_recorded_form_is_taken(source: Source) -> None:
     assert sent.status_code == 200
     [message] = source.messages(source.conversation(source.channel()))
     assert (message["content"], message["sent_at"]) == ([1, "two"], "2025-11-21T08:00:01.000Z")
+
+
+def answered(client: Client, source: Source, conversation: Any, text: str) -> Any:
+    """Return a message of ours once it is not pending any more."""
+    asked = {"conversation_id": conversation["id"], "message": {"text": text}}
+    sent = client.call("/messages.send", asked)
+
+    def found() -> Any:
+        messages = source.messages(conversation)
+        return next(each for each in messages if each["id"] == sent["id"])
+
+    until(lambda: found()["delivery_state"] != "pending")
+    return found()
+
+
+def test_what_is_sent_goes_to_the_action_endpoint(source: Source, graph_api: GraphApi) -> None:
+    client, text = source.client, f"{source.id} Hello"
+    channel = source.channel()
+    source.bring(messages=[said()])
+    conversation = source.conversation(channel)
+    without_endpoint = answered(client, source, conversation, text)
+    endpoint = {"source_id": source.id, "action_endpoint": f"{graph_api.url}{platforms.ACTION}"}
+    client.call("/sources.update", endpoint)
+    answer = {"source_message_id": f"{source.id}-1", "metadata": {"receipt": {"ticket": "T-9"}}}
+    graph_api.answers[text].append(Answer(200, json.dumps(answer).encode()))
+    graph_api.answers[text].append(Answer(400, b'{"error":"malformed"}'))
+    delivered = answered(client, source, conversation, text)
+    refused = answered(client, source, conversation, text)
+
+    assert without_endpoint["metadata"]["error"] == "Source has no action endpoint"
+    assert delivered["delivery_state"] == "delivered"
+    assert delivered["metadata"]["source"]["id"] == f"{source.id}-1"
+    assert delivered["metadata"]["receipt"] == {"ticket": "T-9"}
+    assert (refused["delivery_state"], refused["metadata"]["error"]) == ("failed", "malformed")
+    first, _ = [each for each in graph_api.sent if each.text == text]
+    signed = hmac.digest(source.made["token"].encode(), first.raw, "sha256").hex()
+    assert first.token == signed
+    assert first.body["payload"]["message"] == {
+        "id": delivered["id"],
+        "source_recipient_id": "c-1",
+        "content": {"text": text},
+        "sent_at": delivered["sent_at"],
+    }
+    assert first.body["payload"]["conversation"] == {
+        "id": conversation["id"],
+        "channel_id": channel["id"],
+        "source_channel_id": "shop",
+        "source_conversation_id": "c-1",
+        "created_at": conversation["created_at"],
+    }

@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e import platforms, recorded
 from tests.e2e.client import Agent, Client
-from tests.e2e.platforms import Answer, GraphApi, Sent
+from tests.e2e.platforms import Answer, GraphApi, Played, Sent
 from tests.e2e.program import Running, descendants, until
 
 COURIER = "airy_ray.cluster.delivering"
@@ -60,6 +60,56 @@ class Page:
         item = {"sender": {"id": "ada"}, "recipient": {"id": self.id}, "timestamp": at, **told}
         entry = {"id": self.id, "time": at, "messaging": [item]}
         self.tell(json.dumps({"object": "page", "entry": [entry]}).encode())
+
+
+class Chat:
+    """A bot that is connected, and the chat with somebody who wrote to it."""
+
+    def __init__(self, client: Client, played: Played) -> None:
+        self.client = client
+        self.api = played.telegram
+        self.id = uuid4().int % 10**10
+        self.channel = client.call("/channels.telegram.connect", {"bot_token": played.bot_token})
+        self._place = {"chat": {"id": self.id, "type": "private"}, "from": {"id": self.id}}
+        self.update("message", message_id=1, text="Hi", **self._place)
+        until(lambda: self._conversations())
+        self.conversation: str = self._conversations()[0]["id"]
+
+    def update(self, kind: str, **told: Any) -> None:
+        """Have Telegram tell of something, where it was told to and with the secret for it."""
+        webhook = self.api.webhooks[self.channel["source_channel_id"]]
+        body = json.dumps({"update_id": 1, kind: told}).encode()
+        headers = {"content-type": "application/json", recorded.BOT_SECRET: webhook["secret_token"]}
+        path = webhook["url"].removeprefix(self.client.url)
+        assert self.client.send(path, body, headers).status_code == 200
+
+    def press(self, button: str) -> None:
+        message = self._place | {"message_id": 2}
+        self.update("callback_query", id=button, message=message, **{"from": self._place["from"]})
+
+    def settled(self, **content: Any) -> Any:
+        """Return a message once it is not pending any more."""
+        asked = {"conversation_id": self.conversation, "message": content}
+        sent = self.client.call("/messages.send", asked)
+        until(lambda: self._newest()["delivery_state"] != "pending", BACK_S)
+        assert self._newest()["id"] == sent["id"]
+        return self._newest()
+
+    def taken(self) -> list[Any]:
+        """Return what reached Telegram for it, oldest first."""
+        return [each for each in self.api.sent if each["chat_id"] == str(self.id)]
+
+    def _newest(self) -> Any:
+        return self.client.messages(self.conversation)[0]
+
+    def _conversations(self) -> list[Any]:
+        listed = self.client.conversations(self.channel["id"])
+        return [each for each in listed if each["last_message"]["sender"]["id"] == str(self.id)]
+
+
+@pytest.fixture
+def chat(client: Client, played: Played) -> Chat:
+    return Chat(client, played)
 
 
 @pytest.fixture
@@ -144,6 +194,46 @@ def test_google_takes_a_message_under_our_id(
 
     assert (taken.path, taken.token) == ("/v1/conversations/ada/messages", platforms.GOOGLE_TOKEN)
     assert taken.known_as == sent["id"]
+
+
+def test_a_message_to_telegram_is_delivered_in_parts_if_it_is_too_long(chat: Chat) -> None:
+    short = chat.settled(text="Hello")
+    long = chat.settled(text="a" * 4_000 + " " + "b" * 1_000)
+
+    assert chat.taken() == [
+        {"text": text, "chat_id": str(chat.id)} for text in ("Hello", "a" * 4_000, "b" * 1_000)
+    ]
+    assert {each["delivery_state"] for each in (short, long)} == {"delivered"}
+    assert short["metadata"]["source"]["id"].startswith(f"{chat.id}:")
+
+
+def test_who_began_with_a_bot_before_it_was_connected_can_be_written_to(chat: Chat) -> None:
+    recipient = str(uuid4().int % 10**10)
+    asked = {
+        "channel_id": chat.channel["id"],
+        "source_recipient_id": recipient,
+        "message": {"text": "Hello"},
+    }
+    chat.client.call("/messages.send", asked)
+
+    until(lambda: {"text": "Hello", "chat_id": recipient} in chat.api.sent, BACK_S)
+
+
+def test_who_has_blocked_a_bot_gets_nothing_of_it(chat: Chat) -> None:
+    chat.api.blocked_by.add(str(chat.id))
+    failed = chat.settled(text="Hello")
+
+    assert failed["delivery_state"] == "failed"
+    assert failed["metadata"]["error"] == "Forbidden: bot was blocked by the user"
+    assert json.loads(failed["metadata"]["source"]["error"])["error_code"] == 403
+
+
+def test_who_presses_a_button_is_not_left_waiting(chat: Chat) -> None:
+    button = uuid4().hex
+    chat.press(button)
+
+    until(lambda: button in chat.api.answered)
+    until(lambda: len(chat.client.messages(chat.conversation)) == 2)
 
 
 def test_a_courier_that_is_killed_during_a_call_sends_nothing_twice(

@@ -68,7 +68,7 @@ from airy_ray.serve.http import (
 from airy_ray.serve.media.leftovers import Leftovers
 from airy_ray.serve.media.store import PATH as MEDIA_PATH
 from airy_ray.serve.media.store import open_store
-from airy_ray.serve.webhooks import HOOKS, Hooks
+from airy_ray.serve.webhooks import Hooks, hook_of
 
 logger = logging.getLogger(__name__)
 
@@ -225,8 +225,8 @@ class Api:
 
     async def _other(self, request: Request, platform: Platform) -> Response | Streamed:
         """Answer what is no endpoint: webhooks, files, health, metrics, documentation."""
-        hook = request.path.strip("/")
-        if hook in HOOKS:
+        hook = hook_of(request.path)
+        if hook is not None:
             assert self._hooks is not None
             return await self._hooks.handle(hook, request)
         if request.path == "/actuator/health":
@@ -283,6 +283,8 @@ class Api:
     async def _stop(self) -> None:
         if self._leftovers is not None:
             self._leftovers.cancel()
+        if self._hooks is not None:
+            await self._hooks.close()
         if self._platform is not None:
             await self._platform.http.aclose()
             self._platform.ephemeral.close()

@@ -246,8 +246,7 @@ async def ingest(platform: Platform, caller: Caller, _: Ingested) -> Response:
 
 def token_of(platform: Platform, source: CustomSource) -> str:
     """Return the token of a source."""
-    issued_s = source.created_at // 1_000
-    return platform.tokens.source(source.id, format_id(source.token_id), issued_s)
+    return platform.tokens.source(source)
 
 
 def spoken_for(platform: Platform, grant: Grant) -> CustomSource:

@@ -1,10 +1,6 @@
 """Telegram's Bot API, as connecting a bot needs it (contract: sources §7.4)."""
 
-import hmac
-from base64 import urlsafe_b64encode
-from hashlib import sha256
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 
@@ -12,8 +8,9 @@ from airy_ray.errors import DeliveryError, RequestError
 from airy_ray.serve.api import provider
 from airy_ray.serve.api.platform import Platform
 from airy_ray.serve.api.provider import text
+from airy_ray.sources.telegram import UPDATES, webhook_secret
+from airy_ray.sources.telegram_sending import method_url
 
-_UPDATES = ("message", "edited_message", "callback_query", "message_reaction")
 _CONNECTIONS = 40
 _UNAUTHORIZED = 401
 
@@ -40,7 +37,7 @@ async def subscribe(platform: Platform, token: str, base_url: str) -> Bot:
     asked = {
         "url": f"{base_url}/telegram/{identifier}",
         "secret_token": webhook_secret(token),
-        "allowed_updates": _UPDATES,
+        "allowed_updates": UPDATES,
         "max_connections": _CONNECTIONS,
     }
     await _call(platform, token, "setWebhook", asked)
@@ -52,15 +49,6 @@ async def unsubscribe(platform: Platform, token: str) -> None:
     await _call(platform, token, "deleteWebhook", {}, gone_is_fine=True)
 
 
-def webhook_secret(token: str) -> str:
-    """Return what Telegram proves with that an update of a bot comes from it.
-
-    Made of the bot's token, so that it need not be kept: who has the one may know the other.
-    """
-    digest = hmac.digest(token.encode(), b"webhook secret", sha256)
-    return urlsafe_b64encode(digest).decode().rstrip("=")
-
-
 async def _call(
     platform: Platform,
     token: str,
@@ -69,12 +57,11 @@ async def _call(
     *,
     gone_is_fine: bool = False,
 ) -> dict[str, Any]:
-    base = platform.settings.sources.telegram.api_url.rstrip("/")
     answered = await provider.called(
         platform.http,
         "Telegram",
         "GET" if asked is None else "POST",
-        f"{base}/bot{quote(token, safe=':')}/{method}",
+        method_url(platform.settings.sources.telegram.api_url, token, method),
         body=asked,
     )
     told = answered.told or {}

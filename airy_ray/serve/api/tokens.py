@@ -10,7 +10,8 @@ import jwt
 import msgspec
 
 from airy_ray.errors import RequestError
-from airy_ray.model.custom_source import principal_of
+from airy_ray.model.custom_source import CustomSource
+from airy_ray.sources.custom_token import token_of
 
 _ALGORITHM = "HS256"
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
@@ -54,7 +55,7 @@ class Tokens:
     """Makes and reads tokens with the key of this installation."""
 
     def __init__(self, jwt_secret: str) -> None:
-        self._key = _decoded(jwt_secret)
+        self._key = decoded(jwt_secret)
 
     def visit(self, visit: Visit, now_s: int) -> str:
         """Return a token with which a visitor may write for an hour."""
@@ -106,20 +107,9 @@ class Tokens:
             return _person(told)
         return _program(told, claims.get("jti"))
 
-    def source(self, source: str, token_id: str, issued_s: int) -> str:
-        """Return the token of a custom source, which is good for as long as there is the source.
-
-        The same arguments make the same token, so nobody needs to keep it.
-        """
-        name = principal_of(source)
-        told = {"name": name, "data": {"source": source}, "roles": None}
-        claims = {
-            "jti": token_id,
-            "sub": name,
-            "iat": issued_s,
-            "principal": msgspec.json.encode(told).decode(),
-        }
-        return jwt.encode(claims, self._key, algorithm=_ALGORITHM)
+    def source(self, source: CustomSource) -> str:
+        """Return the token of a custom source, which is good for as long as there is the source."""
+        return token_of(source, self._key)
 
     def secret(self, seed: bytes) -> bytes:
         """Return 32 bytes that only this installation makes of a seed."""
@@ -193,7 +183,7 @@ def _program(told: dict[str, Any], token_id: object) -> Principal | None:
     )
 
 
-def _decoded(jwt_secret: str) -> bytes:
+def decoded(jwt_secret: str) -> bytes:
     """Return the key in a secret: base64, characters outside of its alphabet skipped (§2.3)."""
     digits = _NOT_BASE64.sub("", jwt_secret)
     if len(digits) % 4 == 1:

@@ -14,16 +14,16 @@ import pytest
 
 from airy_ray.clock import now_millis
 from airy_ray.cluster.delivering import DeliveringProcess
-from airy_ray.cluster.sendings import Sendings
+from airy_ray.cluster.sendings import CUSTOM, Sendings
 from airy_ray.model.channel import Channel
-from airy_ray.model.commands import ResendMessage, SendMessage
-from airy_ray.model.events import ChannelStored, MessageReceived
+from airy_ray.model.commands import CreateSource, ResendMessage, SendMessage
+from airy_ray.model.custom_source import CustomSource, conversation_id
+from airy_ray.model.events import ChannelStored, MessageReceived, Place
 from airy_ray.model.ids import (
     REGISTRY,
     CommandId,
     MessageId,
     channel_id,
-    conversation_id,
     format_id,
     message_of_command,
 )
@@ -33,15 +33,18 @@ from airy_ray.partition.reader import PartitionReader
 from airy_ray.partition.spec import PartitionSpec
 from airy_ray.rawlog.tail import LogTail
 from airy_ray.serve.ports import free_port
+from airy_ray.sources.custom_sending import CustomSending, signature
+from airy_ray.sources.custom_token import token_of
 from airy_ray.sources.facebook_sending import FacebookSending
 from airy_ray.sources.google_sending import GoogleSending
 from tests import builders, manifests
 from tests.e2e import platforms
-from tests.e2e.platforms import CUT_OFF, GOOGLE_TOKEN, Answer, GraphApi
+from tests.e2e.platforms import ACTION, CUT_OFF, GOOGLE_TOKEN, Answer, GraphApi
 from tests.log_builders import append, spec, webhook
 from tests.unit.cluster.test_owner import running, until
 
 TOKEN = "EAApage"
+SOURCE_KEY = b"a key of this installation, long enough"
 AGENT = "an-agent"
 REFUSAL = manifests.body("facebook", "out_error_unavailable.json")
 RATE_LIMIT = manifests.body("facebook", "out_error_rate.json")
@@ -66,6 +69,7 @@ class Post:
         return {
             "facebook": messenger,
             "google": GoogleSending(self.api.url, self.api.url, account),
+            CUSTOM: CustomSending(SOURCE_KEY),
         }
 
     def start(self, sendings: Sendings | None = None) -> DeliveringProcess:
@@ -93,7 +97,7 @@ class Post:
         self._commands += 1
         command = CommandId(builders.command_id(f"{self._commands}"))
         channel = channel_id(source, page)
-        conversation = conversation_id(channel, contact)
+        conversation = conversation_id(source, channel, contact)
         named = {} if not is_opening else {"recipient_id": contact}
         asked = SendMessage(
             id=format_id(command),
@@ -351,12 +355,15 @@ def test_where_the_platform_knows_its_id_a_message_is_sent_again(post: Post) -> 
 
 def begin_with_google(post: Post) -> None:
     """Have a contact write to the agent."""
-    place = builders.place(page=AGENT, source="google")
+    begin(post, builders.place(page=AGENT, source="google"))
+
+
+def begin(post: Post, place: Place) -> None:
     message = msgspec.structs.replace(
         builders.message("g1"),
         conversation_id=place.conversation_id,
         channel_id=place.channel_id,
-        source="google",
+        source=place.source,
     )
     body = encode_event(MessageReceived(place, message))
     append(post.own.directory, [builders.record(body, kind="outcome", source="")])
@@ -371,6 +378,75 @@ def test_a_token_of_google_is_asked_for_once(post: Post) -> None:
 
     asked = [path for _, path, _ in post.api.calls if path == "/token"]
     assert len(asked) == 1
+
+
+def begin_with_crm(post: Post, *, has_endpoint: bool = True) -> CustomSource:
+    """Have a custom source made, and one of its contacts write; return the source."""
+    endpoint = f"{post.api.url}{ACTION}" if has_endpoint else None
+    asked = CreateSource(
+        id=format_id(builders.command_id("crm")), source_id="crm", action_endpoint=endpoint
+    )
+    append(post.registry.directory, [builders.command_record(asked, at=now_millis())])
+    channel = builders.channel("shop", source="crm", token=None)
+    post.connect(channel)
+    begin(post, Place(conversation_id("crm", channel.id, "ada"), channel.id, "crm", "ada"))
+    return registered(post, "crm")
+
+
+def registered(post: Post, source: str) -> CustomSource:
+    """Return a custom source as the registry has it, once it does."""
+    with ExitStack() as stack:
+        tail = stack.enter_context(closing(LogTail(post.registry.directory, is_read_only=True)))
+        reader = stack.enter_context(closing(PartitionReader(tail)))
+
+        def found() -> CustomSource | None:
+            with reader.read() as view:
+                return view.source(source)
+
+        until(lambda: found() is not None)
+        made = found()
+    assert made is not None
+    return made
+
+
+def test_the_program_of_a_custom_source_is_called_and_signed_to(post: Post) -> None:
+    source = begin_with_crm(post)
+    answer = {"source_message_id": "a-1", "metadata": {"receipt": {"ticket": "T-9", "n": 2}}}
+    post.api.answers["Hello"].append(Answer(200, json.dumps(answer).encode()))
+    post.start()
+    sent = post.send("Hello", source="crm", page="shop", at=now_millis() - 400_000)
+
+    assert post.settled(sent) == {
+        "state": "delivered",
+        "source": {"id": "a-1"},
+        "receipt": {"ticket": "T-9", "n": 2.0},
+    }
+    [taken] = post.api.sent
+    assert taken.token == signature(taken.raw, token_of(source, SOURCE_KEY))
+    assert taken.body["payload"]["message"]["id"] == format_id(sent)
+    assert taken.body["payload"]["conversation"]["source_channel_id"] == "shop"
+
+
+def test_what_a_custom_source_does_not_take_is_not_tried_again(post: Post) -> None:
+    begin_with_crm(post)
+    post.api.answers["Hello"].append(Answer(503, b'{"error":"not now"}'))
+    post.start()
+    sent = post.send("Hello", source="crm", page="shop")
+
+    assert post.settled(sent) == {
+        "state": "failed",
+        "error": "not now",
+        "source": {"error": '{"error":"not now"}'},
+    }
+    assert post.texts() == ["Hello"]
+
+
+def test_a_custom_source_without_an_endpoint_gets_nothing(post: Post) -> None:
+    begin_with_crm(post, has_endpoint=False)
+    post.start()
+    sent = post.send("Hello", source="crm", page="shop")
+
+    assert post.settled(sent) == {"state": "failed", "error": "Source has no action endpoint"}
 
 
 def test_a_second_courier_waits_for_the_first(post: Post) -> None:

@@ -3,10 +3,12 @@
 import msgspec
 import pytest
 
-from airy_ray.cluster.sendings import Sendings, sendings
+from airy_ray.cluster.sendings import Sendings, sending_of, sendings
 from airy_ray.config import Sources
+from airy_ray.sources.custom_sending import CustomSending
 from airy_ray.sources.facebook_sending import FacebookSending
 from airy_ray.sources.google_sending import GoogleSending
+from airy_ray.sources.telegram_sending import TelegramSending
 from airy_ray.sources.twilio_sending import TwilioSending
 from airy_ray.sources.viber_sending import ViberSending
 
@@ -45,10 +47,20 @@ def test_twilio_is_told_where_it_reaches_us_if_it_does(
             "https://api.twilio.com", "AC1", "secret", status_url, is_whatsapp
         )
     assert made["viber"] == ViberSending("https://chatapi.viber.com", "bot")
+    assert made["telegram"] == TelegramSending("https://api.telegram.org")
+
+
+def test_custom_sources_have_one_in_common() -> None:
+    made = sendings(SOURCES, source_key=b"key")
+
+    assert sending_of(made, "crm") == sending_of(made, "x.y") == CustomSending(b"key")
+    assert sending_of(made, "viber") == made["viber"]
+    assert sending_of(made, "chatplugin") is None
+    assert sending_of(sendings(SOURCES), "crm") is None
 
 
 def test_they_reach_another_process_as_they_are() -> None:
-    made = sendings(SOURCES)
+    made = sendings(SOURCES, source_key=b"key")
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(made), type=Sendings) == made
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from airy_ray.clock import Millis
 from airy_ray.delivery import deciding
 from airy_ray.model.channel import Channel
+from airy_ray.sources.custom_sending import CustomSending
 from airy_ray.sources.facebook_sending import FacebookSending
 from airy_ray.sources.google_sending import GoogleSending
 from airy_ray.sources.sending import Later, Outbound, Refused
@@ -17,6 +18,7 @@ from tests import builders
 from tests.builders import NOW
 
 FACEBOOK = FacebookSending("https://g", "v25.0", False, 300.0)
+CUSTOM = CustomSending(b"key")
 GOOGLE = GoogleSending("https://b", "https://r", None)
 EXPIRED_AT = NOW + 301_000
 
@@ -45,12 +47,16 @@ def test_a_message_is_told_as_its_source_needs_to_know_it() -> None:
     assert (told.recipient, told.channel, told.token) == ("ada", builders.PAGE, "a secret")
     assert (told.heard_at, told.at, told.is_by_person) == (NOW - 1, NOW, True)
     assert told.content == builders.sent_message().content
+    assert told.sent_at == builders.sent_message().sent_at
+    assert told.conversation == msgspec.structs.replace(
+        builders.conversation(), last_inbound_at=Millis(NOW - 1)
+    )
 
 
 @pytest.mark.parametrize(("age_ms", "is_expired"), [(300_999, False), (301_000, True)])
 def test_whole_seconds_count(age_ms: int, is_expired: bool) -> None:
     assert (outbound(at=NOW + age_ms) == deciding.EXPIRED) == is_expired
-    assert deciding.is_expired(builders.dispatch(), Millis(NOW + age_ms)) == is_expired
+    assert deciding.is_expired(builders.dispatch(), FACEBOOK, Millis(NOW + age_ms)) == is_expired
 
 
 def test_what_is_wrong_is_told_in_the_order_of_the_contract() -> None:
@@ -105,4 +111,9 @@ def test_waits_grow_and_are_at_least_what_was_asked_for(
 
 @pytest.mark.parametrize(("wait_s", "is_worth"), [(1.0, True), (300.0, True), (301.0, False)])
 def test_nobody_waits_for_what_is_too_old_then(wait_s: float, is_worth: bool) -> None:
-    assert deciding.is_worth_waiting(builders.dispatch(), NOW, wait_s) == is_worth
+    assert deciding.is_worth_waiting(builders.dispatch(), FACEBOOK, NOW, wait_s) == is_worth
+    assert not deciding.is_worth_waiting(builders.dispatch(), CUSTOM, NOW, wait_s)
+
+
+def test_to_a_custom_source_nothing_is_too_old() -> None:
+    assert not deciding.is_expired(builders.dispatch(), CUSTOM, Millis(EXPIRED_AT))

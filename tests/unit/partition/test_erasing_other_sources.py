@@ -1,4 +1,4 @@
-"""Erasure of people who wrote through Twilio or Viber: whose bodies go, and whose stay."""
+"""Erasure of who wrote through Twilio, Viber or Telegram: whose bodies go, and whose stay."""
 
 import json
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from airy_ray.model.ids import ConversationId, channel_id, contact_id, conversat
 from airy_ray.partition.routing import record_of
 from airy_ray.rawlog.record import Record
 from airy_ray.sources.source import Source, Webhook
+from airy_ray.sources.telegram import Telegram
 from airy_ray.sources.twilio import Twilio
 from airy_ray.sources.viber import Viber
 from tests import builders, manifests
@@ -25,7 +26,9 @@ SOURCES: dict[str, tuple[Source, str]] = {
     "twilio.sms": (Twilio("token"), "+1"),
     "twilio.whatsapp": (Twilio("token"), "whatsapp:+1"),
     "viber": (Viber("token", lambda: manifests.VIBER_ACCOUNT), manifests.VIBER_ACCOUNT.id),
+    "telegram": (Telegram(lambda _: "secret"), manifests.TELEGRAM_BOT),
 }
+URL = f"https://core.example.org/telegram/{manifests.TELEGRAM_BOT}"
 
 
 def form(**fields: str) -> bytes:
@@ -35,6 +38,8 @@ def form(**fields: str) -> bytes:
 def bodies(source: str, contact: str, text: str) -> list[bytes]:
     """Return what tells of a message, of a failed answer to it, and of what no one takes."""
     number = SOURCES[source][1]
+    if source == "telegram":
+        return list(updates(contact, text))
     if source != "viber":
         inbound = form(To=number, From=contact, Body=text, MessageSid=text, ProfileName=text)
         answer = {"To": contact, "From": number, "MessageSid": f"to-{text}"}
@@ -49,11 +54,27 @@ def bodies(source: str, contact: str, text: str) -> list[bytes]:
     return [json.dumps(event | {"timestamp": NOW}).encode() for event in events]
 
 
+def updates(contact: str, text: str) -> Iterator[bytes]:
+    person = {"id": contact, "first_name": text}
+    party: dict[str, object] = {"chat": person | {"type": "private"}, "from": person}
+    told: dict[str, dict[str, object]] = {
+        "message": party | {"message_id": 1, "text": text},
+        "edited_message": party | {"message_id": 1, "edit_date": NOW // 1_000, "text": f"{text}!"},
+        "callback_query": {"id": text, "from": person, "message": party | {"message_id": 1}},
+        "my_chat_member": party | {"new_chat_member": {"user": person}},
+        "inline_query": {"from": person, "query": text},
+    }
+    for kind, part in told.items():
+        yield json.dumps({"update_id": 1, kind: part | {"date": NOW // 1_000}}).encode()
+
+
 def records(source: str, contact: str, text: str) -> Iterator[Record]:
     platform, number = SOURCES[source]
     channel = builders.channel(number, source=source)
     for body in bodies(source, contact, text):
-        yield record_of(platform, Webhook(body, {}), {channel.id: channel}.get, Micros(NOW * 1_000))
+        yield record_of(
+            platform, Webhook(body, {}, URL), {channel.id: channel}.get, Micros(NOW * 1_000)
+        )
 
 
 def erasure(conversation: ConversationId) -> Record:

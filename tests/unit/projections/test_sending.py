@@ -78,6 +78,21 @@ def test_a_message_waits_for_its_source_to_take_it() -> None:
     assert view.sends.get(stored(view).id) == builders.dispatch(1)
 
 
+def test_what_a_source_wants_to_be_kept_with_a_message_is() -> None:
+    ticket = {"receipt.ticket": b'"T-9"', "source.queue": b"2.0"}
+    taken = msgspec.structs.replace(builders.message_delivered(known_as="a-1"), metadata=ticket)
+    view = folded(message_sent(), taken)
+    key = view.message_keys.get(builders.sent_id())
+    message = None if key is None else view.messages.get(key)
+
+    assert message is not None
+    assert json.loads(message.metadata) == {
+        "receipt": {"ticket": "T-9"},
+        "source": {"id": "a-1", "queue": 2.0},
+    }
+    assert kinds(view)[-2:] == ["message.updated", "metadata.updated"]
+
+
 def test_a_visitor_of_a_website_has_a_message_at_once() -> None:
     """Contract §12.3: no subscriber is needed; the answer says pending, the list delivered."""
     view = MemoryView()

@@ -3,7 +3,9 @@
 import jwt
 import pytest
 
+from airy_ray.clock import Millis
 from airy_ray.errors import RequestError
+from airy_ray.model.custom_source import CustomSource
 from airy_ray.serve.api import sources, webhook_subscriptions
 from airy_ray.serve.api.callers import ANYBODY, Callers, Grant
 from airy_ray.serve.api.endpoint import Endpoint, parsed
@@ -11,7 +13,9 @@ from airy_ray.serve.api.sources import absolute_url
 from airy_ray.serve.api.tokens import Tokens
 
 TOKENS = Tokens("c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA==")
-TOKEN = TOKENS.source("crm", "an-id", 1_763_712_000)
+SOURCE = CustomSource("crm", bytes(15) + b"\x01", Millis(1_763_712_000_999))
+TOKEN_ID = "00000000-0000-0000-0000-000000000001"
+TOKEN = TOKENS.source(SOURCE)
 ENDPOINTS = {
     endpoint.path: endpoint for endpoint in (*sources.ENDPOINTS, *webhook_subscriptions.ENDPOINTS)
 }
@@ -21,12 +25,12 @@ def test_the_token_of_a_source_is_as_the_contract_has_it_and_can_be_made_again()
     claims = jwt.decode(TOKEN, options={"verify_signature": False})
 
     assert claims == {
-        "jti": "an-id",
+        "jti": TOKEN_ID,
         "sub": "source_app:crm",
         "iat": 1_763_712_000,
         "principal": '{"name":"source_app:crm","data":{"source":"crm"},"roles":null}',
     }
-    assert TOKENS.source("crm", "an-id", 1_763_712_000) == TOKEN
+    assert TOKENS.source(SOURCE) == TOKEN
 
 
 @pytest.mark.parametrize("callers", [Callers(None, TOKENS), Callers("system", TOKENS)])
@@ -37,7 +41,7 @@ def test_a_source_is_known_by_its_token_with_and_without_authentication(
     grant = callers.source({"authorization": authorization})
 
     assert grant is not None
-    assert (grant.principal, grant.source, grant.token_id) == ("source_app:crm", "crm", "an-id")
+    assert (grant.principal, grant.source, grant.token_id) == ("source_app:crm", "crm", TOKEN_ID)
 
 
 @pytest.mark.parametrize("authorization", [None, "", "system", "Bearer x", TOKEN[:-4]])

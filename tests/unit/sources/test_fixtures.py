@@ -3,6 +3,7 @@
 import json
 from base64 import b64decode
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from airy_ray.sources.facebook import Facebook
 from airy_ray.sources.google import Google
 from airy_ray.sources.meta import handshake
 from airy_ray.sources.source import Source, Webhook
+from airy_ray.sources.telegram import Telegram
 from airy_ray.sources.twilio import FORM, JSON, Twilio
 from airy_ray.sources.viber import Viber
 from airy_ray.state.tables import LedgerEntry
@@ -38,7 +40,12 @@ INGESTED = Millis(1_763_800_000_000)
 WEBHOOKS = [
     case
     for case in manifests.cases(*manifests.SOURCES)
-    if case.expected.get("ignored") != "handshake"
+    if case.expected.get("ignored") not in ("handshake", "forbidden")
+]
+FORBIDDEN = [
+    case
+    for case in manifests.cases(*manifests.SOURCES)
+    if case.expected.get("ignored") == "forbidden"
 ]
 
 CASES = {(case.source, case.file): case for case in WEBHOOKS}
@@ -56,6 +63,8 @@ def source_of(name: str) -> Source:
         return Google(config["partnerKey"])
     if name == "viber":
         return viber(config["authToken"], welcome=config["welcomeMessage"])
+    if name == "telegram":
+        return Telegram(config["webhook_secrets"].get)
     if name.startswith("twilio"):
         return Twilio(config["authToken"])
     return Facebook(config["appSecret"], app_id=config["appId"])
@@ -190,7 +199,8 @@ def objects_in(text: bytes) -> Iterator[Any]:
             yield value
             waiting += value.values()
             if isinstance(value.get("data"), str):
-                waiting.append(json.loads(b64decode(value["data"])))
+                with suppress(ValueError):  # what a button says is no object
+                    waiting.append(json.loads(b64decode(value["data"])))
         elif isinstance(value, list):
             waiting += value
 
@@ -320,6 +330,8 @@ SIGNATURES = [
 def verifier(source: str, secret: str) -> Source:
     if source.startswith("twilio"):
         return Twilio(secret)
+    if source == "telegram":
+        return Telegram({manifests.TELEGRAM_BOT: secret}.get)
     if source == "viber":
         return viber(secret, welcome="{}")
     return Google(secret) if source == "google" else Facebook(secret)
@@ -330,6 +342,11 @@ def test_only_what_the_platform_signed_is_taken(source: str, vector: dict[str, A
     secret = vector["secret"]
 
     assert accepts(verifier(source, secret), signed(source, vector)) is vector["valid"]
+
+
+@pytest.mark.parametrize("case", manifests.params(FORBIDDEN))
+def test_what_is_forbidden_is_refused(case: Case) -> None:
+    assert not accepts(source_of(case.source), case.webhook())
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from airy_ray.partition.interpret import PARSERS
 from airy_ray.sources.facebook import Facebook
 from airy_ray.sources.google import Google
 from airy_ray.sources.source import Parsed, Received, Replaced, Source, Webhook
+from airy_ray.sources.telegram import Telegram
 from airy_ray.sources.twilio import Twilio
 from airy_ray.sources.viber import Viber
 from tests import manifests
@@ -27,12 +28,14 @@ SOURCES: dict[str, Source] = {
     "google": Google("key"),
     "twilio": Twilio("token"),
     "viber": Viber("token", lambda: manifests.VIBER_ACCOUNT),
+    "telegram": Telegram(lambda _: "secret"),
 }
 FILES = {
     "facebook": [*FIXTURES.glob("facebook/in_*"), *FIXTURES.glob("instagram/in_*")],
     "google": [*FIXTURES.glob("google/in_*"), *FIXTURES.glob("google/rcs_*")],
     "twilio": [*FIXTURES.glob("twilio.*/in_*"), *FIXTURES.glob("twilio.*/cb_*")],
     "viber": [*FIXTURES.glob("viber/in_*"), *FIXTURES.glob("viber/seed_*")],
+    "telegram": [*FIXTURES.glob("telegram/in_*")],
 }
 BODIES = {source: sorted(path.read_bytes() for path in paths) for source, paths in FILES.items()}
 ODDITIES: list[Any] = [
@@ -48,7 +51,8 @@ sources = pytest.mark.parametrize("source", SOURCES)
 
 def read(source: str, body: bytes) -> Parsed | None:
     """Return what a body says, None when it is refused; nothing but that may happen."""
-    webhook = Webhook(body, manifests.KEPT.get(source, {}))
+    url = f"https://core.example.org/{source}/{manifests.TELEGRAM_BOT}"
+    webhook = Webhook(body, manifests.KEPT.get(source, {}), url)
     try:
         routes = SOURCES[source].routes(webhook)
         parsed = PARSERS[source](webhook)
@@ -170,6 +174,7 @@ NESTED = {
     b'"message":{"mid":"m","x":%s}}]}]}',
     "google": b'{"agent":"brands/b/agents/a","conversationId":"c","message":{"x":%s}}',
     "viber": b'{"event":"message","message_token":1,"sender":{"id":"2"},"message":{"x":%s}}',
+    "telegram": b'{"update_id":1,"message":{"chat":{"id":2},"message_id":3,"x":%s}}',
 }
 
 nesting = pytest.mark.parametrize("source", NESTED)

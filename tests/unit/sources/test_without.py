@@ -12,6 +12,7 @@ from airy_ray.errors import PayloadError
 from airy_ray.partition.interpret import PARSERS, WITHOUT
 from airy_ray.sources import custom, facebook, google, twilio, viber
 from airy_ray.sources.source import Key, SourceEvent
+from airy_ray.sources.telegram import BOT
 from airy_ray.sources.viber import ACCOUNT
 from tests import builders, manifests
 from tests.erasing import body, item
@@ -29,7 +30,7 @@ class Everything:
 
     @property
     def headers(self) -> dict[str, str]:
-        return {ACCOUNT: manifests.VIBER_ACCOUNT.id}
+        return {ACCOUNT: manifests.VIBER_ACCOUNT.id, BOT: manifests.TELEGRAM_BOT}
 
     def takes(self, key: Key, at: Millis | None) -> bool:
         if self._until is not None and at is not None and at > self._until:

@@ -1,0 +1,169 @@
+"""Messages from Telegram bots (sources §7.3). https://core.telegram.org/bots/api#available-methods."""
+
+import json
+import re
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from airy_ray.errors import DeliveryError
+from airy_ray.model import json_text
+from airy_ray.sources import sending
+from airy_ray.sources.sending import (
+    Call,
+    ChannelToken,
+    Later,
+    Outbound,
+    Pace,
+    Refused,
+    Reply,
+    Taken,
+    Verdict,
+)
+from airy_ray.sources.source import text_id
+
+_METHODS = (
+    ("text", "sendMessage"),
+    ("photo", "sendPhoto"),
+    ("video", "sendVideo"),
+    ("animation", "sendAnimation"),
+    ("audio", "sendAudio"),
+    ("voice", "sendVoice"),
+    ("document", "sendDocument"),
+    ("sticker", "sendSticker"),
+    ("address", "sendVenue"),
+    ("latitude", "sendLocation"),
+    ("phone_number", "sendContact"),
+    ("media", "sendMediaGroup"),
+    ("question", "sendPoll"),
+)
+"""The method for content that names none, by the first of these fields that it has."""
+
+_SENDS = re.compile(r"send[A-Za-z]+|copyMessage|forwardMessage")
+_TOO_MANY = 429
+_PER_S = 30.0
+_TEXT_UNITS_MAX = 4_096
+"""How long a text may be, in code units of UTF-16."""
+_PARTS_MAX = 10
+"""Of more parts than this a text is for Telegram to refuse."""
+_MARKUP = ("entities", "parse_mode")
+"""With one of these a text cannot be cut without reading it."""
+
+
+class TelegramSending(ChannelToken, msgspec.Struct, frozen=True, tag="telegram"):
+    """The Bot API. Only who has begun with a bot can be written to, which Telegram knows."""
+
+    api_url: str
+
+    opens_conversations = True
+
+    def pace(self, content: bytes) -> Pace:
+        """Return the limit of a bot; that of each chat Telegram tells when it is met."""
+        return Pace(_PER_S)
+
+    def calls(self, message: Outbound) -> list[Call]:
+        """Return one call, or one for each part of a text that is too long."""
+        named: dict[str, Any] = dict(sending.fields(message.content))
+        method = _method(named)
+        named.pop("method", None)
+        named["chat_id"] = message.recipient
+        url = method_url(self.api_url, message.token, method)
+        headers = {"content-type": "application/json"}
+        parts = _parts(named) if method == "sendMessage" else [named]
+        return [Call("POST", url, headers, sending.body_of(part)) for part in parts]
+
+    def read(self, message: Outbound, reply: Reply) -> Verdict:
+        """Return what Telegram's answer means."""
+        told = reply.told()
+        if 200 <= reply.status < 300 and told.get("ok") is True:
+            return Taken(_known_as(told.get("result"), message.recipient))
+        return _not_taken(reply, told)
+
+
+def method_url(api_url: str, token: str, method: str) -> str:
+    """Return where a method of a bot is called; the address is as secret as the token in it."""
+    return f"{api_url.rstrip('/')}/bot{quote(token, safe=':')}/{method}"
+
+
+def answer_to_press(api_url: str, token: str, press: str) -> Call:
+    """Return the call that ends the waiting of who has pressed a button."""
+    body = json_text.encode({"callback_query_id": press})
+    url = method_url(api_url, token, "answerCallbackQuery")
+    return Call("POST", url, {"content-type": "application/json"}, body)
+
+
+def _method(named: dict[str, Any]) -> str:
+    asked = named.get("method")
+    if asked is None:
+        found = next((method for field, method in _METHODS if field in named), None)
+        if found is None:
+            raise DeliveryError("Malformed message")
+        return found
+    method = json_text.decode(bytes(asked))
+    if not isinstance(method, str) or not _SENDS.fullmatch(method):
+        raise DeliveryError("Malformed message: its method is none that sends")
+    return method
+
+
+def _parts(named: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a message in parts of the length that is allowed, if it is plain text.
+
+    What it answers is said by the first, buttons are below the last.
+    """
+    raw = named.get("text")
+    text = None if raw is None else json.loads(json_text.unshield(bytes(raw)))
+    if not isinstance(text, str) or any(each in named for each in _MARKUP):
+        return [named]
+    texts = _cut(text)
+    if not 1 < len(texts) <= _PARTS_MAX:
+        return [named]
+    parts = [named | {"text": msgspec.Raw(json.dumps(each).encode())} for each in texts]
+    for part in parts[:-1]:
+        part.pop("reply_markup", None)
+    for part in parts[1:]:
+        part.pop("reply_parameters", None)
+    return parts
+
+
+def _cut(text: str) -> list[str]:
+    """Cut a text where a line ends, else between words, else between characters."""
+    pieces = []
+    while len(head := _head(text)) < len(text):
+        half = len(head) // 2  # not to make short pieces
+        ends = (head.rfind("\n", half), head.rfind(" ", half), len(head))
+        end = next(each for each in ends if each > 0)
+        pieces.append(text[:end])
+        text = text[end:].lstrip()
+    return [piece for piece in (*pieces, text) if piece.strip()]
+
+
+def _head(text: str) -> str:
+    """Return as much of the beginning of a text as one message takes."""
+    units = text[:_TEXT_UNITS_MAX].encode("utf-16-le", "surrogatepass")
+    head = units[: 2 * _TEXT_UNITS_MAX].decode("utf-16-le", "surrogatepass")
+    return head if text.startswith(head) else head[:-1]  # not half of a character
+
+
+def _known_as(result: object, chat: str) -> str | None:
+    """Return what we call a message that Telegram took; of several, the first."""
+    told = result[0] if isinstance(result, list) and result else result
+    if not isinstance(told, dict):
+        return None
+    place, number = told.get("chat"), text_id(told.get("message_id"))
+    where = text_id(place.get("id")) if isinstance(place, dict) else None
+    return None if number is None else f"{where or chat}:{number}"
+
+
+def _not_taken(reply: Reply, told: dict[str, object]) -> Refused | Later:
+    reason, code, parameters = (
+        told.get(key) for key in ("description", "error_code", "parameters")
+    )
+    may_pass = isinstance(code, int) and (code == _TOO_MANY or code >= 500)
+    verdict = sending.not_taken(
+        reply, reason if isinstance(reason, str) and reason else None, may_pass=may_pass
+    )
+    asked = parameters.get("retry_after") if isinstance(parameters, dict) else None
+    if isinstance(verdict, Later) and isinstance(asked, int):
+        return msgspec.structs.replace(verdict, after_s=sending.bounded_wait_s(asked))
+    return verdict
