@@ -36,7 +36,7 @@ from airy_ray.model.message import Message
 from airy_ray.projections.metadata import source_id_document
 from airy_ray.projections.waiting import waits_for_channel
 from airy_ray.rawlog.record import Record
-from airy_ray.sources import custom, facebook, google, twilio, viber
+from airy_ray.sources import custom, facebook, google, twilio, viber, whatsapp
 from airy_ray.sources.source import (
     Described,
     Failed,
@@ -61,6 +61,7 @@ PARSERS: dict[str, Parse] = {
     "twilio.sms": twilio.parse,
     "twilio.whatsapp": twilio.parse,
     "viber": viber.parse,
+    "whatsapp": whatsapp.parse,
 }
 """How the bodies of each built-in source are read."""
 
@@ -72,6 +73,7 @@ WITHOUT: dict[str, Without] = {
     "twilio.sms": twilio.without,
     "twilio.whatsapp": twilio.without,
     "viber": viber.without,
+    "whatsapp": whatsapp.without,
 }
 """How events are cut out of the bodies of each source."""
 

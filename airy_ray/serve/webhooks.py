@@ -42,11 +42,12 @@ from airy_ray.sources.meta import handshake
 from airy_ray.sources.source import Source, Webhook
 from airy_ray.sources.twilio import FORM, JSON, Twilio
 from airy_ray.sources.viber import Account, Viber
+from airy_ray.sources.whatsapp import Whatsapp
 
 logger = logging.getLogger(__name__)
 
 PREFIX = "/webhooks"
-HOOKS = ("facebook", "google", "twilio", "viber")
+HOOKS = ("facebook", "google", "twilio", "viber", "whatsapp")
 """The hooks that are served, at `/webhooks/<hook>` and, as the reference has it, at `/<hook>`."""
 
 _TAKEN = Response(200)
@@ -63,8 +64,7 @@ class Hooks:
         self._count = machine.spec.count
         self._settings = settings
         self._sources = configured(settings.sources, self._viber_account)
-        secret = settings.sources.facebook.webhook_secret
-        self._verify_token = None if secret is None else secret.get_secret_value()
+        self._verify_tokens = _verify_tokens(settings.sources)
         self._metrics = WebhookMetrics()
         for hook in HOOKS:
             if hook not in self._sources:
@@ -83,8 +83,8 @@ class Hooks:
     async def _handle(self, hook: str, request: Request) -> Response:
         if hook not in HOOKS:
             raise RequestError(404, "no such webhook")
-        if request.method == "GET" and hook == "facebook":
-            challenge = handshake(request.query, self._verify_token)
+        if request.method == "GET" and hook in self._verify_tokens:
+            challenge = handshake(request.query, self._verify_tokens[hook])
             return _REFUSED if challenge is None else Response(200, challenge.encode(), TEXT)
         if request.method != "POST":
             raise RequestError(405, "webhooks are posted")
@@ -195,7 +195,7 @@ def configured(
     """Return the sources that have what it takes to verify their webhooks, by hook."""
     found: dict[str, Source] = {}
     facebook, google = sources.facebook, sources.google
-    twilio, viber = sources.twilio, sources.viber
+    twilio, viber, whatsapp = sources.twilio, sources.viber, sources.whatsapp
     if facebook.app_secret is not None:
         found[Facebook.hook] = Facebook(
             facebook.app_secret.get_secret_value(),
@@ -212,4 +212,21 @@ def configured(
             viber_account,
             welcome_message=viber.welcome_message,
         )
+    if whatsapp.app_secret is not None:
+        found[Whatsapp.hook] = Whatsapp(
+            whatsapp.app_secret.get_secret_value(),
+            allow_legacy_sha1=whatsapp.allow_legacy_sha1,
+        )
     return found
+
+
+def _verify_tokens(sources: Sources) -> dict[str, str | None]:
+    """Return what Meta's handshakes have to name, by hook."""
+    secrets = {
+        Facebook.hook: sources.facebook.webhook_secret,
+        Whatsapp.hook: sources.whatsapp.webhook_secret,
+    }
+    return {
+        hook: None if secret is None else secret.get_secret_value()
+        for hook, secret in secrets.items()
+    }

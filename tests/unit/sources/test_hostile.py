@@ -19,6 +19,7 @@ from airy_ray.sources.google import Google
 from airy_ray.sources.source import Parsed, Received, Replaced, Source, Webhook
 from airy_ray.sources.twilio import Twilio
 from airy_ray.sources.viber import Viber
+from airy_ray.sources.whatsapp import Whatsapp
 from tests import manifests
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -27,12 +28,14 @@ SOURCES: dict[str, Source] = {
     "google": Google("key"),
     "twilio": Twilio("token"),
     "viber": Viber("token", lambda: manifests.VIBER_ACCOUNT),
+    "whatsapp": Whatsapp("secret"),
 }
 FILES = {
     "facebook": [*FIXTURES.glob("facebook/in_*"), *FIXTURES.glob("instagram/in_*")],
     "google": [*FIXTURES.glob("google/in_*"), *FIXTURES.glob("google/rcs_*")],
     "twilio": [*FIXTURES.glob("twilio.*/in_*"), *FIXTURES.glob("twilio.*/cb_*")],
     "viber": [*FIXTURES.glob("viber/in_*"), *FIXTURES.glob("viber/seed_*")],
+    "whatsapp": [*FIXTURES.glob("whatsapp/in_*"), *FIXTURES.glob("whatsapp/seed_*")],
 }
 BODIES = {source: sorted(path.read_bytes() for path in paths) for source, paths in FILES.items()}
 ODDITIES: list[Any] = [
@@ -170,6 +173,8 @@ NESTED = {
     b'"message":{"mid":"m","x":%s}}]}]}',
     "google": b'{"agent":"brands/b/agents/a","conversationId":"c","message":{"x":%s}}',
     "viber": b'{"event":"message","message_token":1,"sender":{"id":"2"},"message":{"x":%s}}',
+    "whatsapp": b'{"object":"whatsapp_business_account","entry":[{"changes":[{"field":"messages",'
+    b'"value":{"metadata":{"phone_number_id":"1"},"messages":[{"from":"2","id":"m","x":%s}]}}]}]}',
 }
 
 nesting = pytest.mark.parametrize("source", NESTED)
