@@ -8,13 +8,14 @@ from airy_ray.sources.facebook_sending import FacebookSending
 from airy_ray.sources.google_sending import GoogleSending
 from airy_ray.sources.twilio_sending import TwilioSending
 from airy_ray.sources.viber_sending import ViberSending
+from airy_ray.sources.whatsapp_sending import WhatsappSending
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from airy_ray.config import Sources  # the courier does without what it is made of
 
-AnySending = FacebookSending | GoogleSending | TwilioSending | ViberSending
+AnySending = FacebookSending | GoogleSending | TwilioSending | ViberSending | WhatsappSending
 Sendings = dict[str, AnySending]
 """By source; messages to others stay pending."""
 
@@ -36,6 +37,7 @@ def sendings(settings: Sources, public_url: str | None = None) -> Sendings:
         "twilio.sms": _twilio(settings, public_url, is_whatsapp=False),
         "twilio.whatsapp": _twilio(settings, public_url, is_whatsapp=True),
         "viber": ViberSending(settings.viber.api_url, _text(settings.viber.auth_token)),
+        "whatsapp": WhatsappSending(settings.whatsapp.api_url, settings.whatsapp.graph_version),
     }
 
 

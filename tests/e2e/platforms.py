@@ -174,10 +174,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _take(self, path: str, body: dict[str, Any]) -> None:
         """Take a message, or answer what is to be answered to its text."""
         text = body.get("message", body)["text"]
+        is_whatsapp = "messaging_product" in body
+        text = text["body"] if is_whatsapp else text
         known_as = body.get("messageId", f"m_{uuid4().hex}")
         token = self.headers["authorization"].removeprefix("Bearer ")
         self.server.sent.append(Sent(path, token, body, text, known_as))
-        taken = Answer(200, json.dumps({"message_id": known_as}).encode())
+        told = {"messages": [{"id": known_as}]} if is_whatsapp else {"message_id": known_as}
+        taken = Answer(200, json.dumps(told).encode())
         answers = self.server.answers[text]
         answer = answers.popleft() if answers else taken
         if answer.held_until is not None:
@@ -238,13 +241,15 @@ class Played:
     bot_token = telegram_api.BOT_TOKEN
     user_token = simulated.USER_TOKEN
     system_user_token = simulated.SYSTEM_USER_TOKEN
+    verify_token: str = recorded.manifest("whatsapp")["config"]["webhookSecret"]
 
     def __init__(self) -> None:
         self.app = {"app_id": "12345", "app_secret": "0a1b2c3d4e5f60718293a4b5c6d7e8f9"}
         self.viber = viber_api.ViberApi(self.viber_token)
         self.telegram = telegram_api.TelegramApi(self.bot_token)
+        self.graph = simulated.GraphApi([], **self.app, phone_numbers=[self.phone_number])
         self.server = simulated.GraphServer(
-            simulated.GraphApi([], **self.app, phone_numbers=[self.phone_number]),
+            self.graph,
             0,
             [*viber_api.routes(self.viber), *telegram_api.routes(self.telegram)],
         )
@@ -254,7 +259,7 @@ class Played:
         """What a platform that calls them is told."""
         url = f"http://127.0.0.1:{self.server.port}"
         return {
-            "whatsapp": self.app | {"api_url": url},
+            "whatsapp": self.app | {"webhook_secret": self.verify_token, "api_url": url},
             "viber": {
                 "auth_token": self.viber_token,
                 "api_url": url,

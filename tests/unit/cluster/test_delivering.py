@@ -35,6 +35,7 @@ from airy_ray.rawlog.tail import LogTail
 from airy_ray.serve.ports import free_port
 from airy_ray.sources.facebook_sending import FacebookSending
 from airy_ray.sources.google_sending import GoogleSending
+from airy_ray.sources.whatsapp_sending import WhatsappSending
 from tests import builders, manifests
 from tests.e2e import platforms
 from tests.e2e.platforms import CUT_OFF, GOOGLE_TOKEN, Answer, GraphApi
@@ -66,6 +67,7 @@ class Post:
         return {
             "facebook": messenger,
             "google": GoogleSending(self.api.url, self.api.url, account),
+            "whatsapp": WhatsappSending(self.api.url, "v25.0"),
         }
 
     def start(self, sendings: Sendings | None = None) -> DeliveringProcess:
@@ -81,7 +83,7 @@ class Post:
 
     def send(
         self,
-        text: str,
+        text: Any,
         *,
         contact: str = "ada",
         source: str = "facebook",
