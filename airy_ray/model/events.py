@@ -225,6 +225,13 @@ class AliasKnown(msgspec.Struct, frozen=True, gc=False, tag=True):
     place: Place
 
 
+class ContactLinked(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """The contact of a conversation is `name` as well, under which alone they may come next."""
+
+    place: Place
+    name: str
+
+
 class ConversationsErased(msgspec.Struct, frozen=True, gc=False, tag=True):
     """Conversations are forgotten: what was in the log before this, and what they said until `at`.
 
@@ -303,6 +310,7 @@ Event = (
     | ChannelDisconnected
     | ChannelDescribed
     | AliasKnown
+    | ContactLinked
     | ConversationsErased
     | ErasureDue
     | RetentionDue

@@ -14,6 +14,7 @@ from airy_ray.clock import Millis
 from airy_ray.errors import PayloadError
 from airy_ray.model.custom_source import is_custom
 from airy_ray.model.events import (
+    ContactLinked,
     ConversationDescribed,
     EchoReceived,
     Event,
@@ -41,6 +42,7 @@ from airy_ray.sources.source import (
     Described,
     Failed,
     Key,
+    Linked,
     MessageDescribed,
     Overwritten,
     Parse,
@@ -228,6 +230,10 @@ def _message_described(told: MessageDescribed, place: Place, at: Millis) -> Even
     return NamedMessageDescribed(place.source, place.source_conversation_id, told.values, at)
 
 
+def _linked(told: Linked, place: Place, at: Millis) -> Event:
+    return ContactLinked(place, told.name)
+
+
 _TRANSLATIONS: dict[type[SourceEvent], Callable[..., Event]] = {
     Received: _received,
     Replaced: _replaced,
@@ -237,4 +243,5 @@ _TRANSLATIONS: dict[type[SourceEvent], Callable[..., Event]] = {
     Failed: _failed,
     Described: _described,
     MessageDescribed: _message_described,
+    Linked: _linked,
 }

@@ -25,7 +25,15 @@ from airy_ray.model.events import (
 )
 from airy_ray.model.ids import ConversationId, MessageId
 from airy_ray.model.message import Message
-from airy_ray.projections import changes, conversations, keys, metadata, receipts, tombstones
+from airy_ray.projections import (
+    changes,
+    conversations,
+    keys,
+    linked_contacts,
+    metadata,
+    receipts,
+    tombstones,
+)
 from airy_ray.projections.view import Dispatch, Held, Timer, View
 
 HOLD_MS = 30_000
@@ -254,6 +262,8 @@ def _insert(view: View, place: Place, message: Message, at: Millis) -> Effect:
         erased_at = tombstones.erased_until(view, message.conversation_id)
     else:
         erased_at = conversation.erased_at
+        if message.sender_id != conversation.source_conversation_id:
+            message = linked_contacts.as_known(conversation, place, message)
     if erased_at is not None and message.sent_at <= erased_at:
         tombstones.sweep_later(view, message.conversation_id, at)
         return IGNORED_ERASED

@@ -12,6 +12,7 @@ from airy_ray.projections import (
     conversations,
     custom_sources,
     erasure,
+    linked_contacts,
     merges,
     messages,
     metadata,
@@ -81,6 +82,8 @@ def project(view: View, event: Event, at: Millis) -> Effect:
         case events.AliasKnown():
             waiting.alias_known(view, event)
             custom_sources.release(view, event)
+        case events.ContactLinked():
+            return APPLIED if linked_contacts.link(view, event) else NOTHING_NEW
         case events.ConversationsErased():
             return APPLIED if erasure.erase(view, event, at) else NOTHING_NEW
         case events.ErasureDue(erased=erased):

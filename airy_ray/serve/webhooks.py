@@ -18,7 +18,8 @@ from airy_ray.config import Settings, Sources
 from airy_ray.errors import AiryError, DamagedError, RequestError, StateError
 from airy_ray.model import json_text
 from airy_ray.model.channel import Channel, default_name
-from airy_ray.model.ids import ChannelId
+from airy_ray.model.events import Place
+from airy_ray.model.ids import ChannelId, owner_of
 from airy_ray.partition.routing import partitions_of, record_of
 from airy_ray.serve import problems
 from airy_ray.serve.api.public_url import public_url
@@ -122,7 +123,7 @@ class Hooks:
         return Account(channel.source_channel_id, name, told.get("image_url"))
 
     async def _store(self, source: Source, webhook: Webhook) -> None:
-        record = record_of(source, webhook, self._channel, now_micros())
+        record = record_of(source, webhook, self._channel, now_micros(), self._alias)
         appended = [
             self._machine.appender.append(partition, record)
             for partition in partitions_of(record, self._count)
@@ -134,6 +135,14 @@ class Hooks:
 
     def _channel(self, identifier: ChannelId) -> Channel | None:
         return known_channel(self._machine.registry, identifier)
+
+    def _alias(self, alias: bytes) -> Place | None:
+        """Return where an alias leads; nowhere while its partition cannot be read."""
+        try:
+            with self._machine.partitions[owner_of(alias, self._count)].reader.read() as view:
+                return view.alias(alias)
+        except (StateError, DamagedError):
+            return None
 
 
 class Webhooks:

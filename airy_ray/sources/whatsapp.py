@@ -31,6 +31,7 @@ from airy_ray.sources.source import (
     Described,
     Failed,
     Key,
+    Linked,
     Parsed,
     Reacted,
     Receipt,
@@ -41,7 +42,7 @@ from airy_ray.sources.source import (
     text_id,
 )
 
-_SOURCE = "whatsapp"
+SOURCE = "whatsapp"
 _OBJECT = "whatsapp_business_account"
 _FIELD = "messages"
 _WRAPPED = "whatsapp_business_api_data"
@@ -60,7 +61,7 @@ _REPLACEMENTS = ("edit", "revoke")
 class Whatsapp:
     """The webhook of a Meta app, for all of its phone numbers."""
 
-    hook = _SOURCE
+    hook = SOURCE
 
     def __init__(self, app_secret: str, *, allow_legacy_sha1: bool = False) -> None:
         self._signature = MetaSignature(self.hook, app_secret, allow_legacy_sha1=allow_legacy_sha1)
@@ -98,7 +99,13 @@ def parse(webhook: Webhook) -> Parsed:
             events += _status(change, text, ignored)
         for text in change.parts("contacts"):
             events += _contact(change, text)
+        events += change.links()
     return Parsed(events, ignored)
+
+
+def is_alias(contact: str) -> bool:
+    """Whether a contact is named by the id of who hides the phone number."""
+    return not contact.isdecimal()
 
 
 def without(body: bytes, cut: Cut) -> bytes | None:
@@ -137,21 +144,34 @@ class _Change:
 
         That is one, but for statuses: the message was sent to the number, or to the id.
         """
-        told = members(text) or {}
-        known_as = (text_id(scalar(told.get(name))) for name in _PARTIES[kind])
-        contacts = [self._number_of.get(each, each) for each in known_as if each is not None]
-        found = [Key(_SOURCE, self._phone_number, each) for each in dict.fromkeys(contacts)]
+        number, known_as = _names(kind, text)
+        linked = None if known_as is None else self._number_of.get(known_as)
+        contacts = [each for each in (number, linked, known_as) if each is not None]
+        found = [self._key(each) for each in dict.fromkeys(contacts)]
         return found if kind == "statuses" else found[:1]
 
+    def links(self) -> list[Linked]:
+        """Return which contacts are known by number and by id."""
+        return [Linked(self._key(number), known_as) for known_as, number in self._number_of.items()]
+
+    def _key(self, contact: str) -> Key:
+        return Key(SOURCE, self._phone_number, contact)
+
     def _numbers(self) -> dict[str, str]:
-        """Return the phone numbers of contacts whose other id stands beside it."""
+        """Return the phone numbers of contacts whose id stands beside it."""
         found = {}
-        for text in self.parts("contacts"):
-            told = members(text) or {}
-            number, known_as = (text_id(scalar(told.get(name))) for name in _CONTACT_IDS)
-            if number is not None and known_as is not None:
-                found[known_as] = number
+        for kind in _PARTIES:
+            for text in self.parts(kind):
+                number, known_as = _names(kind, text)
+                if number is not None and known_as is not None:
+                    found[known_as] = number
         return found
+
+
+def _names(kind: str, text: bytes) -> list[str | None]:
+    """Return the phone number and the id of a part's contact."""
+    told = members(text) or {}
+    return [text_id(scalar(told.get(name))) for name in _PARTIES[kind]]
 
 
 class _Body(msgspec.Struct, gc=False):

@@ -237,6 +237,7 @@ class Played:
     """WhatsApp, Viber and Telegram at one address, as `airy-ray simulate` plays them."""
 
     phone_number = "106540352242922"
+    other_phone_number = "106540352242944"
     viber_token = "445da6az1s345z78-dazcczb2542zv51a-e0vc5fva17480im9"
     bot_token = telegram_api.BOT_TOKEN
     user_token = simulated.USER_TOKEN
@@ -247,7 +248,8 @@ class Played:
         self.app = {"app_id": "12345", "app_secret": "0a1b2c3d4e5f60718293a4b5c6d7e8f9"}
         self.viber = viber_api.ViberApi(self.viber_token)
         self.telegram = telegram_api.TelegramApi(self.bot_token)
-        self.graph = simulated.GraphApi([], **self.app, phone_numbers=[self.phone_number])
+        numbers = [self.phone_number, self.other_phone_number]
+        self.graph = simulated.GraphApi([], **self.app, phone_numbers=numbers)
         self.server = simulated.GraphServer(
             self.graph,
             0,

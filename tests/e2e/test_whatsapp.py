@@ -20,34 +20,43 @@ TEMPLATE = {"type": "template", "template": {"name": "hello", "language": {"code
 class Number:
     """A phone number that is connected, and a contact who may write to it."""
 
-    def __init__(self, client: Client, played: Played) -> None:
+    def __init__(self, client: Client, played: Played, contact: str) -> None:
         self.client = client
         self.played = played
-        self.contact = f"49{uuid4().int % 10**12}"
+        self.contact = contact
         asked = {
-            "phone_number_id": played.phone_number,
+            "phone_number_id": played.other_phone_number,
             "user_token": played.user_token,
             "name": "A number",
         }
         self.channel = client.call("/channels.whatsapp.connect", asked)
+
+    @property
+    def conversation(self) -> str:
+        """The conversation with the contact, whether it has begun or not."""
         channel = ChannelId(parse_id(self.channel["id"]))
-        self.conversation = format_id(conversation_id(channel, self.contact))
+        return format_id(conversation_id(channel, self.contact))
 
     def tell(self, **value: Any) -> None:
         """Have Meta tell of something."""
-        value["metadata"] = {"phone_number_id": self.played.phone_number}
+        value["metadata"] = {"phone_number_id": self.played.other_phone_number}
         entry = {"id": "w", "changes": [{"field": "messages", "value": value}]}
         body = json.dumps({"object": "whatsapp_business_account", "entry": [entry]}).encode()
         digest = hmac.new(self.played.app["app_secret"].encode(), body, sha256).hexdigest()
         headers = {"content-type": "application/json", "x-hub-signature-256": f"sha256={digest}"}
         assert self.client.send("/webhooks/whatsapp", body, headers).status_code == 200
 
-    def write(self, text: str) -> None:
-        """Have the contact write."""
-        message = {"from": self.contact, "id": f"wamid.{uuid4()}", "type": "text"}
-        told = {"timestamp": "1763712000", "text": {"body": text}}
+    def write(self, text: str, **sender: str) -> None:
+        """Have the contact write, under the phone number or other names."""
+        message = {"id": f"wamid.{uuid4()}", "type": "text", "text": {"body": text}}
+        told = {"timestamp": "1763712000"} | (sender or {"from": self.contact})
         self.tell(messages=[message | told])
         self.client.settle()
+
+    def texts(self) -> list[str]:
+        """Return what was said in the conversation, newest first."""
+        said = self.client.messages(self.conversation)
+        return [each["content"]["text"]["body"] for each in said]
 
     def answer(self, content: dict[str, Any]) -> Any:
         """Send a message to the contact, who wrote."""
@@ -82,7 +91,11 @@ class Number:
 
 @pytest.fixture
 def number(client: Client, played: Played) -> Number:
-    return Number(client, played)
+    return Number(client, played, new_contact())
+
+
+def new_contact() -> str:
+    return f"49{uuid4().int % 10**12}"
 
 
 def test_an_answer_is_delivered_and_then_seen(number: Number) -> None:
@@ -141,3 +154,28 @@ def test_a_text_of_any_length_arrives(number: Number) -> None:
 
     assert sent["delivery_state"] == "delivered"
     assert "\n".join(each["text"]["body"] for each in number.taken()) == text
+
+
+def test_who_hides_the_number_goes_on_in_the_same_conversation(number: Number) -> None:
+    """From a moment after it was told with their id: that has to get around."""
+    hidden = f"DE.{number.contact}"
+    number.write("Hi", **{"from": number.contact, "from_user_id": hidden})
+
+    def has_joined() -> bool:
+        number.write("It is me", from_user_id=hidden)
+        return number.texts()[0] == "It is me"
+
+    until(has_joined)
+    sent = number.answer({"type": "text", "text": {"body": "I know"}})
+
+    assert sent["delivery_state"] == "delivered"
+    assert [body["text"]["body"] for body in number.taken()] == ["I know"]
+
+
+def test_who_never_showed_a_number_is_answered_by_the_id(client: Client, played: Played) -> None:
+    number = Number(client, played, f"DE.{new_contact()}")
+    number.write("Hi", from_user_id=number.contact)
+    number.answer({"type": "text", "text": {"body": "Hello"}})
+    [body] = number.taken()
+
+    assert (body["recipient"], "to" in body) == (number.contact, False)

@@ -11,6 +11,7 @@ from airy_ray.sources.source import (
     Described,
     Failed,
     Key,
+    Linked,
     Parsed,
     Reacted,
     Receipt,
@@ -106,9 +107,10 @@ def test_other_statuses_have_no_consequence(status: Any) -> None:
 
 
 def test_of_a_contact_with_two_names_a_status_may_be_of_either() -> None:
-    parsed = events(statuses=[STATUS | {"recipient_user_id": USER_ID}])
+    *receipts, link = events(statuses=[STATUS | {"recipient_user_id": USER_ID}])
 
-    assert parsed == [Receipt(each, False, ("wamid.2",)) for each in (KEY, HIDDEN)]
+    assert receipts == [Receipt(each, False, ("wamid.2",)) for each in (KEY, HIDDEN)]
+    assert link == Linked(KEY, USER_ID)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +139,9 @@ def test_why_a_message_failed_is_told(errors: Any, reason: str) -> None:
     ],
 )
 def test_a_contact_has_a_name(contact: dict[str, Any], key: Key, name: bytes) -> None:
-    assert events(contacts=[contact]) == [Described(key, {"contact.display_name": name})]
+    described = [each for each in events(contacts=[contact]) if isinstance(each, Described)]
+
+    assert described == [Described(key, {"contact.display_name": name})]
 
 
 @pytest.mark.parametrize(
@@ -154,7 +158,14 @@ def test_whose_number_stands_in_the_same_body_is_known_by_it() -> None:
     contact = {"wa_id": CONTACT, "user_id": USER_ID}
 
     assert [event.key for event in events(messages=[hidden])] == [HIDDEN]
-    assert [event.key for event in events(messages=[hidden], contacts=[contact])] == [KEY]
+    received, link = events(messages=[hidden], contacts=[contact])
+    assert (received.key, link) == (KEY, Linked(KEY, USER_ID))
+
+
+def test_a_message_with_number_and_id_links_them() -> None:
+    received, link = events(messages=[MESSAGE | {"from_user_id": USER_ID}])
+
+    assert (received.key, link) == (KEY, Linked(KEY, USER_ID))
 
 
 @pytest.mark.parametrize(
@@ -196,8 +207,9 @@ def test_what_goes_is_cut_out_of_a_change(is_wrapped: bool) -> None:
             "statuses": [STATUS | {"recipient_id": each} for each in contacts],
             "contacts": [{"wa_id": each, "profile": {"name": each}} for each in contacts],
         }
-        value["metadata"] = {"phone_number_id": NUMBER}  # type: ignore[assignment]
-        return body(**({WRAPPED: value} if is_wrapped else value))
+        metadata = {"phone_number_id": NUMBER}
+        wrapped = {WRAPPED: value | {"metadata": metadata}}
+        return body(**(wrapped if is_wrapped else value))
 
     left = without(of("eva", "bob"), Everything("eva"))
 
