@@ -5,7 +5,7 @@ from airy_ray.model.channel import Channel
 from airy_ray.model.conversation import Conversation
 from airy_ray.model.message import Message
 from airy_ray.projections.view import Dispatch
-from airy_ray.sources.sending import Later, Outbound, Refused, Sending
+from airy_ray.sources.sending import Call, Later, Outbound, ReadReceipts, Refused, Sending
 
 EXPIRES_S = 300
 EXPIRED = Refused(f"Message expired: not sent within {EXPIRES_S} seconds")
@@ -65,6 +65,15 @@ def outbound(
         heard_at=conversation.last_inbound_at,
         is_by_person=is_by_person,
     )
+
+
+def read_receipt(message: Message, channel: Channel | None, sending: Sending) -> Call | None:
+    """Return the call that says that we have read a message; None if nobody is to be told."""
+    if channel is None or not channel.connected or not channel.token:
+        return None
+    if message.source_message_id is None or not isinstance(sending, ReadReceipts):
+        return None
+    return sending.read_receipt(channel.source_channel_id, channel.token, message.source_message_id)
 
 
 def wait_s(told: Later, tries: int, chance: float) -> float:

@@ -185,6 +185,12 @@ class MessageFailed(msgspec.Struct, frozen=True, gc=False, tag=True):
     attempt: int | None = None
 
 
+class ReadTold(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """The source was told that a message of the contact's was read, or cannot be told."""
+
+    message_id: MessageId
+
+
 class ChannelSeen(msgspec.Struct, frozen=True, gc=False, tag=True):
     """The registry says how a channel is now."""
 
@@ -305,6 +311,7 @@ Event = (
     | DeliveryPutOff
     | MessageDelivered
     | MessageFailed
+    | ReadTold
     | ChannelSeen
     | ChannelStored
     | ChannelDisconnected

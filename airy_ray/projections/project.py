@@ -17,6 +17,7 @@ from airy_ray.projections import (
     messages,
     metadata,
     reactions,
+    read_receipts,
     receipts,
     tombstones,
     waiting,
@@ -57,6 +58,8 @@ def project(view: View, event: Event, at: Millis) -> Effect:
             return messages.deliver(view, event, at)
         case events.MessageFailed():
             return messages.fail(view, event, at)
+        case events.ReadTold():
+            return APPLIED if read_receipts.told(view, event) else NOTHING_NEW
         case events.ReactionChanged():
             return _react(view, event, at)
         case events.ReceiptReceived():

@@ -52,6 +52,8 @@ class GraphApi:
         """Pages whose events an app gets."""
         self.sent: list[tuple[str, str, Any]] = []
         """Messages that pages and phone numbers sent: which of them, to whom, what."""
+        self.read: list[tuple[str, str]] = []
+        """Messages that phone numbers said to have read: which of them, what."""
         self._pages = list(pages)
         self._phone_numbers = frozenset(phone_numbers)
         self._app = (app_id, app_secret)
@@ -133,6 +135,9 @@ class GraphApi:
         told = body if isinstance(body, dict) else {}
         if told.get("messaging_product") != "whatsapp":
             raise GraphError(100, "(#100) The parameter messaging_product is required.")
+        if told.get("status") == "read":
+            self.read.append((number, str(told.get("message_id"))))
+            return {"success": True}
         to = told.get("to") or told.get("recipient")
         if not isinstance(to, str):
             raise GraphError(100, "(#100) The parameter to is required.")

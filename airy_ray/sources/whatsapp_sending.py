@@ -51,20 +51,30 @@ class WhatsappSending(ChannelToken, msgspec.Struct, frozen=True, tag="whatsapp")
             return Taken(_known_as(reply))
         return meta.not_taken(reply, _PASSING, lasting=_LASTING)
 
+    def read_receipt(self, channel: str, token: str, source_message_id: str) -> Call:
+        """Return the call that says that we have read a message, and all before it."""
+        told = {
+            "messaging_product": "whatsapp",
+            "status": "read",
+            "message_id": source_message_id,
+        }
+        return self._post(channel, token, told)
+
     def _call(self, message: Outbound, named: dict[str, Any]) -> Call:
         addressed = named | {"messaging_product": "whatsapp", "recipient_type": "individual"}
         for name in ("to", "recipient"):
             addressed.pop(name, None)
         is_number = message.recipient.removeprefix("+").isdecimal()
         addressed["to" if is_number else "recipient"] = message.recipient
+        return self._post(message.channel, message.token, addressed)
+
+    def _post(self, channel: str, token: str, body: dict[str, Any]) -> Call:
+        number = quote(channel, safe="")
         return Call(
             "POST",
-            f"{self.api_url.rstrip('/')}/{self.version}/{quote(message.channel, safe='')}/messages",
-            {
-                "authorization": f"Bearer {message.token}",
-                "content-type": "application/json",
-            },
-            sending.body_of(addressed),
+            f"{self.api_url.rstrip('/')}/{self.version}/{number}/messages",
+            {"authorization": f"Bearer {token}", "content-type": "application/json"},
+            sending.body_of(body),
         )
 
 

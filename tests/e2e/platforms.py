@@ -173,6 +173,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _take(self, path: str, body: dict[str, Any]) -> None:
         """Take a message, or answer what is to be answered to its text."""
+        if body.get("status") == "read":
+            text = body["text"] = {"body": f"read {body['message_id']}"}
         text = body.get("message", body)["text"]
         is_whatsapp = "messaging_product" in body
         text = text["body"] if is_whatsapp else text

@@ -179,3 +179,20 @@ def test_who_never_showed_a_number_is_answered_by_the_id(client: Client, played:
     [body] = number.taken()
 
     assert (body["recipient"], "to" in body) == (number.contact, False)
+
+
+def test_the_contact_is_told_what_was_read(number: Number) -> None:
+    number.write("Hi")
+    number.client.call("/conversations.mark-read", {"conversation_id": number.conversation})
+    [message] = number.client.messages(number.conversation)
+    told = (number.played.other_phone_number, message["metadata"]["source"]["id"])
+
+    until(lambda: told in number.played.graph.read)
+
+
+def test_what_whatsapp_did_not_sign_is_refused(client: Client) -> None:
+    [case] = [each for each in recorded.cases("whatsapp") if each.file == "in_text.json"]
+    other = {"x-hub-signature-256": f"sha256={'0' * 64}"}
+
+    assert client.send(case.path, case.body, case.headers | other).status_code == 403
+    assert client.send(case.path, case.body, {}).status_code == 403

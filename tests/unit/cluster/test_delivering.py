@@ -129,6 +129,11 @@ class Post:
         found = self.message(identifier)
         return "" if found is None else found.delivery_state
 
+    def pending(self) -> list[MessageId]:
+        """Return the messages of which the courier has still to tell something."""
+        with self._reader.read() as view:
+            return [identifier for identifier, _ in view.dispatches()]
+
     def settled(self, identifier: MessageId) -> Any:
         """Return the metadata of a message once it is not pending any more."""
         until(lambda: self.state(identifier) in ("delivered", "failed"))

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import msgspec
@@ -10,7 +11,9 @@ import pytest
 
 from airy_ray.clock import now_micros, now_millis
 from airy_ray.model.commands import SendMessage
+from airy_ray.model.events import ConversationRead
 from airy_ray.model.ids import CommandId, MessageId, format_id, message_of_command
+from airy_ray.partition.fold import encode_event
 from airy_ray.partition.routing import record_of
 from airy_ray.sources.source import Webhook
 from airy_ray.sources.whatsapp import Whatsapp
@@ -117,3 +120,50 @@ def test_a_conversation_is_begun_with_a_template_only(post: Post) -> None:
     assert post.settled(taken)["state"] == "delivered"
     [sent] = post.api.sent
     assert (sent.body["to"], sent.body["template"]) == ("49157", named)
+
+
+CONVERSATION = builders.place(CONTACT, page=NUMBER, source="whatsapp").conversation_id
+READ = "read wamid.HBgLMTY1MDU1NTEyMzQVAgASGBQT1"
+"""How the played platform knows that the message of the contact was said to be read."""
+
+
+def read(post: Post) -> None:
+    """Have a user read the conversation."""
+    body = encode_event(ConversationRead(CONVERSATION, now_millis()))
+    append(post.own.directory, [builders.record(body, kind="outcome", source="")])
+
+
+@pytest.mark.parametrize("status", [200, 400, 503])
+def test_the_contact_is_told_once_that_the_message_was_read(status: int, post: Post) -> None:
+    post.api.answers[READ].append(Answer(status, b'{"success":true}'))
+    post.start()
+    read(post)
+    until(lambda: post.texts() == [READ] and not post.pending())
+    read(post)
+
+    assert post.settled(answer(post, "Hello"))["state"] == "delivered"
+    assert post.texts() == [READ, "Hello"]
+    assert post.api.sent[0].body["message_id"] in READ
+
+
+def test_what_was_read_is_told_once_the_courier_is_there_and_not_again(post: Post) -> None:
+    read(post)
+    killed = post.start()
+    until(lambda: post.texts() == [READ] and not post.pending())
+    killed.end()
+    post.start()
+
+    assert post.settled(answer(post, "Hello"))["state"] == "delivered"
+    assert post.texts() == [READ, "Hello"]
+
+
+def test_a_reading_that_hangs_holds_up_no_answer(post: Post) -> None:
+    let_go = Event()
+    post.api.answers[READ].append(Answer(200, b"{}", held_until=let_go))
+    post.start()
+    read(post)
+    until(lambda: post.texts() == [READ])
+
+    assert post.settled(answer(post, "Hello"))["state"] == "delivered"
+    let_go.set()
+    until(lambda: not post.pending())

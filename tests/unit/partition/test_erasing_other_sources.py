@@ -1,4 +1,4 @@
-"""Erasure of people who wrote through Twilio or Viber: whose bodies go, and whose stay."""
+"""Erasure of people who wrote through Twilio, Viber or WhatsApp: what goes, and what stays."""
 
 import json
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ from airy_ray.rawlog.record import Record
 from airy_ray.sources.source import Source, Webhook
 from airy_ray.sources.twilio import Twilio
 from airy_ray.sources.viber import Viber
+from airy_ray.sources.whatsapp import Whatsapp
 from tests import builders, manifests
 from tests.builders import NOW
 from tests.erasing import EVA, EVAS_CONTACT, MARK, carry_out, log_of, traces
@@ -25,6 +26,7 @@ SOURCES: dict[str, tuple[Source, str]] = {
     "twilio.sms": (Twilio("token"), "+1"),
     "twilio.whatsapp": (Twilio("token"), "whatsapp:+1"),
     "viber": (Viber("token", lambda: manifests.VIBER_ACCOUNT), manifests.VIBER_ACCOUNT.id),
+    "whatsapp": (Whatsapp("secret"), "1"),
 }
 
 
@@ -35,6 +37,8 @@ def form(**fields: str) -> bytes:
 def bodies(source: str, contact: str, text: str) -> list[bytes]:
     """Return what tells of a message, of a failed answer to it, and of what no one takes."""
     number = SOURCES[source][1]
+    if source == "whatsapp":
+        return [whatsapp_body(each) for each in whatsapp_values(contact, text)]
     if source != "viber":
         inbound = form(To=number, From=contact, Body=text, MessageSid=text, ProfileName=text)
         answer = {"To": contact, "From": number, "MessageSid": f"to-{text}"}
@@ -47,6 +51,23 @@ def bodies(source: str, contact: str, text: str) -> list[bytes]:
         {"event": "subscribed", "message_token": 3, "user": user},
     ]
     return [json.dumps(event | {"timestamp": NOW}).encode() for event in events]
+
+
+def whatsapp_values(contact: str, text: str) -> list[dict[str, object]]:
+    named = {"id": f"m-{text}", "timestamp": f"{NOW // 1_000}", "text": {"body": text}}
+    failed = {"recipient_id": contact, "status": "failed", "errors": [{"title": text}]}
+    profile = {"wa_id": contact, "profile": {"name": text}}
+    return [
+        {"messages": [{"from": contact} | named], "contacts": [profile]},
+        {"statuses": [named | failed]},
+        {"messages": [{"who": contact} | named]},
+    ]
+
+
+def whatsapp_body(value: dict[str, object]) -> bytes:
+    told = value | {"metadata": {"phone_number_id": SOURCES["whatsapp"][1]}}
+    entry = {"changes": [{"field": "messages", "value": told}]}
+    return json.dumps({"object": "whatsapp_business_account", "entry": [entry]}).encode()
 
 
 def records(source: str, contact: str, text: str) -> Iterator[Record]:

@@ -161,6 +161,14 @@ def test_a_phone_number_sends_messages(api: GraphApi) -> None:
     assert api.sent == [(NUMBER, "49157", TO_ADA)] * 2
 
 
+def test_a_phone_number_tells_what_it_has_read(api: GraphApi) -> None:
+    told = {"messaging_product": "whatsapp", "status": "read", "message_id": "wamid.1"}
+    answer = send(api, USER_TOKEN, json.dumps(told).encode(), NUMBER)
+
+    assert answer == (200, {"success": True})
+    assert api.read == [(NUMBER, "wamid.1")]
+
+
 @pytest.mark.parametrize(
     ("number", "token", "changed", "code"),
     [

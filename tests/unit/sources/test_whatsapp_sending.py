@@ -13,6 +13,7 @@ from airy_ray.errors import DeliveryError
 from airy_ray.model.ids import MessageId
 from airy_ray.sources.sending import Later, Outbound, Refused, Reply, Taken
 from airy_ray.sources.whatsapp_sending import WhatsappSending
+from tests import manifests
 
 SENDING = WhatsappSending("https://graph.facebook.com", "v25.0")
 HEARD_AT = Millis(1)
@@ -150,6 +151,20 @@ def test_codes_say_whether_a_refusal_may_pass(code: int, status: int, kind: type
     body = json.dumps({"error": {"message": "no", "code": code}}).encode()
 
     assert SENDING.read(outbound(), Reply(status, body)) == kind("no", body.decode())
+
+
+def test_what_was_read_is_told_as_recorded() -> None:
+    [recorded] = [
+        each
+        for each in manifests.manifest("whatsapp")["api"]
+        if each["file"] == "api_mark_read.json"
+    ]
+    number = recorded["url"].split("/")[-2]
+    call = SENDING.read_receipt(number, "a-token", recorded["request_body"]["message_id"])
+
+    assert (call.method, call.url) == (recorded["method"], recorded["url"])
+    assert json.loads(call.body) == recorded["request_body"]
+    assert call.headers["authorization"] == "Bearer a-token"
 
 
 def test_a_phone_number_cannot_lead_elsewhere() -> None:
