@@ -91,7 +91,7 @@ def route(key: Key, channels: ChannelLookup) -> Route:
 
 def _joined(own: Route, aliases: AliasLookup) -> Route:
     """Return the route to the conversation that a contact has under another name, if they have."""
-    if own.source != whatsapp.SOURCE or not whatsapp.is_alias(own.conversation):
+    if own.source != whatsapp.Whatsapp.hook or not whatsapp.is_alias(own.conversation):
         return own
     known = aliases(alias_of_contact(own.source, own.channel_id, own.conversation))
     if known is None:

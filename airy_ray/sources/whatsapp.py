@@ -1,29 +1,13 @@
 """WhatsApp, through Meta's Cloud API. https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/.
 
-Contract: sources §3.
-
-```
-{"object": "whatsapp_business_account", "entry": [{"changes": [CHANGE, …]}]}
-CHANGE  = {"field": "messages", "value": {
-           "metadata": {"phone_number_id"},
-           "contacts": [CONTACT, …], "messages": [MESSAGE, …], "statuses": [STATUS, …]}}
-CONTACT = {"wa_id" and/or "user_id", "profile": {"name", "username"}}
-MESSAGE = {"from" or "from_user_id", "id", "timestamp": "<s>", "type", <type>: {…}}
-STATUS  = {"recipient_id" and/or "recipient_user_id", "id", "status", "timestamp": "<s>", "errors"}
-```
-
-A contact is known by the phone number or, if that is hidden, by an id that holds for one business
-only; one body may tell which number an id belongs to.
+Contract: sources §3. The form of bodies: `whatsapp_changes`.
 """
 
-from collections.abc import Iterator
-from typing import Any
-
-import msgspec
+import re
 
 from airy_ray.clock import Millis
-from airy_ray.errors import PayloadError
 from airy_ray.model import json_text
+from airy_ray.sources import whatsapp_changes as wire
 from airy_ray.sources.json_parts import array_of, elements, members, object_of, scalar
 from airy_ray.sources.meta import MetaSignature, instant_of_seconds
 from airy_ray.sources.source import (
@@ -31,7 +15,6 @@ from airy_ray.sources.source import (
     Described,
     Failed,
     Key,
-    Linked,
     Parsed,
     Reacted,
     Receipt,
@@ -42,26 +25,16 @@ from airy_ray.sources.source import (
     text_id,
 )
 
-SOURCE = "whatsapp"
-_OBJECT = "whatsapp_business_account"
-_FIELD = "messages"
-_WRAPPED = "whatsapp_business_api_data"
-"""What some business partners wrap a value in."""
-_CONTACT_IDS = ("wa_id", "user_id")
-_SENDERS = ("from", "from_user_id")
-_RECIPIENTS = ("recipient_id", "recipient_user_id")
-"""Where each kind of part says who the contact is: by phone number, by an id of the business."""
-_PARTIES = {"messages": _SENDERS, "statuses": _RECIPIENTS, "contacts": _CONTACT_IDS}
+_WRITTEN_NUMBER = re.compile(r"\+?[0-9 ()/.-]*[0-9][0-9 ()/.-]*")
+_NO_DIGITS = re.compile(r"[^0-9]")
 _RECEIPTS = {"delivered": False, "read": True, "played": True}
 """The states of a message of ours that are receipts, and whether they say that it was seen."""
-_REPLACEMENTS = ("edit", "revoke")
-"""Types of messages that say how another one is from now on."""
 
 
 class Whatsapp:
     """The webhook of a Meta app, for all of its phone numbers."""
 
-    hook = SOURCE
+    hook = wire.SOURCE
 
     def __init__(self, app_secret: str, *, allow_legacy_sha1: bool = False) -> None:
         self._signature = MetaSignature(self.hook, app_secret, allow_legacy_sha1=allow_legacy_sha1)
@@ -74,10 +47,9 @@ class Whatsapp:
         """Return the conversations of all that a body tells of, also of what says nothing to us."""
         keys = (
             key
-            for change in _changes(webhook.body, [])
-            for kind in _PARTIES
-            for part in change.parts(kind)
-            for key in change.keys(kind, part)
+            for change in wire.changes(webhook.body, [])
+            for _, told in change.parts()
+            for key in change.keys(told)
         )
         return list(dict.fromkeys(keys))
 
@@ -90,17 +62,26 @@ def parse(webhook: Webhook) -> Parsed:
     """Return what a body says: messages, how ours got on, and what people are called."""
     ignored: list[str] = []
     events: list[SourceEvent] = []
-    for change in _changes(webhook.body, ignored):
-        if not any(change.parts(kind) for kind in _PARTIES):
-            ignored.append("errors only" if "errors" in change.value else "no messages")
-        for text in change.parts("messages"):
-            events += _message(change, text, ignored)
-        for text in change.parts("statuses"):
-            events += _status(change, text, ignored)
-        for text in change.parts("contacts"):
-            events += _contact(change, text)
+    for change in wire.changes(webhook.body, ignored):
+        if not change.parts():
+            ignored.append("no messages")
+        for text, told in change.parts():
+            match told:
+                case wire.Message():
+                    events += _message(change, told, text, ignored)
+                case wire.Status():
+                    events += _status(change, told, ignored)
+                case wire.Contact():
+                    events += _contact(change, told)
         events += change.links()
     return Parsed(events, ignored)
+
+
+def contact_of(recipient: str) -> str:
+    """Return what WhatsApp calls a contact, however people write the phone number."""
+    if _WRITTEN_NUMBER.fullmatch(recipient) is None:
+        return recipient
+    return _NO_DIGITS.sub("", recipient)
 
 
 def is_alias(contact: str) -> bool:
@@ -123,135 +104,26 @@ def without(body: bytes, cut: Cut) -> bytes | None:
     return json_text.unshield(object_of(told | {"entry": array_of(left)}))
 
 
-class _Change:
-    """What is told of one of our phone numbers.
-
-    Attributes:
-        value: its members, as text.
-    """
-
-    def __init__(self, phone_number: str, value: dict[str, bytes]) -> None:
-        self.value = value
-        self._phone_number = phone_number
-        self._number_of = self._numbers()
-
-    def parts(self, kind: str) -> list[bytes]:
-        """Return the messages, statuses or contacts."""
-        return elements(self.value.get(kind)) or []
-
-    def keys(self, kind: str, text: bytes) -> list[Key]:
-        """Return the conversations that a part may belong to, the likelier one first.
-
-        That is one, but for statuses: the message was sent to the number, or to the id.
-        """
-        number, known_as = _names(kind, text)
-        linked = None if known_as is None else self._number_of.get(known_as)
-        contacts = [each for each in (number, linked, known_as) if each is not None]
-        found = [self._key(each) for each in dict.fromkeys(contacts)]
-        return found if kind == "statuses" else found[:1]
-
-    def links(self) -> list[Linked]:
-        """Return which contacts are known by number and by id."""
-        return [Linked(self._key(number), known_as) for known_as, number in self._number_of.items()]
-
-    def _key(self, contact: str) -> Key:
-        return Key(SOURCE, self._phone_number, contact)
-
-    def _numbers(self) -> dict[str, str]:
-        """Return the phone numbers of contacts whose id stands beside it."""
-        found = {}
-        for kind in _PARTIES:
-            for text in self.parts(kind):
-                number, known_as = _names(kind, text)
-                if number is not None and known_as is not None:
-                    found[known_as] = number
-        return found
-
-
-def _names(kind: str, text: bytes) -> list[str | None]:
-    """Return the phone number and the id of a part's contact."""
-    told = members(text) or {}
-    return [text_id(scalar(told.get(name))) for name in _PARTIES[kind]]
-
-
-class _Body(msgspec.Struct, gc=False):
-    object: Any = None
-    entry: msgspec.Raw = msgspec.Raw()
-
-
-_decode_body = msgspec.json.Decoder(_Body).decode
-
-
-def _changes(text: bytes, ignored: list[str]) -> Iterator[_Change]:
-    """Yield the changes that we read, adding to `ignored` why others are left out."""
-    body = _body(text)
-    if body.object != _OBJECT:
-        ignored.append("object")
-        return
-    entries = elements(bytes(body.entry))
-    if not entries:
-        ignored.append("no entry")
-    for entry in entries or ():
-        changes = elements((members(entry) or {}).get("changes"))
-        if changes is None:
-            ignored.append("malformed entry")
-        for told in changes or ():
-            change = _change(told)
-            if isinstance(change, str):
-                ignored.append(change)
-            else:
-                yield change
-
-
-def _body(text: bytes) -> _Body:
-    if not json_text.is_utf8(text):
-        raise PayloadError("not UTF-8")
-    if json_text.nests_too_deep(text):
-        raise PayloadError("nested too deep")
-    try:
-        return _decode_body(json_text.shield(text))
-    except msgspec.ValidationError:
-        raise PayloadError("not an object") from None
-    except (msgspec.DecodeError, RecursionError):
-        raise PayloadError("not JSON") from None
-
-
-def _change(text: bytes) -> _Change | str:
-    """Return a change, or why it is left out."""
-    told = members(text)
-    if told is None:
-        return "malformed change"
-    if scalar(told.get("field")) != _FIELD:
-        return "field"
-    value = _unwrapped(members(told.get("value")) or {})
-    metadata = members(value.get("metadata")) or {}
-    named = (text_id(scalar(each.get("phone_number_id"))) for each in (metadata, value))
-    phone_number = next((each for each in named if each is not None), None)
-    return "no phone number" if phone_number is None else _Change(phone_number, value)
-
-
-def _unwrapped(value: dict[str, bytes]) -> dict[str, bytes]:
-    inner = members(value.get(_WRAPPED))
-    return value if inner is None else inner
-
-
-def _message(change: _Change, text: bytes, ignored: list[str]) -> list[SourceEvent]:
-    told = members(text) or {}
-    keys = change.keys("messages", text)
-    identity = text_id(scalar(told.get("id")))
-    if text_id(scalar(told.get("group_id"))) is not None:
+def _message(
+    change: wire.Change, told: wire.Message, text: bytes, ignored: list[str]
+) -> list[SourceEvent]:
+    keys, identity = change.keys(told), text_id(told.id)
+    if text_id(told.group_id) is not None:
         ignored.append("group")
         return []
     if not keys or identity is None:
-        ignored.append("no contact id" if identity is not None else "no message id")
+        ignored.append("no message id" if keys else "no contact id")
         return []
-    at = instant_of_seconds(scalar(told.get("timestamp")))
-    kind = scalar(told.get("type"))
-    if kind == "reaction":
-        return _reaction(keys[0], told, at, ignored)
-    if kind in _REPLACEMENTS:
-        return _replacement(keys[0], told, kind, text, at, ignored)
-    return [_received(keys[0], identity, text, at)]
+    key, at = keys[0], instant_of_seconds(told.timestamp)
+    match told.type:
+        case "reaction":
+            return _reaction(key, told.reaction, at, ignored)
+        case "edit":
+            return _replacement(key, told.edit, text, at, ignored)
+        case "revoke":
+            return _replacement(key, told.revoke, text, at, ignored)
+        case _:
+            return [_received(key, identity, text, at)]
 
 
 def _received(key: Key, identity: str, text: bytes, at: Millis | None) -> Received:
@@ -266,10 +138,8 @@ def _received(key: Key, identity: str, text: bytes, at: Millis | None) -> Receiv
     )
 
 
-def _reaction(
-    key: Key, told: dict[str, bytes], at: Millis | None, ignored: list[str]
-) -> list[SourceEvent]:
-    reaction = members(told.get("reaction")) or {}
+def _reaction(key: Key, text: bytes, at: Millis | None, ignored: list[str]) -> list[SourceEvent]:
+    reaction = members(text) or {}
     target = text_id(scalar(reaction.get("message_id")))
     if target is None:
         ignored.append("reaction to nothing")
@@ -278,39 +148,31 @@ def _reaction(
 
 
 def _replacement(
-    key: Key,
-    told: dict[str, bytes],
-    kind: str,
-    text: bytes,
-    at: Millis | None,
-    ignored: list[str],
+    key: Key, what: bytes, text: bytes, at: Millis | None, ignored: list[str]
 ) -> list[SourceEvent]:
     """Return that another message was edited or deleted: it is what this one says."""
-    original = text_id(scalar((members(told.get(kind)) or {}).get("original_message_id")))
+    original = text_id(scalar((members(what) or {}).get("original_message_id")))
     if original is None:
-        ignored.append(f"{kind} of nothing")
+        ignored.append("change of nothing")
         return []
     return [Replaced(_received(key, original, text, at), at)]
 
 
-def _status(change: _Change, text: bytes, ignored: list[str]) -> list[SourceEvent]:
-    told = members(text) or {}
-    keys = change.keys("statuses", text)
-    name = text_id(scalar(told.get("id")))
-    status = scalar(told.get("status"))
+def _status(change: wire.Change, told: wire.Status, ignored: list[str]) -> list[SourceEvent]:
+    keys, name = change.keys(told), text_id(told.id)
     if not keys or name is None:
         ignored.append("status of nothing")
         return []
-    if status == "failed":
-        reason, answer = _failure(told.get("errors"))
+    if told.status == "failed":
+        reason, answer = _failure(bytes(told.errors))
         return [Failed(key, name, reason, answer) for key in keys]
-    if isinstance(status, str) and status in _RECEIPTS:
-        return [Receipt(key, _RECEIPTS[status], (name,)) for key in keys]
+    if isinstance(told.status, str) and told.status in _RECEIPTS:
+        return [Receipt(key, _RECEIPTS[told.status], (name,)) for key in keys]
     ignored.append("status without consequence")
     return []
 
 
-def _failure(errors: bytes | None) -> tuple[str, str]:
+def _failure(errors: bytes) -> tuple[str, str]:
     """Return why a message failed, for people and as it came."""
     answer = json_text.unshield(json_text.compact(errors or b"[]")).decode()
     first = next(iter(elements(errors) or ()), None)
@@ -321,10 +183,10 @@ def _failure(errors: bytes | None) -> tuple[str, str]:
     return (f"{reason}: {details}" if isinstance(details, str) and details else reason), answer
 
 
-def _contact(change: _Change, text: bytes) -> list[SourceEvent]:
+def _contact(change: wire.Change, told: wire.Contact) -> list[SourceEvent]:
     """Return what somebody is called; who hides that has a user name."""
-    keys = change.keys("contacts", text)
-    profile = members((members(text) or {}).get("profile")) or {}
+    keys = change.keys(told)
+    profile = members(told.profile) or {}
     names = (scalar(profile.get(name)) for name in ("name", "username"))
     name = next((each for each in names if isinstance(each, str) and each), None)
     if not keys or name is None:
@@ -347,36 +209,37 @@ def _entry_without(text: bytes, cut: Cut) -> bytes | None:
 
 def _change_without(text: bytes, cut: Cut) -> bytes | None:
     """Return a change without what goes; None if that leaves nothing."""
-    told = members(text) or {}
-    change = _change(text)
+    change = wire.change_of(text)
     if isinstance(change, str):
         return None if cut.names(text) else text
-    kept = _value_without(change, cut)
-    if kept == change.value:
-        return text
-    if not any(elements(kept.get(kind)) for kind in _PARTIES):
-        return None
+    told = members(text) or {}
     value = members(told["value"]) or {}
-    changed = value | {_WRAPPED: object_of(kept)} if _WRAPPED in value else kept
+    inner = members(value.get(wire.WRAPPED))
+    before = value if inner is None else inner
+    kept = _value_without(change, before, cut)
+    if kept == before:
+        return text
+    if not any(elements(kept.get(kind)) for kind in wire.PARTS):
+        return None
+    changed = kept if inner is None else value | {wire.WRAPPED: object_of(kept)}
     return object_of(told | {"value": object_of(changed)})
 
 
-def _value_without(change: _Change, cut: Cut) -> dict[str, bytes]:
+def _value_without(change: wire.Change, value: dict[str, bytes], cut: Cut) -> dict[str, bytes]:
     """Return the members of a value without what goes."""
     kept: dict[str, bytes] = {}
-    for name, text in change.value.items():
-        parts = change.parts(name) if name in _PARTIES else None
+    for name, text in value.items():
+        parts = elements(text) if name in wire.PARTS else None
         if not parts:
             if name == "metadata" or not cut.names(text):
                 kept[name] = text
             continue
-        left = [part for part in parts if not _goes(change, name, part, cut)]
+        left = [part for part in parts if not _goes(change, wire.part(name, part), part, cut)]
         kept[name] = text if len(left) == len(parts) else array_of(left)
     return kept
 
 
-def _goes(change: _Change, kind: str, text: bytes, cut: Cut) -> bool:
+def _goes(change: wire.Change, told: wire.Told, text: bytes, cut: Cut) -> bool:
     """Whether a part goes: by its conversation, or for want of one by whom it names."""
-    at = instant_of_seconds(scalar((members(text) or {}).get("timestamp")))
-    keys = change.keys(kind, text)
+    at, keys = instant_of_seconds(told.timestamp), change.keys(told)
     return any(cut.takes(key, at) for key in keys) if keys else cut.names(text)

@@ -9,7 +9,7 @@ import msgspec
 from airy_ray.errors import DeliveryError
 from airy_ray.model import json_text
 from airy_ray.sources import meta, sending
-from airy_ray.sources.json_parts import members, object_of
+from airy_ray.sources.json_parts import members, object_of, scalar
 from airy_ray.sources.sending import Call, ChannelToken, Outbound, Pace, Reply, Taken, Verdict
 
 _PER_S = 80.0
@@ -41,7 +41,7 @@ class WhatsappSending(ChannelToken, msgspec.Struct, frozen=True, tag="whatsapp")
         gets templates only.
         """
         named = sending.fields(message.content)
-        if message.heard_at is None and _value(named, "type") != "template":
+        if message.heard_at is None and _kind(named) != "template":
             raise DeliveryError(_NEEDS_TEMPLATE)
         return [self._call(message, each) for each in _parts(named)]
 
@@ -83,10 +83,9 @@ def _parts(named: dict[str, msgspec.Raw]) -> list[dict[str, Any]]:
 
     What the whole answers is answered by the first.
     """
-    text = members(bytes(named.get("text", b""))) or {}
-    body = json.loads(json_text.unshield(text.get("body", b"null")))
-    is_text = _value(named, "type") in (None, "text") and isinstance(body, str)
-    if not is_text or len(body) <= _TEXT_MAX:
+    text = members(named.get("text")) or {}
+    body = _string(text.get("body", b""))
+    if _kind(named) not in (None, "text") or len(body) <= _TEXT_MAX:
         return [named]
     bodies = [json_text.quote(piece) for piece in _pieces(body)]
     parts = [named | {"text": msgspec.Raw(object_of(text | {"body": each}))} for each in bodies]
@@ -114,5 +113,15 @@ def _known_as(reply: Reply) -> str | None:
     return known_as if isinstance(known_as, str) and known_as else None
 
 
-def _value(named: dict[str, msgspec.Raw], name: str) -> Any:
-    return json_text.decode(bytes(named[name])) if name in named else None
+def _kind(named: dict[str, msgspec.Raw]) -> Any:
+    return scalar(named.get("type"))
+
+
+def _string(text: bytes) -> str:
+    """Return a string with half characters as they came; empty if it is none."""
+    if not text.startswith(b'"'):
+        return ""
+    try:
+        return str(json.loads(json_text.unshield(text)))
+    except ValueError:
+        return ""

@@ -65,7 +65,7 @@ class Number:
 
     def begin(self, content: dict[str, Any]) -> Any:
         """Send a message to the contact, who never wrote."""
-        where = {"channel_id": self.channel["id"], "source_recipient_id": self.contact}
+        where = {"channel_id": self.channel["id"], "source_recipient_id": f"+{self.contact}"}
         return self.settled(self.client.call("/messages.send", where | {"message": content}))
 
     def status(self, sent: Any, status: str, **told: Any) -> None:

@@ -20,7 +20,7 @@ from airy_ray.sources.source import (
     SourceEvent,
     Webhook,
 )
-from airy_ray.sources.whatsapp import Whatsapp, parse, without
+from airy_ray.sources.whatsapp import Whatsapp, contact_of, parse, without
 from tests.unit.sources.test_without import Everything
 
 NUMBER, CONTACT, USER_ID = "106", "49157", "DE.1"
@@ -78,7 +78,7 @@ def test_a_reaction_without_an_emoji_is_taken_back(emoji: str | None) -> None:
         pytest.param({"from": ""}, "no contact id", id="nobody"),
         pytest.param({"group_id": "g"}, "group", id="group"),
         pytest.param({"type": "reaction"}, "reaction to nothing", id="reaction"),
-        pytest.param({"type": "edit", "edit": {}}, "edit of nothing", id="edit"),
+        pytest.param({"type": "edit", "edit": {}}, "change of nothing", id="edit"),
     ],
 )
 def test_a_message_that_says_nothing_to_us_is_left_out_and_others_kept(
@@ -237,3 +237,17 @@ def test_what_was_sent_later_stays() -> None:
 
     assert left is not None
     assert json.loads(left) == json.loads(body(messages=[later]))
+
+
+@pytest.mark.parametrize(
+    ("recipient", "contact"),
+    [
+        ("4915712345", "4915712345"),
+        ("+49 (157) 123-45", "4915712345"),
+        ("US.13491208655302741918", "US.13491208655302741918"),
+        ("+", "+"),
+        ("ada", "ada"),
+    ],
+)
+def test_a_number_is_known_by_its_digits(recipient: str, contact: str) -> None:
+    assert contact_of(recipient) == contact

@@ -128,6 +128,22 @@ def test_nothing_is_lost_but_white_space(text: str) -> None:
     assert max(map(len, told)) <= 4_096
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"type":%b,"text":{"body":"x"}}' % (b"1" * 5_000),
+        b'{"text":{"body":%b}}' % (b"1" * 5_000),
+        b'{"text":{"body":"\\ud83d\\ud83d"},"type":"\\ud83d"}',
+        b'{"text":{"body":1e400},"type":1e400}',
+    ],
+)
+def test_values_that_nothing_holds_go_as_they_were_given(content: bytes) -> None:
+    [call] = SENDING.calls(outbound(content))
+
+    for part in content[1:-1].split(b","):
+        assert part in call.body
+
+
 @pytest.mark.parametrize("content", [{"text": "x" * 5_000}, {"text": {"body": ["x"]}}, {"text": 7}])
 def test_content_of_another_form_is_for_meta_to_refuse(content: dict[str, Any]) -> None:
     assert len(bodies(content)) == 1
