@@ -116,6 +116,8 @@ class MetaApp(_Section):
     """Signs webhooks; without it they are refused."""
     webhook_secret: SecretStr | None = None
     """The verify token of the handshake."""
+    allow_legacy_sha1: bool = False
+    """Take webhooks that only carry the obsolete SHA-1 signature."""
     graph_version: str = "v25.0"
     api_url: str = "https://graph.facebook.com"
 
@@ -123,8 +125,6 @@ class MetaApp(_Section):
 class Facebook(MetaApp):
     """Messenger and Instagram."""
 
-    allow_legacy_sha1: bool = False
-    """Take webhooks that only carry the obsolete SHA-1 signature."""
     human_agent_tag: bool = False
     """Meta lets our app answer for seven days instead of one, where people write."""
 

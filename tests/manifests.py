@@ -16,7 +16,16 @@ from airy_ray.sources.viber import ACCOUNT, Account
 from tests import builders
 
 FIXTURES = Path(__file__).parent / "fixtures"
-SOURCES = ("facebook", "instagram", "google", "twilio.sms", "twilio.whatsapp", "viber", "telegram")
+SOURCES = (
+    "facebook",
+    "instagram",
+    "google",
+    "twilio.sms",
+    "twilio.whatsapp",
+    "viber",
+    "telegram",
+    "whatsapp",
+)
 
 VIBER_ACCOUNT = Account(
     "pa:75346594275468546724", "Blips and Chitz", "https://example.org/icon.png"

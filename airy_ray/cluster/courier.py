@@ -38,8 +38,16 @@ from airy_ray.model.events import (
     Event,
     MessageDelivered,
     MessageFailed,
+    ReadTold,
 )
-from airy_ray.model.ids import REGISTRY, ChannelId, MessageId, PartitionIndex, format_id
+from airy_ray.model.ids import (
+    REGISTRY,
+    ChannelId,
+    ConversationId,
+    MessageId,
+    PartitionIndex,
+    format_id,
+)
 from airy_ray.model.message import Message
 from airy_ray.partition.fold import encode_event
 from airy_ray.projections import keys
@@ -67,7 +75,7 @@ _TROUBLE_S = 0.5
 _WAIT_S = 5.0
 _FAR = 2_000
 """Beyond so many records it looks at all that is pending instead of at what they changed."""
-_NEWS = ("message.created", "message.updated")
+_NEWS = ("message.created", "message.updated", "metadata.updated")
 
 
 class Courier:
@@ -146,7 +154,9 @@ class Courier:
         for identifier, dispatch in sorted(pending, key=lambda each: each[1].position):
             place = dispatch.place
             if sending_of(self._sendings, place.source) is not None:
-                turn = Turn(index, identifier, place.conversation_id, place.source)
+                # what was read holds up no answer
+                lane = identifier if dispatch.is_read_receipt else place.conversation_id
+                turn = Turn(index, identifier, ConversationId(lane), place.source)
                 self._lanes.add(turn, dispatch.position)
         self._begin()
 
@@ -187,17 +197,17 @@ class Courier:
         dispatch, message, conversation = parcel
         sending = sending_of(self._sendings, turn.source)
         assert sending is not None  # nothing else was taken in
+        if dispatch.is_read_receipt:
+            return await self._tell_read(turn, dispatch, message, sending)
         if deciding.is_uncertain(dispatch, turn.heard_of, sending, now_millis()):
             return await self._settle(turn, dispatch, sending, deciding.UNCERTAIN)
         outbound = self._outbound(dispatch, message, conversation, sending)
         if isinstance(outbound, Refused):
             return await self._settle(turn, dispatch, sending, outbound)
         bucket = self._bucket(message.channel_id, sending.pace(message.content))
-        if not turn.has_slot:
-            turn.has_slot = True
-            wait_s = bucket.reserve(self._loop.time())
-            if wait_s > 0:
-                return wait_s
+        wait_s = self._wait_s(turn, bucket)
+        if wait_s > 0:
+            return wait_s
         try:
             begun, verdict = await self._call(turn, dispatch, message.channel_id, outbound, sending)
         except DeliveryError as error:
@@ -297,6 +307,32 @@ class Courier:
             is_by_person=self._registry.sender(message.sender_id) is not None,
             custom_source=self._registry.source(message.source),
         )
+
+    async def _tell_read(
+        self, turn: Turn, dispatch: Dispatch, message: Message, sending: Sending
+    ) -> float | None:
+        """Tell the source that we have read a message: once, whatever comes of it."""
+        channel = self._registry.channel(message.channel_id)
+        call = deciding.read_receipt(message, channel, sending)
+        if call is not None and dispatch.attempts == 0:
+            wait_s = self._wait_s(turn, self._bucket(message.channel_id, sending.pace(b"")))
+            if wait_s > 0:
+                return wait_s
+            if await self._attempt(turn, dispatch) is None:
+                return _TROUBLE_S  # another was first, or it is gone
+            answer = await self._calls.made(call, is_deduplicating=False)
+            if not isinstance(answer, Reply) or answer.status != 200:
+                why = answer.status if isinstance(answer, Reply) else answer.reason
+                logger.warning("message %s: not told as read: %s", format_id(message.id), why)
+        await self._tell(turn.partition, ReadTold(turn.message_id))
+        return None
+
+    def _wait_s(self, turn: Turn, bucket: Bucket) -> float:
+        """Return how long the pace of a channel has the next call of a message wait."""
+        if turn.has_slot:
+            return 0.0
+        turn.has_slot = True
+        return bucket.reserve(self._loop.time())
 
     def _bucket(self, channel: ChannelId, pace: Pace) -> Bucket:
         kept_as = channel, pace.kind

@@ -5,7 +5,7 @@ folding, and webhooks came in at half the rate. It is started by the supervisor 
 
 1. What changed is found within a quarter of a second: it is written at once, and the next writing
    waits until 0.2 s after that, to take what gathers; where much changes, until 0.5 s after it.
-2. Where more comes than can be written beside it, a tenth of a core is taken, until nothing has
+2. Where more comes than can be written beside it, a twentieth of a core is taken, until nothing has
    come for a second.
 3. It looks for changes at the number of the last transaction, a word in shared memory.
 """
@@ -46,7 +46,7 @@ _FEW = 50
 """How many changes between two commits are few: each commit syncs a dozen files."""
 _POLL_S = 0.05
 _NICENESS = 5
-_REST_BEHIND = 9.0
+_REST_BEHIND = 19.0
 """How long to rest after a step while it is behind, as a multiple of what that took."""
 _REST_BEHIND_S_MAX = 1.0
 _PRESSED_S = 1.0

@@ -44,7 +44,7 @@ POLL_S = 0.05
 _LOOK_S = 1.0
 """How long records lie unseen whose writer died before it could tell anybody of them."""
 _GATHER_S_PER_RECORD = 0.005
-_GATHER_S_MAX = 0.2
+_GATHER_S_MAX = 0.4
 """How long records that nobody waits for may gather after a batch, so that the next takes many.
 
 Only where more come in a second than one for each of the former: what comes alone never waits.

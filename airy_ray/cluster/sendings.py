@@ -11,6 +11,7 @@ from airy_ray.sources.google_sending import GoogleSending
 from airy_ray.sources.telegram_sending import TelegramSending
 from airy_ray.sources.twilio_sending import TwilioSending
 from airy_ray.sources.viber_sending import ViberSending
+from airy_ray.sources.whatsapp_sending import WhatsappSending
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -18,7 +19,13 @@ if TYPE_CHECKING:
     from airy_ray.config import Sources  # the courier does without what it is made of
 
 AnySending = (
-    CustomSending | FacebookSending | GoogleSending | TelegramSending | TwilioSending | ViberSending
+    CustomSending
+    | FacebookSending
+    | GoogleSending
+    | TelegramSending
+    | TwilioSending
+    | ViberSending
+    | WhatsappSending
 )
 Sendings = dict[str, AnySending]
 """By source, with one for all custom sources; messages to others stay pending."""
@@ -60,6 +67,7 @@ def _built_in(settings: Sources, public_url: str | None) -> Sendings:
         "twilio.whatsapp": _twilio(settings, public_url, is_whatsapp=True),
         "viber": ViberSending(settings.viber.api_url, _text(settings.viber.auth_token)),
         "telegram": TelegramSending(settings.telegram.api_url),
+        "whatsapp": WhatsappSending(settings.whatsapp.api_url, settings.whatsapp.graph_version),
     }
 
 

@@ -6,7 +6,7 @@ from airy_ray.model.conversation import Conversation
 from airy_ray.model.custom_source import CustomSource
 from airy_ray.model.message import Message
 from airy_ray.projections.view import Dispatch
-from airy_ray.sources.sending import Later, Outbound, Refused, Sending
+from airy_ray.sources.sending import Call, Later, Outbound, ReadReceipts, Refused, Sending
 
 EXPIRES_S = 300
 EXPIRED = Refused(f"Message expired: not sent within {EXPIRES_S} seconds")
@@ -70,6 +70,15 @@ def outbound(
         conversation=None if is_begun_by_us else conversation,
         custom_source=custom_source,
     )
+
+
+def read_receipt(message: Message, channel: Channel | None, sending: Sending) -> Call | None:
+    """Return the call that says that we have read a message; None if nobody is to be told."""
+    if channel is None or not channel.connected or not channel.token:
+        return None
+    if message.source_message_id is None or not isinstance(sending, ReadReceipts):
+        return None
+    return sending.read_receipt(channel.source_channel_id, channel.token, message.source_message_id)
 
 
 def wait_s(told: Later, tries: int, chance: float) -> float:

@@ -188,6 +188,12 @@ class MessageFailed(msgspec.Struct, frozen=True, gc=False, tag=True):
     attempt: int | None = None
 
 
+class ReadTold(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """The source was told that a message of the contact's was read, or cannot be told."""
+
+    message_id: MessageId
+
+
 class ChannelSeen(msgspec.Struct, frozen=True, gc=False, tag=True):
     """The registry says how a channel is now."""
 
@@ -226,6 +232,13 @@ class AliasKnown(msgspec.Struct, frozen=True, gc=False, tag=True):
     kind: str
     key: str
     place: Place
+
+
+class ContactLinked(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """The contact of a conversation is `name` as well, under which alone they may come next."""
+
+    place: Place
+    name: str
 
 
 class ConversationsErased(msgspec.Struct, frozen=True, gc=False, tag=True):
@@ -301,11 +314,13 @@ Event = (
     | DeliveryPutOff
     | MessageDelivered
     | MessageFailed
+    | ReadTold
     | ChannelSeen
     | ChannelStored
     | ChannelDisconnected
     | ChannelDescribed
     | AliasKnown
+    | ContactLinked
     | ConversationsErased
     | ErasureDue
     | RetentionDue

@@ -14,6 +14,7 @@ from airy_ray.clock import Millis
 from airy_ray.errors import PayloadError
 from airy_ray.model.custom_source import is_custom
 from airy_ray.model.events import (
+    ContactLinked,
     ConversationDescribed,
     EchoReceived,
     Event,
@@ -36,11 +37,12 @@ from airy_ray.model.message import Message
 from airy_ray.projections.metadata import source_id_document
 from airy_ray.projections.waiting import waits_for_channel
 from airy_ray.rawlog.record import Record
-from airy_ray.sources import custom, facebook, google, telegram, twilio, viber
+from airy_ray.sources import custom, facebook, google, telegram, twilio, viber, whatsapp
 from airy_ray.sources.source import (
     Described,
     Failed,
     Key,
+    Linked,
     MessageDescribed,
     Overwritten,
     Parse,
@@ -62,6 +64,7 @@ PARSERS: dict[str, Parse] = {
     "twilio.whatsapp": twilio.parse,
     "viber": viber.parse,
     "telegram": telegram.parse,
+    "whatsapp": whatsapp.parse,
 }
 """How the bodies of each built-in source are read."""
 
@@ -74,6 +77,7 @@ WITHOUT: dict[str, Without] = {
     "twilio.whatsapp": twilio.without,
     "viber": viber.without,
     "telegram": telegram.without,
+    "whatsapp": whatsapp.without,
 }
 """How events are cut out of the bodies of each source."""
 
@@ -228,6 +232,10 @@ def _message_described(told: MessageDescribed, place: Place, at: Millis) -> Even
     return NamedMessageDescribed(place.source, place.source_conversation_id, told.values, at)
 
 
+def _linked(told: Linked, place: Place, at: Millis) -> Event:
+    return ContactLinked(place, told.name)
+
+
 _TRANSLATIONS: dict[type[SourceEvent], Callable[..., Event]] = {
     Received: _received,
     Replaced: _replaced,
@@ -237,4 +245,5 @@ _TRANSLATIONS: dict[type[SourceEvent], Callable[..., Event]] = {
     Failed: _failed,
     Described: _described,
     MessageDescribed: _message_described,
+    Linked: _linked,
 }

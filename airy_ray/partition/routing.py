@@ -12,6 +12,7 @@ from airy_ray.clock import Micros
 from airy_ray.errors import PayloadError
 from airy_ray.model.channel import Channel
 from airy_ray.model.custom_source import conversation_id, is_custom
+from airy_ray.model.events import Place
 from airy_ray.model.ids import (
     ChannelId,
     ConversationId,
@@ -23,15 +24,24 @@ from airy_ray.model.ids import (
 )
 from airy_ray.partition.interpret import CHANNEL_DISCONNECTED, NO_SUCH_CHANNEL, home_of
 from airy_ray.projections.custom_sources import alias_of
+from airy_ray.projections.linked_contacts import alias_of as alias_of_contact
 from airy_ray.rawlog.record import Record, Route, payload_id
-from airy_ray.sources import custom
+from airy_ray.sources import custom, whatsapp
 from airy_ray.sources.source import Key, Source, Webhook
 
 ChannelLookup = Callable[[ChannelId], Channel | None]
 """Look a channel up in the registry."""
+AliasLookup = Callable[[bytes], Place | None]
+"""Look up where an alias leads."""
 
 
-def record_of(source: Source, webhook: Webhook, channels: ChannelLookup, now: Micros) -> Record:
+def record_of(
+    source: Source,
+    webhook: Webhook,
+    channels: ChannelLookup,
+    now: Micros,
+    aliases: AliasLookup = lambda _: None,
+) -> Record:
     """Return the record of a webhook whose signature is right."""
     try:
         keys = source.routes(webhook)
@@ -43,7 +53,7 @@ def record_of(source: Source, webhook: Webhook, channels: ChannelLookup, now: Mi
         source=keys[0].source if keys else source.hook,
         body=webhook.body,
         payload_id=payload_id(webhook.body),
-        routes=tuple([route(key, channels) for key in keys]),
+        routes=tuple([_joined(route(key, channels), aliases) for key in keys]),
         headers=source.kept_headers(webhook),
     )
 
@@ -77,6 +87,16 @@ def route(key: Key, channels: ChannelLookup) -> Route:
         refused = CHANNEL_DISCONNECTED
     conversation = conversation_id(key.source, identifier, key.conversation)
     return Route(key.source, key.channel, key.conversation, identifier, conversation, refused)
+
+
+def _joined(own: Route, aliases: AliasLookup) -> Route:
+    """Return the route to the conversation that a contact has under another name, if they have."""
+    if own.source != whatsapp.Whatsapp.hook or not whatsapp.is_alias(own.conversation):
+        return own
+    known = aliases(alias_of_contact(own.source, own.channel_id, own.conversation))
+    if known is None:
+        return own
+    return msgspec.structs.replace(own, conversation_id=known.conversation_id)
 
 
 def _route_without_channel(key: Key, channel: ChannelId) -> Route:

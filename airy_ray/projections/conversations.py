@@ -7,7 +7,7 @@ from airy_ray.model.conversation import Conversation
 from airy_ray.model.events import ConversationRead, Place
 from airy_ray.model.ids import MessageId
 from airy_ray.model.message import Message
-from airy_ray.projections import changes, contacts, keys, metadata
+from airy_ray.projections import changes, contacts, keys, metadata, read_receipts
 from airy_ray.projections.view import Timer, View
 
 READ_AT_ONCE_MAX = 5_000
@@ -63,6 +63,7 @@ def read(view: View, event: ConversationRead) -> None:
     unread = view.unread.under(conversation)
     now_read = [(key, sent_at) for key, sent_at in unread if sent_at < before]
     _tell_count(view, event, len(unread) - len(now_read))
+    _tell_contact(view, event, now_read)
     for key, sent_at in now_read[:READ_AT_ONCE_MAX]:
         view.unread.delete(key)
         told = {"user_read": b"%d.0" % keys.instant_of(sent_at)}
@@ -71,6 +72,25 @@ def read(view: View, event: ConversationRead) -> None:
     if len(now_read) > READ_AT_ONCE_MAX:
         rest = Timer(msgspec.msgpack.encode(event))
         view.timers.put(keys.timer(event.at, conversation), rest)
+
+
+def place_of(conversation: Conversation) -> Place:
+    """Return where messages of a conversation come from and go to."""
+    return Place(
+        conversation.id,
+        conversation.channel_id,
+        conversation.source,
+        conversation.source_conversation_id,
+    )
+
+
+def _tell_contact(view: View, event: ConversationRead, now_read: list[tuple[bytes, bytes]]) -> None:
+    """Have the contact told up to which message we have read."""
+    present = view.conversations.get(event.conversation_id)
+    if present is not None and now_read:
+        newest, _ = max(now_read, key=lambda each: each[1])
+        message = MessageId(newest[len(present.id) :])
+        read_receipts.tell(view, place_of(present), message, event.at)
 
 
 def _tell_count(view: View, event: ConversationRead, left: int) -> None:

@@ -9,7 +9,6 @@ import msgspec
 from airy_ray.clock import Millis
 from airy_ray.model import json_text
 from airy_ray.model import message as messages
-from airy_ray.model.conversation import Conversation
 from airy_ray.model.events import (
     DeliveryAttempted,
     DeliveryPutOff,
@@ -25,7 +24,15 @@ from airy_ray.model.events import (
 )
 from airy_ray.model.ids import ConversationId, MessageId
 from airy_ray.model.message import Message
-from airy_ray.projections import changes, conversations, keys, metadata, receipts, tombstones
+from airy_ray.projections import (
+    changes,
+    conversations,
+    keys,
+    linked_contacts,
+    metadata,
+    receipts,
+    tombstones,
+)
 from airy_ray.projections.view import Dispatch, Held, Timer, View
 
 HOLD_MS = 30_000
@@ -122,7 +129,7 @@ def send_again(view: View, failed: Message, at: Millis) -> None:
     metadata.describe_message(view, failed.conversation_id, failed.id, reasons, at)
     conversation = view.conversations.get(failed.conversation_id)
     assert conversation is not None  # messages make conversations
-    _dispatch(view, place_of(conversation), pending, at)
+    _dispatch(view, conversations.place_of(conversation), pending, at)
 
 
 def hold(view: View, message: Message, at: Millis) -> bool:
@@ -151,16 +158,6 @@ def give_up(view: View, event: HoldExpired) -> Effect:
     reason = {"error": json_text.quote("Conversation id not found")}
     metadata.describe_message(view, event.conversation_id, event.message_id, reason, event.at)
     return Effect("failed", event.message_id)
-
-
-def place_of(conversation: Conversation) -> Place:
-    """Return where messages of a conversation come from and go to."""
-    return Place(
-        conversation.id,
-        conversation.channel_id,
-        conversation.source,
-        conversation.source_conversation_id,
-    )
 
 
 def known(view: View, identifier: MessageId) -> Message | None:
@@ -256,6 +253,8 @@ def _insert(view: View, place: Place, message: Message, at: Millis) -> Effect:
         erased_at = tombstones.erased_until(view, message.conversation_id)
     else:
         erased_at = conversation.erased_at
+        if message.sender_id != conversation.source_conversation_id:
+            message = linked_contacts.as_known(conversation, place, message)
     if erased_at is not None and message.sent_at <= erased_at:
         tombstones.sweep_later(view, message.conversation_id, at)
         return IGNORED_ERASED

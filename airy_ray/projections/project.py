@@ -12,10 +12,12 @@ from airy_ray.projections import (
     conversations,
     custom_sources,
     erasure,
+    linked_contacts,
     merges,
     messages,
     metadata,
     reactions,
+    read_receipts,
     receipts,
     tombstones,
     waiting,
@@ -56,6 +58,8 @@ def project(view: View, event: Event, at: Millis) -> Effect:
             return messages.deliver(view, event, at)
         case events.MessageFailed():
             return messages.fail(view, event, at)
+        case events.ReadTold():
+            return APPLIED if read_receipts.told(view, event) else NOTHING_NEW
         case events.ReactionChanged():
             return _react(view, event, at)
         case events.ReceiptReceived():
@@ -81,6 +85,8 @@ def project(view: View, event: Event, at: Millis) -> Effect:
         case events.AliasKnown():
             waiting.alias_known(view, event)
             custom_sources.release(view, event)
+        case events.ContactLinked():
+            return APPLIED if linked_contacts.link(view, event) else NOTHING_NEW
         case events.ConversationsErased():
             return APPLIED if erasure.erase(view, event, at) else NOTHING_NEW
         case events.ErasureDue(erased=erased):

@@ -99,6 +99,8 @@ class Dispatch(msgspec.Struct, frozen=True, gc=False, array_like=True):
         position: of the record that made it pending; in a conversation the lower goes first.
         attempts: how many calls to its source were begun.
         courier: whose the last of them is, while its outcome is not known.
+        is_read_receipt: it is a message of the contact's, and its source is to be told that it was
+            read.
     """
 
     place: Place
@@ -106,6 +108,7 @@ class Dispatch(msgspec.Struct, frozen=True, gc=False, array_like=True):
     position: int
     attempts: int = 0
     courier: int | None = None
+    is_read_receipt: bool = False
 
 
 class Held(msgspec.Struct, frozen=True, gc=False, array_like=True):

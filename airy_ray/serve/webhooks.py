@@ -18,7 +18,8 @@ from airy_ray.config import Settings, Sources
 from airy_ray.errors import AiryError, DamagedError, RequestError, StateError
 from airy_ray.model import json_text
 from airy_ray.model.channel import Channel, default_name
-from airy_ray.model.ids import ChannelId, channel_id
+from airy_ray.model.events import Place
+from airy_ray.model.ids import ChannelId, channel_id, owner_of
 from airy_ray.partition.routing import partitions_of, record_of
 from airy_ray.serve import problems
 from airy_ray.serve.api.public_url import public_url
@@ -45,11 +46,12 @@ from airy_ray.sources.telegram import Telegram, webhook_secret
 from airy_ray.sources.telegram_sending import answer_to_press
 from airy_ray.sources.twilio import FORM, JSON, Twilio
 from airy_ray.sources.viber import Account, Viber
+from airy_ray.sources.whatsapp import Whatsapp
 
 logger = logging.getLogger(__name__)
 
 PREFIX = "/webhooks"
-HOOKS = ("facebook", "google", "twilio", "viber", "telegram")
+HOOKS = ("facebook", "google", "twilio", "viber", "telegram", "whatsapp")
 """The hooks that are served, at `/webhooks/<hook>` and, as the reference has it, at `/<hook>`.
 
 Each bot of Telegram has a path of its own below that.
@@ -70,8 +72,7 @@ class Hooks:
         self._settings = settings
         self._sources = configured(settings.sources, self._viber_account, self._bot_secret)
         self._side_calls = SideCalls()
-        secret = settings.sources.facebook.webhook_secret
-        self._verify_token = None if secret is None else secret.get_secret_value()
+        self._verify_tokens = _verify_tokens(settings.sources)
         self._metrics = WebhookMetrics()
         for hook in HOOKS:
             if hook not in self._sources:
@@ -90,8 +91,8 @@ class Hooks:
     async def _handle(self, hook: str, request: Request) -> Response:
         if hook not in HOOKS:
             raise RequestError(404, "no such webhook")
-        if request.method == "GET" and hook == "facebook":
-            challenge = handshake(request.query, self._verify_token)
+        if request.method == "GET" and hook in self._verify_tokens:
+            challenge = handshake(request.query, self._verify_tokens[hook])
             return _REFUSED if challenge is None else Response(200, challenge.encode(), TEXT)
         if request.method != "POST":
             raise RequestError(405, "webhooks are posted")
@@ -158,7 +159,7 @@ class Hooks:
             self._side_calls.begin(answer_to_press(api_url, token, pressed[1]))
 
     async def _store(self, source: Source, webhook: Webhook) -> None:
-        record = record_of(source, webhook, self._channel, now_micros())
+        record = record_of(source, webhook, self._channel, now_micros(), self._alias)
         appended = [
             self._machine.appender.append(partition, record)
             for partition in partitions_of(record, self._count)
@@ -170,6 +171,14 @@ class Hooks:
 
     def _channel(self, identifier: ChannelId) -> Channel | None:
         return known_channel(self._machine.registry, identifier)
+
+    def _alias(self, alias: bytes) -> Place | None:
+        """Return where an alias leads; nowhere while its partition cannot be read."""
+        try:
+            with self._machine.partitions[owner_of(alias, self._count)].reader.read() as view:
+                return view.alias(alias)
+        except (StateError, DamagedError):
+            return None
 
 
 class Webhooks:
@@ -241,7 +250,7 @@ def configured(
     """Return the sources that have what it takes to verify their webhooks, by hook."""
     found: dict[str, Source] = {Telegram.hook: Telegram(bot_secret)}
     facebook, google = sources.facebook, sources.google
-    twilio, viber = sources.twilio, sources.viber
+    twilio, viber, whatsapp = sources.twilio, sources.viber, sources.whatsapp
     if facebook.app_secret is not None:
         found[Facebook.hook] = Facebook(
             facebook.app_secret.get_secret_value(),
@@ -258,4 +267,21 @@ def configured(
             viber_account,
             welcome_message=viber.welcome_message,
         )
+    if whatsapp.app_secret is not None:
+        found[Whatsapp.hook] = Whatsapp(
+            whatsapp.app_secret.get_secret_value(),
+            allow_legacy_sha1=whatsapp.allow_legacy_sha1,
+        )
     return found
+
+
+def _verify_tokens(sources: Sources) -> dict[str, str | None]:
+    """Return what Meta's handshakes have to name, by hook."""
+    secrets = {
+        Facebook.hook: sources.facebook.webhook_secret,
+        Whatsapp.hook: sources.whatsapp.webhook_secret,
+    }
+    return {
+        hook: None if secret is None else secret.get_secret_value()
+        for hook, secret in secrets.items()
+    }

@@ -1,4 +1,4 @@
-"""Meta's Graph API, played: what connecting and sending call (contract: sources §1.5, §1.6, §3.8).
+"""Meta's Graph API, played: what connecting and sending call (sources §1.5 f, §3.5, §3.8).
 
 Tokens are exchanged, pages listed and subscribed, messages taken, and errors have Meta's form and
 texts.
@@ -24,6 +24,7 @@ SYSTEM_USER_TOKEN = "EAAsystemuser"  # noqa: S105 - opens nothing but this serve
 
 _LISTED_AT_ONCE = 25
 _TEXT_MAX = 2_000
+_WHATSAPP_TEXT_MAX = 4_096
 
 
 class GraphError(Exception):
@@ -50,7 +51,9 @@ class GraphApi:
         self.subscribed: set[str] = set()
         """Pages whose events an app gets."""
         self.sent: list[tuple[str, str, Any]] = []
-        """Messages that pages sent: the page, to whom, what."""
+        """Messages that pages and phone numbers sent: which of them, to whom, what."""
+        self.read: list[tuple[str, str]] = []
+        """Messages that phone numbers said to have read: which of them, what."""
         self._pages = list(pages)
         self._phone_numbers = frozenset(phone_numbers)
         self._app = (app_id, app_secret)
@@ -124,6 +127,33 @@ class GraphApi:
         known_as = _token(f"message {len(self.sent)}", page).replace("EAA", "m_")
         return {"recipient_id": to, "message_id": known_as}
 
+    def send_from(self, number: str, token: str, body: Any) -> dict[str, Any]:
+        """Take a message of a phone number in WhatsApp's Cloud API."""
+        self._check_user(token)
+        if number not in self._phone_numbers:
+            raise GraphError(100, f"Unsupported post request. Object with ID '{number}'")
+        told = body if isinstance(body, dict) else {}
+        if told.get("messaging_product") != "whatsapp":
+            raise GraphError(100, "(#100) The parameter messaging_product is required.")
+        if told.get("status") == "read":
+            self.read.append((number, str(told.get("message_id"))))
+            return {"success": True}
+        to = told.get("to") or told.get("recipient")
+        if not isinstance(to, str):
+            raise GraphError(100, "(#100) The parameter to is required.")
+        kind = told.get("type", "text")
+        content = told.get(kind) if isinstance(kind, str) else None
+        if not isinstance(content, dict):
+            raise GraphError(100, f"(#100) The parameter {kind} is required.")
+        if len(str(content.get("body", ""))) > _WHATSAPP_TEXT_MAX:
+            problem = "Param text['body'] must be at most 4096 characters long."
+            raise GraphError(100, f"(#100) {problem}")
+        self.sent.append((number, to, told))
+        known_as = _token(f"message {len(self.sent)}", number).replace("EAA", "wamid.")
+        contact = {"input": to, "wa_id": to}
+        named = [{"id": known_as}]
+        return {"messaging_product": "whatsapp", "contacts": [contact], "messages": named}
+
     def _shown(self, page: str) -> dict[str, Any]:
         return {
             "id": page,
@@ -152,12 +182,11 @@ def application(api: GraphApi, others: Sequence[Route] = ()) -> Starlette:
         return JSONResponse(api.subscribe(dict(request.query_params)))
 
     async def send(request: Request) -> JSONResponse:
-        token = request.headers.get("authorization", "").removeprefix("Bearer ")
-        try:
-            body = json.loads(await request.body())
-        except ValueError:
-            raise GraphError(100, "(#100) The request is no JSON.") from None
-        return JSONResponse(api.send(token, body))
+        return JSONResponse(api.send(_bearer(request), await _read(request)))
+
+    async def send_from(request: Request) -> JSONResponse:
+        number = request.path_params["number"]
+        return JSONResponse(api.send_from(number, _bearer(request), await _read(request)))
 
     async def page(request: Request) -> JSONResponse:
         return JSONResponse(api.page(request.path_params["page"], dict(request.query_params)))
@@ -169,6 +198,7 @@ def application(api: GraphApi, others: Sequence[Route] = ()) -> Starlette:
             Route("/{version}/me/accounts", accounts),
             Route("/{version}/me/subscribed_apps", subscribe, methods=["POST"]),
             Route("/{version}/me/messages", send, methods=["POST"]),
+            Route("/{version}/{number}/messages", send_from, methods=["POST"]),
             Route("/{version}/{page}", page),
         ],
         exception_handlers={GraphError: _refuse, 404: _unknown, 405: _unknown},
@@ -202,6 +232,17 @@ class GraphServer:
         self._server.should_exit = True
         self._thread.join()
         self._socket.close()
+
+
+def _bearer(request: Request) -> str:
+    return request.headers.get("authorization", "").removeprefix("Bearer ")
+
+
+async def _read(request: Request) -> Any:
+    try:
+        return json.loads(await request.body())
+    except ValueError:
+        raise GraphError(100, "(#100) The request is no JSON.") from None
 
 
 async def _refuse(request: Request, error: Exception) -> JSONResponse:

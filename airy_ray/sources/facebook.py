@@ -18,7 +18,8 @@ import msgspec
 from airy_ray.clock import Millis
 from airy_ray.errors import PayloadError
 from airy_ray.model import json_text
-from airy_ray.sources.meta import MetaSignature
+from airy_ray.sources.json_parts import array_of, elements, members, object_of, scalar
+from airy_ray.sources.meta import MetaSignature, instant_of_seconds
 from airy_ray.sources.source import (
     Cut,
     Key,
@@ -91,8 +92,8 @@ def parse(webhook: Webhook) -> Parsed:
 
 def without(body: bytes, cut: Cut) -> bytes | None:
     """Return a body without the items that go, all others as they came; None if none is left."""
-    told = _members(json_text.shield(body))
-    entries = None if told is None else _elements(told.get("entry"))
+    told = members(json_text.shield(body))
+    entries = None if told is None else elements(told.get("entry"))
     if told is None or entries is None:
         return None if cut.names(body) else body
     source = _source_of(told)
@@ -102,7 +103,7 @@ def without(body: bytes, cut: Cut) -> bytes | None:
     left = [entry for entry in kept if entry is not None]
     if not left:
         return None
-    return json_text.unshield(_object(told | {"entry": _array(left)}))
+    return json_text.unshield(object_of(told | {"entry": array_of(left)}))
 
 
 _ABSENT = msgspec.Raw()
@@ -226,7 +227,7 @@ def _items(text: bytes, ignored: list[str]) -> list[_Part]:
                 ignored.append("malformed item")
                 continue
             if is_in_seconds:
-                item.timestamp = _from_seconds(item.timestamp)
+                item.timestamp = instant_of_seconds(item.timestamp)
             parts.append(_Part(source, account, entry.time, item, bytes(raw_item)))
     return parts
 
@@ -402,74 +403,34 @@ def _receipts(part: _Part, key: Key) -> list[SourceEvent]:
     return receipts
 
 
-def _from_seconds(timestamp: object) -> int | None:
-    seconds = instant(timestamp)
-    return None if seconds is None else seconds * 1_000
-
-
-_decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_decode_elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
-
-
-def _members(text: bytes) -> dict[str, bytes] | None:
-    """Return the members of an object as text; None if it is none."""
-    try:
-        return {name: bytes(value) for name, value in _decode_members(text).items()}
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return None
-
-
-def _elements(text: bytes | None) -> list[bytes] | None:
-    """Return the elements of an array as text; None if it is none."""
-    try:
-        return None if text is None else [bytes(each) for each in _decode_elements(text)]
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return None
-
-
-def _object(members: dict[str, bytes]) -> bytes:
-    return b"{" + b",".join(json_text.quote(k) + b":" + v for k, v in members.items()) + b"}"
-
-
-def _array(elements: list[bytes]) -> bytes:
-    return b"[" + b",".join(elements) + b"]"
-
-
 def _source_of(told: dict[str, bytes]) -> str:
-    named = _scalar(told.get("object"))
+    named = scalar(told.get("object"))
     return _SOURCES.get(named, "") if isinstance(named, str) else ""
 
 
 def _entry_without(source: str, text: bytes, cut: Cut) -> bytes | None:
     """Return an entry without the items that go; None if that leaves none."""
-    told = _members(text)
+    told = members(text)
     if told is None:
         return None if cut.names(text) else text
     entry = _Entry(
-        id=_scalar(told.get("id")),
-        time=_scalar(told.get("time")),
+        id=scalar(told.get("id")),
+        time=scalar(told.get("time")),
     )
     kept: dict[str, bytes] = {}
     items_left = 0
     for name, value in told.items():
-        items = _elements(value) if name in ("messaging", "standby", "changes") else None
+        items = elements(value) if name in ("messaging", "standby", "changes") else None
         if items is None:
             if name in ("id", "time") or not cut.names(value):
                 kept[name] = value
             continue
         left = [item for item in items if not _goes(source, entry, name, item, cut)]
         items_left += len(left)
-        kept[name] = value if len(left) == len(items) else _array(left)
+        kept[name] = value if len(left) == len(items) else array_of(left)
     if kept == told:
         return text
-    return _object(kept) if items_left else None
-
-
-def _scalar(text: bytes | None) -> Any:
-    try:
-        return None if text is None else json_text.decode(text)
-    except ValueError:
-        return None
+    return object_of(kept) if items_left else None
 
 
 def _goes(source: str, entry: _Entry, name: str, text: bytes, cut: Cut) -> bool:
@@ -486,7 +447,7 @@ def _goes(source: str, entry: _Entry, name: str, text: bytes, cut: Cut) -> bool:
     if item is None or account is None:
         return cut.names(text)
     if name == "changes":
-        item.timestamp = _from_seconds(item.timestamp)
+        item.timestamp = instant_of_seconds(item.timestamp)
     key = _key(_Part(source, account, entry.time, item, text))
     if key is None:
         return cut.names(text)

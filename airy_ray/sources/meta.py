@@ -4,10 +4,11 @@ import hmac
 from collections.abc import Collection, Mapping
 from hashlib import sha1, sha256
 
+from airy_ray.clock import Millis
 from airy_ray.errors import SignatureError
 from airy_ray.sources import sending
 from airy_ray.sources.sending import Later, Refused, Reply
-from airy_ray.sources.source import Webhook
+from airy_ray.sources.source import Webhook, instant
 
 
 class MetaSignature:
@@ -48,12 +49,23 @@ def handshake(query: Mapping[str, str], verify_token: str | None) -> str | None:
     return query.get("hub.challenge", "")
 
 
+def instant_of_seconds(value: object) -> Millis | None:
+    """Return a number of seconds, which may be text, as an instant, or None if it is none."""
+    seconds = instant(value)
+    return None if seconds is None else instant(seconds * 1_000)
+
+
 def not_taken(
     reply: Reply,
     passing: Collection[int],
     passing_subcodes: Collection[tuple[int, int]] = (),
+    *,
+    lasting: Collection[int] = (),
 ) -> Refused | Later:
-    """Return what an error of the Graph API means; its codes in `passing` may pass."""
+    """Return what an error of the Graph API means by its code, else by its status.
+
+    Codes in `passing` may pass, those in `lasting` do not.
+    """
     problem = reply.told().get("error")
     told = problem if isinstance(problem, dict) else {}
     text, code, subcode = (told.get(name) for name in ("message", "code", "error_subcode"))
@@ -61,6 +73,8 @@ def not_taken(
         code in passing or (isinstance(subcode, int) and (code, subcode) in passing_subcodes)
     )
     reason = text if isinstance(text, str) else None
+    if reason and isinstance(code, int) and code in lasting:
+        return Refused(reason, reply.text)
     return sending.not_taken(reply, reason, may_pass=may_pass)
 
 

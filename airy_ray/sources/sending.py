@@ -9,7 +9,7 @@
 """
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -184,6 +184,15 @@ class Sending(Protocol):
 
     def read(self, message: Outbound, reply: Reply) -> Verdict:
         """Return what an answer to one of the calls means."""
+        ...
+
+
+@runtime_checkable
+class ReadReceipts(Protocol):
+    """A source that tells contacts that we have read what they wrote."""
+
+    def read_receipt(self, channel: str, token: str, source_message_id: str) -> Call:
+        """Return the call that says so of a message, and of all before it."""
         ...
 
 

@@ -122,8 +122,23 @@ class MessageDescribed(msgspec.Struct, frozen=True, gc=False):
     values: dict[str, bytes]
 
 
+class Linked(msgspec.Struct, frozen=True, gc=False):
+    """The contact of a conversation is `name` as well, under which alone they may come next."""
+
+    key: Key
+    name: str
+
+
 SourceEvent = (
-    Received | Replaced | Overwritten | Reacted | Receipt | Failed | Described | MessageDescribed
+    Received
+    | Replaced
+    | Overwritten
+    | Reacted
+    | Receipt
+    | Failed
+    | Described
+    | MessageDescribed
+    | Linked
 )
 
 

@@ -21,6 +21,7 @@ from airy_ray.model.channel import Channel
 from airy_ray.model.contact import Contact, Identity, Merge, Snapshot
 from airy_ray.model.conversation import Conversation
 from airy_ray.model.custom_source import CustomSource
+from airy_ray.model.events import Place
 from airy_ray.model.ids import ChannelId, CommandId, ContactId, ConversationId, MessageId
 from airy_ray.model.message import Message
 from airy_ray.model.tag import Tag
@@ -84,6 +85,11 @@ class Reading:
     def conversation(self, identifier: ConversationId) -> Conversation | None:
         """Return a conversation."""
         row: Conversation | None = self._get("conversations", identifier)
+        return row
+
+    def alias(self, key: bytes) -> Place | None:
+        """Return where an alias leads."""
+        row: Place | None = self._get("aliases", key)
         return row
 
     def conversation_keys(self, count: int) -> list[bytes]:

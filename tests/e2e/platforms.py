@@ -189,11 +189,16 @@ class _Handler(BaseHTTPRequestHandler):
         )
 
     def _take(self, path: str, body: dict[str, Any]) -> None:
-        """Take a message as a platform does."""
+        """Take a message, or that one was read, as a platform does."""
+        if body.get("status") == "read":
+            body["text"] = {"body": f"read {body['message_id']}"}
         text = body.get("message", body)["text"]
+        is_whatsapp = "messaging_product" in body
+        text = text["body"] if is_whatsapp else text
         known_as = body.get("messageId", f"m_{uuid4().hex}")
         token = self.headers["authorization"].removeprefix("Bearer ")
-        self._note(Sent(path, token, body, text, known_as), {"message_id": known_as})
+        told = {"messages": [{"id": known_as}]} if is_whatsapp else {"message_id": known_as}
+        self._note(Sent(path, token, body, text, known_as), told)
 
     def _note(self, sent: Sent, told: dict[str, Any]) -> None:
         """Take a message, or answer what is to be answered to its text."""
@@ -255,17 +260,21 @@ class Played:
     """WhatsApp, Viber and Telegram at one address, as `airy-ray simulate` plays them."""
 
     phone_number = "106540352242922"
+    other_phone_number = "106540352242944"
     viber_token = "445da6az1s345z78-dazcczb2542zv51a-e0vc5fva17480im9"
     bot_token = telegram_api.BOT_TOKEN
     user_token = simulated.USER_TOKEN
     system_user_token = simulated.SYSTEM_USER_TOKEN
+    verify_token: str = recorded.manifest("whatsapp")["config"]["webhookSecret"]
 
     def __init__(self) -> None:
         self.app = {"app_id": "12345", "app_secret": "0a1b2c3d4e5f60718293a4b5c6d7e8f9"}
         self.viber = viber_api.ViberApi(self.viber_token)
         self.telegram = telegram_api.TelegramApi(*recorded.BOT_TOKENS.values())
+        numbers = [self.phone_number, self.other_phone_number]
+        self.graph = simulated.GraphApi([], **self.app, phone_numbers=numbers)
         self.server = simulated.GraphServer(
-            simulated.GraphApi([], **self.app, phone_numbers=[self.phone_number]),
+            self.graph,
             0,
             [*viber_api.routes(self.viber), *telegram_api.routes(self.telegram)],
         )
@@ -275,7 +284,7 @@ class Played:
         """What a platform that calls them is told."""
         url = f"http://127.0.0.1:{self.server.port}"
         return {
-            "whatsapp": self.app | {"api_url": url},
+            "whatsapp": self.app | {"webhook_secret": self.verify_token, "api_url": url},
             "viber": {
                 "auth_token": self.viber_token,
                 "api_url": url,

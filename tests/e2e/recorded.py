@@ -21,6 +21,7 @@ WEBHOOK_SOURCES = (
     "twilio.whatsapp",
     "viber",
     "telegram",
+    "whatsapp",
 )
 
 AS_PROXIED = {"x-forwarded-proto": "https", "x-forwarded-host": "core.example.org"}

@@ -26,7 +26,9 @@ def test_what_runs_is_what_is_listed(client: Client) -> None:
     listed = client.call("/components.list")["components"]
 
     assert {each["component"] for each in services.values()} == set(listed)
-    assert {"media-resolver", "sources-chatplugin", "sources-facebook"} <= set(listed)
+    assert {"media-resolver", "sources-chatplugin", "sources-facebook", "sources-whatsapp"} <= set(
+        listed
+    )
 
 
 def test_files_can_be_sent(client: Client) -> None:

@@ -10,7 +10,7 @@ from httpx import Response
 
 from tests.e2e import recorded
 from tests.e2e.client import Client
-from tests.e2e.platforms import JWT_SECRET, signed_by_twilio
+from tests.e2e.platforms import JWT_SECRET, Played, signed_by_twilio
 from tests.e2e.program import until
 from tests.e2e.recorded import Case
 
@@ -54,6 +54,8 @@ def connecting(source: str, name: str) -> dict[str, str]:
         return {"gbm_id": name, "name": "An agent"}
     if source.startswith("twilio"):
         return {"phone_number": name.removeprefix("whatsapp:"), "name": "A number"}
+    if source == "whatsapp":
+        return {"phone_number_id": name, "user_token": Played.user_token, "name": "A number"}
     if source == "viber":
         account = recorded.manifest(source)["config"]["account"]
         return {"name": account["name"], "image_url": account["icon"]}
@@ -261,6 +263,17 @@ def test_a_form_of_twilio_is_signed_for_the_url_that_is_called(
     ]
 
     assert client.send(path, case.body, case.headers | changed).status_code == status
+
+
+@pytest.mark.parametrize("prefix", ["", "/webhooks"])
+@pytest.mark.parametrize(("token", "status"), [("wa-verify", 200), ("wrong", 403)])
+def test_whatsapps_handshake_has_a_token_of_its_own(
+    token: str, status: int, prefix: str, client: Client
+) -> None:
+    asked = {"hub.mode": "subscribe", "hub.verify_token": token, "hub.challenge": "12a"}
+    response = client.http.get(f"{prefix}/whatsapp", params=asked)
+
+    assert (response.status_code, response.text) == (status, "12a" if status == 200 else "")
 
 
 @pytest.mark.parametrize("told", recorded.manifest("facebook")["handshake"])

@@ -16,7 +16,7 @@ from airy_ray.model.ids import (
     parse_id,
 )
 from airy_ray.model.message import Message
-from airy_ray.projections import messages, metadata
+from airy_ray.projections import conversations, messages, metadata
 from airy_ray.projections.commands.outcome import APPLIED, NOT_FOUND, Handler, Outcome
 from airy_ray.projections.messages import Effect
 from airy_ray.projections.view import View
@@ -115,7 +115,7 @@ def _place(view: View, command: SendMessage, conversation: ConversationId) -> Pl
     present = view.conversations.get(conversation)
     if present is None:
         return None
-    return messages.place_of(present)
+    return conversations.place_of(present)
 
 
 def _content(written: msgspec.Raw) -> bytes:

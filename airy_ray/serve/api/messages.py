@@ -21,6 +21,7 @@ from airy_ray.serve.api.examples import example
 from airy_ray.serve.api.paging import page, size_of
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.http import Response
+from airy_ray.sources import whatsapp
 
 _NO_RECIPIENT = "conversation_id, or channel_id and source_recipient_id, is required"
 
@@ -118,14 +119,17 @@ async def send(platform: Platform, caller: Caller, asked: SendMessage) -> Respon
     channel = platform.machine.registry.channel(ChannelId(asked.channel_id))
     if channel is None or not channel.connected:
         raise RequestError(403)
-    identifier = conversation_id(channel.source, channel.id, asked.source_recipient_id)
+    recipient = asked.source_recipient_id
+    if channel.source == whatsapp.Whatsapp.hook:  # as its answer will name the contact
+        recipient = whatsapp.contact_of(recipient)
+    identifier = conversation_id(channel.source, channel.id, recipient)
     command = commands.SendMessage(
         **caller.signed(identifier),
         conversation_id=format_id(identifier),
         message=written,
         channel_id=format_id(channel.id),
         source=channel.source,
-        recipient_id=asked.source_recipient_id,
+        recipient_id=recipient,
     )
     return await platform.carry_out(command)
 

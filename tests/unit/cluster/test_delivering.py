@@ -37,6 +37,7 @@ from airy_ray.sources.custom_sending import CustomSending, signature
 from airy_ray.sources.custom_token import token_of
 from airy_ray.sources.facebook_sending import FacebookSending
 from airy_ray.sources.google_sending import GoogleSending
+from airy_ray.sources.whatsapp_sending import WhatsappSending
 from tests import builders, manifests
 from tests.e2e import platforms
 from tests.e2e.platforms import ACTION, CUT_OFF, GOOGLE_TOKEN, Answer, GraphApi
@@ -70,6 +71,7 @@ class Post:
             "facebook": messenger,
             "google": GoogleSending(self.api.url, self.api.url, account),
             CUSTOM: CustomSending(SOURCE_KEY),
+            "whatsapp": WhatsappSending(self.api.url, "v25.0"),
         }
 
     def start(self, sendings: Sendings | None = None) -> DeliveringProcess:
@@ -85,7 +87,7 @@ class Post:
 
     def send(
         self,
-        text: str,
+        text: Any,
         *,
         contact: str = "ada",
         source: str = "facebook",
@@ -130,6 +132,11 @@ class Post:
     def state(self, identifier: MessageId) -> str:
         found = self.message(identifier)
         return "" if found is None else found.delivery_state
+
+    def pending(self) -> list[MessageId]:
+        """Return the messages of which the courier has still to tell something."""
+        with self._reader.read() as view:
+            return [identifier for identifier, _ in view.dispatches()]
 
     def settled(self, identifier: MessageId) -> Any:
         """Return the metadata of a message once it is not pending any more."""

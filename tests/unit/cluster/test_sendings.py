@@ -11,12 +11,14 @@ from airy_ray.sources.google_sending import GoogleSending
 from airy_ray.sources.telegram_sending import TelegramSending
 from airy_ray.sources.twilio_sending import TwilioSending
 from airy_ray.sources.viber_sending import ViberSending
+from airy_ray.sources.whatsapp_sending import WhatsappSending
 
 SOURCES = Sources.model_validate(
     {
         "facebook": {"api_url": "http://meta", "graph_version": "v1", "human_agent_tag": True},
         "twilio": {"account_sid": "AC1", "auth_token": "secret"},
         "viber": {"auth_token": "bot"},
+        "whatsapp": {"api_url": "http://cloud", "graph_version": "v2"},
         "google": {"sa_file": '{"client_email":"a"}', "is_rcs": True},
     }
 )
@@ -27,6 +29,7 @@ def test_the_settings_say_how_messages_are_sent() -> None:
 
     assert made["facebook"] == FacebookSending("http://meta", "v1", True, 300.0)
     assert made["instagram"] == FacebookSending("http://meta", "v1", True, 100.0)
+    assert made["whatsapp"] == WhatsappSending("http://cloud", "v2")
     google = SOURCES.google
     assert made["google"] == GoogleSending(
         google.api_url, google.rcs_api_url, '{"client_email":"a"}', True

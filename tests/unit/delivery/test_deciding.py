@@ -14,12 +14,14 @@ from airy_ray.sources.custom_sending import CustomSending
 from airy_ray.sources.facebook_sending import FacebookSending
 from airy_ray.sources.google_sending import GoogleSending
 from airy_ray.sources.sending import Later, Outbound, Refused
+from airy_ray.sources.whatsapp_sending import WhatsappSending
 from tests import builders
 from tests.builders import NOW
 
 FACEBOOK = FacebookSending("https://g", "v25.0", False, 300.0)
 CUSTOM = CustomSending(b"key")
 GOOGLE = GoogleSending("https://b", "https://r", None)
+WHATSAPP = WhatsappSending("https://g", "v25.0")
 EXPIRED_AT = NOW + 301_000
 
 
@@ -117,3 +119,17 @@ def test_nobody_waits_for_what_is_too_old_then(wait_s: float, is_worth: bool) ->
 
 def test_to_a_custom_source_nothing_is_too_old() -> None:
     assert not deciding.is_expired(builders.dispatch(), CUSTOM, Millis(EXPIRED_AT))
+
+
+def test_that_a_message_was_read_is_told_where_that_is_possible() -> None:
+    channel, message = builders.channel(), builders.message("m1")
+    call = deciding.read_receipt(message, channel, WHATSAPP)
+    nameless = builders.changed(message, source_message_id=None)
+
+    assert call is not None
+    assert b'"message_id":"m1"' in call.body
+    assert deciding.read_receipt(nameless, channel, WHATSAPP) is None
+    assert deciding.read_receipt(message, None, WHATSAPP) is None
+    assert deciding.read_receipt(message, builders.channel(connected=False), WHATSAPP) is None
+    assert deciding.read_receipt(message, builders.channel(token=None), WHATSAPP) is None
+    assert deciding.read_receipt(message, channel, FACEBOOK) is None

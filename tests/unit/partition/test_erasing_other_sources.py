@@ -1,4 +1,4 @@
-"""Erasure of who wrote through Twilio, Viber or Telegram: whose bodies go, and whose stay."""
+"""Erasure of who wrote through Twilio, Viber, Telegram or WhatsApp: what goes, and what stays."""
 
 import json
 from collections.abc import Iterator
@@ -16,6 +16,7 @@ from airy_ray.sources.source import Source, Webhook
 from airy_ray.sources.telegram import Telegram
 from airy_ray.sources.twilio import Twilio
 from airy_ray.sources.viber import Viber
+from airy_ray.sources.whatsapp import Whatsapp
 from tests import builders, manifests
 from tests.builders import NOW
 from tests.erasing import EVA, EVAS_CONTACT, MARK, carry_out, log_of, traces
@@ -27,6 +28,7 @@ SOURCES: dict[str, tuple[Source, str]] = {
     "twilio.whatsapp": (Twilio("token"), "whatsapp:+1"),
     "viber": (Viber("token", lambda: manifests.VIBER_ACCOUNT), manifests.VIBER_ACCOUNT.id),
     "telegram": (Telegram(lambda _: "secret"), manifests.TELEGRAM_BOT),
+    "whatsapp": (Whatsapp("secret"), "1"),
 }
 URL = f"https://core.example.org/telegram/{manifests.TELEGRAM_BOT}"
 
@@ -40,6 +42,8 @@ def bodies(source: str, contact: str, text: str) -> list[bytes]:
     number = SOURCES[source][1]
     if source == "telegram":
         return list(updates(contact, text))
+    if source == "whatsapp":
+        return [whatsapp_body(each) for each in whatsapp_values(contact, text)]
     if source != "viber":
         inbound = form(To=number, From=contact, Body=text, MessageSid=text, ProfileName=text)
         answer = {"To": contact, "From": number, "MessageSid": f"to-{text}"}
@@ -66,6 +70,23 @@ def updates(contact: str, text: str) -> Iterator[bytes]:
     }
     for kind, part in told.items():
         yield json.dumps({"update_id": 1, kind: part | {"date": NOW // 1_000}}).encode()
+
+
+def whatsapp_values(contact: str, text: str) -> list[dict[str, object]]:
+    named = {"id": f"m-{text}", "timestamp": f"{NOW // 1_000}", "text": {"body": text}}
+    failed = {"recipient_id": contact, "status": "failed", "errors": [{"title": text}]}
+    profile = {"wa_id": contact, "profile": {"name": text}}
+    return [
+        {"messages": [{"from": contact} | named], "contacts": [profile]},
+        {"statuses": [named | failed]},
+        {"messages": [{"who": contact} | named]},
+    ]
+
+
+def whatsapp_body(value: dict[str, object]) -> bytes:
+    told = value | {"metadata": {"phone_number_id": SOURCES["whatsapp"][1]}}
+    entry = {"changes": [{"field": "messages", "value": told}]}
+    return json.dumps({"object": "whatsapp_business_account", "entry": [entry]}).encode()
 
 
 def records(source: str, contact: str, text: str) -> Iterator[Record]:

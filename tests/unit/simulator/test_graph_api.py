@@ -1,4 +1,5 @@
 import asyncio
+import json
 from typing import Any
 
 import httpx
@@ -7,12 +8,13 @@ import pytest
 from airy_ray.simulator.graph_api import USER_TOKEN, GraphApi, GraphServer, application
 
 PAGES = ("108800000000001", "108800000000002", "108800000000003")
+NUMBER = "106540352242922"
 APP = {"client_id": "4711", "client_secret": "s3cret", "grant_type": "fb_exchange_token"}
 
 
 @pytest.fixture
 def api() -> GraphApi:
-    return GraphApi(PAGES, app_id="4711", app_secret="s3cret")
+    return GraphApi(PAGES, app_id="4711", app_secret="s3cret", phone_numbers=[NUMBER])
 
 
 def call(api: GraphApi, path: str, *, method: str = "GET", **query: str) -> tuple[int, Any]:
@@ -41,12 +43,12 @@ def test_a_page_is_connected_in_three_calls(api: GraphApi) -> None:
     assert api.subscribed == {PAGES[0]}
 
 
-def send(api: GraphApi, token: str, body: bytes) -> tuple[int, Any]:
+def send(api: GraphApi, token: str, body: bytes, sender: str = "me") -> tuple[int, Any]:
     async def sent() -> httpx.Response:
         transport = httpx.ASGITransport(application(api))
         async with httpx.AsyncClient(transport=transport, base_url="http://graph") as http:
             bearer = {"authorization": f"Bearer {token}"}
-            return await http.post("/v25.0/me/messages", content=body, headers=bearer)
+            return await http.post(f"/v25.0/{sender}/messages", content=body, headers=bearer)
 
     answer = asyncio.run(sent())
     return answer.status_code, answer.json()
@@ -144,3 +146,44 @@ def test_the_server_answers_at_the_port_that_it_tells(api: GraphApi) -> None:
 def test_a_taken_port_is_told(api: GraphApi) -> None:
     with GraphServer(api, 0) as server, pytest.raises(OSError, match="in use"):
         GraphServer(api, server.port)
+
+
+TO_ADA = {"messaging_product": "whatsapp", "to": "49157", "text": {"body": "Hi"}}
+
+
+def test_a_phone_number_sends_messages(api: GraphApi) -> None:
+    body = json.dumps(TO_ADA).encode()
+    (status, answer), (_, other) = (send(api, USER_TOKEN, body, NUMBER) for _ in range(2))
+
+    assert status == 200
+    assert answer["contacts"] == [{"input": "49157", "wa_id": "49157"}]
+    assert answer["messages"] != other["messages"]
+    assert api.sent == [(NUMBER, "49157", TO_ADA)] * 2
+
+
+def test_a_phone_number_tells_what_it_has_read(api: GraphApi) -> None:
+    told = {"messaging_product": "whatsapp", "status": "read", "message_id": "wamid.1"}
+    answer = send(api, USER_TOKEN, json.dumps(told).encode(), NUMBER)
+
+    assert answer == (200, {"success": True})
+    assert api.read == [(NUMBER, "wamid.1")]
+
+
+@pytest.mark.parametrize(
+    ("number", "token", "changed", "code"),
+    [
+        (NUMBER, "nobody's", {}, 190),
+        ("1", USER_TOKEN, {}, 100),
+        (NUMBER, USER_TOKEN, {"messaging_product": None}, 100),
+        (NUMBER, USER_TOKEN, {"to": None}, 100),
+        (NUMBER, USER_TOKEN, {"type": "image"}, 100),
+        (NUMBER, USER_TOKEN, {"text": {"body": "x" * 4_097}}, 100),
+    ],
+)
+def test_what_a_phone_number_may_not_send_is_refused(
+    number: str, token: str, changed: dict[str, Any], code: int, api: GraphApi
+) -> None:
+    status, answer = send(api, token, json.dumps(TO_ADA | changed).encode(), number)
+
+    assert (status, answer["error"]["code"]) == (400, code)
+    assert api.sent == []

@@ -31,6 +31,7 @@ from airy_ray.sources.source import Source, Webhook
 from airy_ray.sources.telegram import Telegram
 from airy_ray.sources.twilio import FORM, JSON, Twilio
 from airy_ray.sources.viber import Viber
+from airy_ray.sources.whatsapp import Whatsapp
 from airy_ray.state.tables import LedgerEntry
 from tests import builders, manifests
 from tests.fakes import MemoryPartition
@@ -67,6 +68,8 @@ def source_of(name: str) -> Source:
         return Telegram(config["webhook_secrets"].get)
     if name.startswith("twilio"):
         return Twilio(config["authToken"])
+    if name == "whatsapp":
+        return Whatsapp(config["appSecret"])
     return Facebook(config["appSecret"], app_id=config["appId"])
 
 
@@ -334,6 +337,8 @@ def verifier(source: str, secret: str) -> Source:
         return Telegram({manifests.TELEGRAM_BOT: secret}.get)
     if source == "viber":
         return viber(secret, welcome="{}")
+    if source == "whatsapp":
+        return Whatsapp(secret)
     return Google(secret) if source == "google" else Facebook(secret)
 
 
@@ -351,12 +356,13 @@ def test_what_is_forbidden_is_refused(case: Case) -> None:
 
 @pytest.mark.parametrize(
     ("source", "vector"),
-    [each for each in SIGNATURES if each.values[0] in ("facebook", "instagram")],
+    [each for each in SIGNATURES if each.values[0] in ("facebook", "instagram", "whatsapp")],
 )
 def test_an_old_signature_is_taken_where_that_is_allowed(
     source: str, vector: dict[str, Any]
 ) -> None:
-    verifier = Facebook(vector["secret"], allow_legacy_sha1=True)
+    kind = Whatsapp if source == "whatsapp" else Facebook
+    verifier = kind(vector["secret"], allow_legacy_sha1=True)
     is_valid = vector.get("valid_with_allowLegacySha1", vector["valid"])
 
     assert accepts(verifier, signed(source, vector)) is is_valid

@@ -20,6 +20,7 @@ from airy_ray.sources.source import Parsed, Received, Replaced, Source, Webhook
 from airy_ray.sources.telegram import Telegram
 from airy_ray.sources.twilio import Twilio
 from airy_ray.sources.viber import Viber
+from airy_ray.sources.whatsapp import Whatsapp
 from tests import manifests
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -29,6 +30,7 @@ SOURCES: dict[str, Source] = {
     "twilio": Twilio("token"),
     "viber": Viber("token", lambda: manifests.VIBER_ACCOUNT),
     "telegram": Telegram(lambda _: "secret"),
+    "whatsapp": Whatsapp("secret"),
 }
 FILES = {
     "facebook": [*FIXTURES.glob("facebook/in_*"), *FIXTURES.glob("instagram/in_*")],
@@ -36,6 +38,7 @@ FILES = {
     "twilio": [*FIXTURES.glob("twilio.*/in_*"), *FIXTURES.glob("twilio.*/cb_*")],
     "viber": [*FIXTURES.glob("viber/in_*"), *FIXTURES.glob("viber/seed_*")],
     "telegram": [*FIXTURES.glob("telegram/in_*")],
+    "whatsapp": [*FIXTURES.glob("whatsapp/in_*"), *FIXTURES.glob("whatsapp/seed_*")],
 }
 BODIES = {source: sorted(path.read_bytes() for path in paths) for source, paths in FILES.items()}
 ODDITIES: list[Any] = [
@@ -175,6 +178,8 @@ NESTED = {
     "google": b'{"agent":"brands/b/agents/a","conversationId":"c","message":{"x":%s}}',
     "viber": b'{"event":"message","message_token":1,"sender":{"id":"2"},"message":{"x":%s}}',
     "telegram": b'{"update_id":1,"message":{"chat":{"id":2},"message_id":3,"x":%s}}',
+    "whatsapp": b'{"object":"whatsapp_business_account","entry":[{"changes":[{"field":"messages",'
+    b'"value":{"metadata":{"phone_number_id":"1"},"messages":[{"from":"2","id":"m","x":%s}]}}]}]}',
 }
 
 nesting = pytest.mark.parametrize("source", NESTED)

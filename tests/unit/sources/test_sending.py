@@ -26,6 +26,7 @@ from airy_ray.sources.sending import (
     Taken,
     retry_after_s,
 )
+from airy_ray.sources.whatsapp_sending import WhatsappSending
 from tests import manifests
 
 OURS = "4e8d0f6a-6d7c-4f5e-9a55-0d8a1f0c0001"
@@ -34,7 +35,13 @@ FACEBOOK = FacebookSending("https://graph.facebook.com/", "v25.0", True, 300.0)
 GOOGLE = GoogleSending(
     "https://businessmessages.googleapis.com", "https://rcsbusinessmessaging.googleapis.com", None
 )
-SENDINGS: dict[str, Sending] = {"facebook": FACEBOOK, "instagram": FACEBOOK, "google": GOOGLE}
+SENDINGS: dict[str, Sending] = {
+    "facebook": FACEBOOK,
+    "instagram": FACEBOOK,
+    "google": GOOGLE,
+    "whatsapp": WhatsappSending("https://graph.facebook.com/", "v25.0"),
+}
+CHANNELS = {"rcs": "welcome-bot@rbm.goog", "whatsapp": "106540352242922"}
 OUTBOUND = [
     (source, each) for source in SENDINGS for each in manifests.manifest(source)["outbound"]
 ]
@@ -78,11 +85,12 @@ def test_recorded_requests_are_made(source: str, recorded: dict[str, Any]) -> No
     recipients = {
         "facebook": "4383398935030571",
         "google": "+12223334444" if is_rcs else "4ab1c2d3-aaaa-4bbb-8ccc-0d0e0f000001",
+        "whatsapp": "16505551234",
     }
     message = outbound(
         json.dumps(request["content"]),
         recipient=recipients[source],
-        channel="welcome-bot@rbm.goog" if is_rcs else "a-channel",
+        channel=CHANNELS.get("rcs" if is_rcs else source, "a-channel"),
         heard_at=Millis(NOW - 1_000 * request.get("last_inbound_age_s", 60)),
         is_by_person=True,
     )
@@ -236,7 +244,7 @@ def test_codes_of_another_form_say_nothing(code: Any) -> None:
 
 
 @given(st.integers(100, 599), st.binary(max_size=200))
-@pytest.mark.parametrize("source", ["facebook", "google"])
+@pytest.mark.parametrize("source", ["facebook", "google", "whatsapp"])
 def test_whatever_a_platform_answers_has_a_meaning(source: str, status: int, body: bytes) -> None:
     verdict = SENDINGS[source].read(outbound(), Reply(status, body))
 

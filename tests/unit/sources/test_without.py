@@ -10,7 +10,7 @@ import pytest
 from airy_ray.clock import Millis
 from airy_ray.errors import PayloadError
 from airy_ray.partition.interpret import PARSERS, WITHOUT
-from airy_ray.sources import custom, facebook, google, twilio, viber
+from airy_ray.sources import custom, facebook, google, twilio, viber, whatsapp
 from airy_ray.sources.source import Key, SourceEvent
 from airy_ray.sources.telegram import BOT
 from airy_ray.sources.viber import ACCOUNT
@@ -144,7 +144,8 @@ def test_what_belongs_nowhere_goes_if_it_names_the_person(part: dict[str, Any]) 
     ],
 )
 @pytest.mark.parametrize(
-    "without", [facebook.without, google.without, twilio.without, viber.without]
+    "without",
+    [facebook.without, google.without, twilio.without, viber.without, whatsapp.without],
 )
 def test_what_nobody_can_read_goes_whole_if_it_names_the_person(text: bytes, without: Any) -> None:
     assert without(text, Everything("eva")) is None

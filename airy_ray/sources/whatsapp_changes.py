@@ -1,0 +1,230 @@
+"""The form of WhatsApp's webhooks: what a body tells of whom (contract: sources §3.2).
+
+```
+{"object": "whatsapp_business_account", "entry": [{"changes": [CHANGE, …]}]}
+CHANGE  = {"field": "messages", "value": {
+           "metadata": {"phone_number_id"},
+           "contacts": [CONTACT, …], "messages": [MESSAGE, …], "statuses": [STATUS, …]}}
+CONTACT = {"wa_id" and/or "user_id", "profile": {"name", "username"}}
+MESSAGE = {"from" or "from_user_id", "id", "timestamp": "<s>", "type", <type>: {…}}
+STATUS  = {"recipient_id" and/or "recipient_user_id", "id", "status", "timestamp": "<s>", "errors"}
+```
+
+A contact is known by the phone number or, if that is hidden, by an id that holds for one business
+only; one body may tell which number an id belongs to.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from airy_ray.errors import PayloadError
+from airy_ray.model import json_text
+from airy_ray.sources.json_parts import elements, members, scalar
+from airy_ray.sources.source import Key, Linked, text_id
+
+SOURCE = "whatsapp"
+"""What its channels and conversations are of."""
+WRAPPED = "whatsapp_business_api_data"
+"""What some business partners wrap a value in."""
+
+_OBJECT = "whatsapp_business_account"
+_FIELD = "messages"
+_ABSENT = msgspec.Raw()
+
+
+class Message(msgspec.Struct, gc=False):
+    """A message, with the phone number and the id of whom it is from."""
+
+    number: Any = msgspec.field(default=None, name="from")
+    known_as: Any = msgspec.field(default=None, name="from_user_id")
+    id: Any = None
+    timestamp: Any = None
+    type: Any = None
+    group_id: Any = None
+    reaction: msgspec.Raw = _ABSENT
+    edit: msgspec.Raw = _ABSENT
+    revoke: msgspec.Raw = _ABSENT
+
+
+class Status(msgspec.Struct, gc=False):
+    """How far a message of ours has got, with the number and the id of whom it is to."""
+
+    number: Any = msgspec.field(default=None, name="recipient_id")
+    known_as: Any = msgspec.field(default=None, name="recipient_user_id")
+    id: Any = None
+    timestamp: Any = None
+    status: Any = None
+    errors: msgspec.Raw = _ABSENT
+
+
+class Contact(msgspec.Struct, gc=False):
+    """Who somebody is."""
+
+    number: Any = msgspec.field(default=None, name="wa_id")
+    known_as: Any = msgspec.field(default=None, name="user_id")
+    timestamp: Any = None
+    profile: msgspec.Raw = _ABSENT
+
+
+Told = Message | Status | Contact
+
+
+class _Value(msgspec.Struct, gc=False):
+    metadata: msgspec.Raw = _ABSENT
+    phone_number_id: Any = None
+    messages: msgspec.Raw = _ABSENT
+    statuses: msgspec.Raw = _ABSENT
+    contacts: msgspec.Raw = _ABSENT
+    wrapped: msgspec.Raw = msgspec.field(default=_ABSENT, name=WRAPPED)
+
+
+class _RawChange(msgspec.Struct, gc=False):
+    field: Any = None
+    value: msgspec.Raw = _ABSENT
+
+
+class _Entry(msgspec.Struct, gc=False):
+    changes: msgspec.Raw = _ABSENT
+
+
+class _Body(msgspec.Struct, gc=False):
+    object: Any = None
+    entry: msgspec.Raw = _ABSENT
+
+
+_decode_body = msgspec.json.Decoder(_Body).decode
+_decode_entry = msgspec.json.Decoder(_Entry).decode
+_decode_change = msgspec.json.Decoder(_RawChange).decode
+_decode_value = msgspec.json.Decoder(_Value).decode
+PARTS: dict[str, tuple[type[Told], Callable[[bytes], Told]]] = {
+    "messages": (Message, msgspec.json.Decoder(Message).decode),
+    "statuses": (Status, msgspec.json.Decoder(Status).decode),
+    "contacts": (Contact, msgspec.json.Decoder(Contact).decode),
+}
+"""What a value tells of, in the order in which it is taken, and how each is read."""
+
+
+class Change:
+    """What is told of one of our phone numbers."""
+
+    def __init__(self, phone_number: str, value: _Value) -> None:
+        self._phone_number = phone_number
+        self._parts = [
+            (text, part(kind, text))
+            for kind in PARTS
+            for text in elements(getattr(value, kind)) or ()
+        ]
+        self._number_of = self._numbers()
+
+    def parts(self) -> list[tuple[bytes, Told]]:
+        """Return the messages, then the statuses, then the contacts, each with its text."""
+        return self._parts
+
+    def keys(self, told: Told) -> list[Key]:
+        """Return the conversations that a part may belong to, the likelier one first.
+
+        That is one, but for statuses: the message was sent to the number, or to the id.
+        """
+        number, known_as = text_id(told.number), text_id(told.known_as)
+        linked = None if known_as is None else self._number_of.get(known_as)
+        contacts = [each for each in (number, linked, known_as) if each is not None]
+        found = [self._key(each) for each in dict.fromkeys(contacts)]
+        return found if isinstance(told, Status) else found[:1]
+
+    def links(self) -> list[Linked]:
+        """Return which contacts are known by number and by id."""
+        return [Linked(self._key(number), known_as) for known_as, number in self._number_of.items()]
+
+    def _key(self, contact: str) -> Key:
+        return Key(SOURCE, self._phone_number, contact)
+
+    def _numbers(self) -> dict[str, str]:
+        """Return the phone numbers of contacts whose id stands beside it."""
+        named = ((text_id(told.number), text_id(told.known_as)) for _, told in self._parts)
+        return {
+            known_as: number
+            for number, known_as in named
+            if number is not None and known_as is not None
+        }
+
+
+def part(kind: str, text: bytes) -> Told:
+    """Return a part; one that cannot be read tells nothing."""
+    empty, decode = PARTS[kind]
+    try:
+        return decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return empty()
+
+
+def changes(text: bytes, ignored: list[str]) -> Iterator[Change]:
+    """Yield the changes that we read, adding to `ignored` why others are left out."""
+    body = _body(text)
+    if body.object != _OBJECT:
+        ignored.append("object")
+        return
+    entries = elements(body.entry)
+    if not entries:
+        ignored.append("no entry")
+    for entry in entries or ():
+        listed = _listed_in(entry)
+        if listed is None:
+            ignored.append("malformed entry")
+        for told in listed or ():
+            change = change_of(told)
+            if isinstance(change, str):
+                ignored.append(change)
+            else:
+                yield change
+
+
+def _body(text: bytes) -> _Body:
+    if not json_text.is_utf8(text):
+        raise PayloadError("not UTF-8")
+    if json_text.nests_too_deep(text):
+        raise PayloadError("nested too deep")
+    try:
+        return _decode_body(_shielded(text))
+    except msgspec.ValidationError:
+        raise PayloadError("not an object") from None
+    except (msgspec.DecodeError, RecursionError):
+        raise PayloadError("not JSON") from None
+
+
+def _shielded(text: bytes) -> bytes:
+    """Return a body that any parser takes; most are such."""
+    return json_text.shield(text) if b"\\ud" in text or b"\\uD" in text else text
+
+
+def _listed_in(entry: bytes) -> list[bytes] | None:
+    try:
+        return elements(_decode_entry(entry).changes)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def change_of(text: bytes) -> Change | str:
+    """Return a change, or why it is left out."""
+    try:
+        told = _decode_change(text)
+        if told.field != _FIELD:
+            return "field"
+        value = _unwrapped(_decode_value(told.value))
+    except (msgspec.DecodeError, RecursionError):
+        return "malformed change"
+    phone_number = text_id(_phone_number_id(value))
+    return "no phone number" if phone_number is None else Change(phone_number, value)
+
+
+def _unwrapped(value: _Value) -> _Value:
+    try:
+        return _decode_value(value.wrapped) if bytes(value.wrapped) else value
+    except (msgspec.DecodeError, RecursionError):
+        return value
+
+
+def _phone_number_id(value: _Value) -> object:
+    metadata = members(value.metadata) or {}
+    return scalar(metadata.get("phone_number_id")) or value.phone_number_id
