@@ -13,6 +13,7 @@ from array import array
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import NamedTuple
 
 import picows
@@ -24,6 +25,8 @@ DIGITS = 9
 _MARK_BYTES = len(MARK) + DIGITS
 _AT_ONCE = 50
 _CONNECT_S = 30.0
+_TRIES = 10
+_AGAIN_S = 1.0
 
 Publish = Callable[[Sequence[int]], Awaitable[None]]
 """Sends messages with the given marks, one each, to all subscribers."""
@@ -203,9 +206,27 @@ async def crowd(door: Door, count: int, tally: Tally, *, beats_ms: int = 0) -> A
 
 
 async def connected(door: Door, tally: Tally, *, beats_ms: int = 0) -> Subscriber:
-    """Return one more subscriber, which is in."""
-    member = Subscriber(door, tally, beats_ms)
+    """Return one more subscriber, which is in; it comes again where too many come at once.
+
+    Raises:
+        BenchmarkError: it is not let in.
+    """
+    for _ in range(_TRIES):
+        member = Subscriber(door, tally, beats_ms)
+        if await _is_let_in(member, door):
+            await member.subscribed()
+            return member
+        await asyncio.sleep(_AGAIN_S)
+    raise BenchmarkError(f"{door.url}: not let in, {_TRIES} times")
+
+
+async def _is_let_in(member: Subscriber, door: Door) -> bool:
     headers = [("Sec-WebSocket-Protocol", "v12.stomp"), *door.headers]
-    await picows.ws_connect(lambda: member, door.url, extra_headers=headers)
-    await member.subscribed()
-    return member
+    try:
+        await picows.ws_connect(lambda: member, door.url, extra_headers=headers)
+    except picows.WSInvalidStatusError as refused:
+        answer = refused.response
+        if answer is None or answer.status != HTTPStatus.SERVICE_UNAVAILABLE:
+            raise BenchmarkError(f"{door.url}: {refused}") from refused
+        return False
+    return True
