@@ -77,6 +77,8 @@ class _Connection(picows.WSListener):
 
     def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
         """Take a frame of the server."""
+        if frame.msg_type == picows.WSMsgType.CLOSE:
+            transport.disconnect()
         if frame.msg_type != picows.WSMsgType.TEXT:
             return
         head, _, _ = frame.get_payload_as_bytes().partition(b"\n\n")
