@@ -140,6 +140,22 @@ class Visitor:
         return token
 
 
+class Website:
+    """A website, a visitor who has written, and their conversation."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.channel = client.connect_website()
+        self.visitor = Visitor(client, self.channel)
+        self.first = self.visitor.send({"text": "Hi"})
+        (self.conversation,) = client.conversations(self.channel["id"])
+
+    def answer(self, text: str) -> Any:
+        """Have an agent write to the visitor."""
+        asked = {"conversation_id": self.conversation["id"], "message": {"text": text}}
+        return self.client.call("/messages.send", asked)
+
+
 def _enough(found: list[Any], count: int) -> list[Any]:
     assert len(found) <= count
     return found if len(found) == count else []

@@ -170,12 +170,12 @@ def started(at: Home) -> Iterator[Running]:
         running.stop()
 
 
-def until(is_so: Callable[[], Any], within_s: float = 20.0) -> Any:
+def until(is_so: Callable[[], Any], within_s: float = 20.0, *, every_s: float = 0.05) -> Any:
     """Return what `is_so` says once that is true; it has to be within some time."""
     deadline = time.monotonic() + within_s
     while not (found := is_so()):
         assert time.monotonic() < deadline, f"not so within {within_s} s"
-        time.sleep(0.05)
+        time.sleep(every_s)
     return found
 
 

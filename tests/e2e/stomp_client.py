@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any, Self
 
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from airy_ray.stomp.frame import Frame, encoded
@@ -76,5 +77,13 @@ class StompClient:
         try:
             self.receive(_QUIET_S)
         except TimeoutError:
+            return True
+        return False
+
+    def is_closed(self) -> bool:
+        """Whether the next thing that the server does is to close."""
+        try:
+            self.receive()
+        except ConnectionClosed:
             return True
         return False
