@@ -141,9 +141,9 @@ class Caretaker:
 
     def expire(self, now: Millis) -> None:
         """Delete rows that have served their time."""
-        if now - self._expired_at < _EXPIRY_MS:
-            return
         keep = self._partition.spec.retention
+        if now - self._expired_at < min(_EXPIRY_MS, keep.changes_ms):
+            return
         # what projections look at goes by the time of the records: a state that is behind, or being
         # rebuilt, must find what it found the first time, though clocks of processes differ a bit
         seen = Millis(min(now, folded_at(self._partition.state)) - _CLOCKS_APART_MS)

@@ -52,6 +52,7 @@ def platform(graph_api: GraphApi, played: Played) -> Iterator[Running]:
             },
             **played.settings,
         },
+        "partitions": 4,
         "limits": {"body_bytes": BODY_BYTES_MAX},
         "media": {"max_bytes": FILE_BYTES_MAX},
     }

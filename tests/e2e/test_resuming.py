@@ -15,7 +15,7 @@ VISITORS = 8
 MESSAGES = 5
 EVENTS_EACH = 2  # the message, and that it is unread
 RESUME_EVENTS = 6
-EXPIRED_S = 90.0  # it is looked after every minute
+EXPIRED_S = 30.0
 
 
 @pytest.fixture
