@@ -162,6 +162,8 @@ class Listener:
         connection = _Connection(self)
         async with asyncio.timeout(_CONNECT_S):
             connection.transport, _ = await picows.ws_connect(lambda: connection, self._url)
+        if connection.transport.is_disconnected:
+            return  # lost in the middle of the handshake, of which the connection is not told
         self.account.connections += 1
         try:
             while not connection.ended.done():
