@@ -57,6 +57,9 @@ HOOKS = ("facebook", "google", "twilio", "viber", "telegram", "whatsapp")
 Each bot of Telegram has a path of its own below that.
 """
 
+_NEED_URL = {Telegram.hook, Twilio.hook}
+"""Those whose bodies don't say all: whose bot it is, or what was signed, is in the address."""
+
 _TAKEN = Response(200)
 _REFUSED = Response(403)
 _NOTHING_TO_SAY = Response(200, b"<Response></Response>", b"text/xml")
@@ -105,7 +108,7 @@ class Hooks:
                 return Response(200, secret.encode(), TEXT)
         if hook == Twilio.hook and not is_form_or_json(request):
             raise RequestError(415, f"the body is to be {FORM}")
-        url = self._url(request) if hook == Twilio.hook else ""
+        url = self._url(request) if hook in _NEED_URL else ""
         webhook = Webhook(request.body, request.headers, url)
         source.verify(webhook)
         await self._store(source, webhook)

@@ -18,7 +18,7 @@ class Webhook(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         body: the exact bytes; signatures are over these.
         headers: names in lower case.
-        url: the public URL that was called, with its query, where it is signed.
+        url: the public URL that was called, with its query, for the sources that look at it.
     """
 
     body: bytes
