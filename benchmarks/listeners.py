@@ -7,6 +7,8 @@ it. In the end what each heard of every partition is compared with the partition
 
 import asyncio
 import contextlib
+import inspect
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,11 +71,19 @@ class _Connection(picows.WSListener):
     def __init__(self, listener: "Listener") -> None:
         self._listener = listener
         self.ended = asyncio.get_running_loop().create_future()
+        self.transport: picows.WSTransport | None = None
+
+    def __str__(self) -> str:
+        """Return how it stands."""
+        if self.transport is None:
+            return "connecting"
+        state = "lost" if self.transport.is_disconnected else "open"
+        return state if self.ended.done() else f"{state}, not told of an end"
 
     def on_ws_connected(self, transport: picows.WSTransport) -> None:
         """Say who we are."""
         self.transport = transport
-        self._send("CONNECT", ["accept-version:1.2", "heart-beat:0,0"])
+        self._send(transport, "CONNECT", ["accept-version:1.2", "heart-beat:0,0"])
 
     def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
         """Take a frame of the server."""
@@ -86,16 +96,16 @@ class _Connection(picows.WSListener):
         headers = dict(line.split(":", 1) for line in lines if ":" in line)
         asks = self._listener.take(command, headers)
         if asks is not None:
-            self._send("SUBSCRIBE", asks)
+            self._send(transport, "SUBSCRIBE", asks)
 
     def on_ws_disconnected(self, transport: picows.WSTransport) -> None:
         """Note the end."""
         if not self.ended.done():
             self.ended.set_result(None)
 
-    def _send(self, command: str, headers: list[str]) -> None:
+    def _send(self, transport: picows.WSTransport, command: str, headers: list[str]) -> None:
         head = "\n".join([command, *headers]).encode()
-        self.transport.send(picows.WSMsgType.TEXT, head + b"\n\n\0")
+        transport.send(picows.WSMsgType.TEXT, head + b"\n\n\0")
 
 
 class Listener:
@@ -109,13 +119,27 @@ class Listener:
         self._history = ""
         self._is_resuming = False
         self._left_alone = asyncio.Event()
+        self._heard_at = time.monotonic()
+        self._connection: _Connection | None = None
+        self.running = asyncio.create_task(self._run())
 
-    async def run(self) -> None:
+    async def _run(self) -> None:
         """Connect, be cut off, and come back, until that is cancelled."""
         while True:
             with contextlib.suppress(OSError, picows.WSError, TimeoutError):
                 await self._connected()
             await asyncio.sleep(self._random.uniform(0, _AGAIN_S_MAX))
+
+    def is_behind(self, last: Places) -> bool:
+        """Whether it does not know all up to some places."""
+        return any(self.account.known.get(name, 0) < place for name, place in last.items())
+
+    def standing(self) -> str:
+        """Return what there is to say of one that is behind."""
+        return (
+            f"{self._connection}, heard something {time.monotonic() - self._heard_at:.1f} s ago, "
+            f"knows {self.account.known}, waits in {_waits_in(self.running)}"
+        )
 
     def leave_alone(self) -> None:
         """Cut it off no more."""
@@ -124,6 +148,7 @@ class Listener:
     def take(self, command: str, headers: dict[str, str]) -> list[str] | None:
         """Note what the server says; return the headers of the SUBSCRIBE that follows, if any."""
         account = self.account
+        self._heard_at = time.monotonic()
         match command:
             case "CONNECTED":
                 self._is_resuming = bool(account.known)
@@ -159,34 +184,37 @@ class Listener:
 
     async def _connected(self) -> None:
         """Stay connected for a while."""
-        connection = _Connection(self)
+        connection = self._connection = _Connection(self)
         async with asyncio.timeout(_CONNECT_S):
-            connection.transport, _ = await picows.ws_connect(lambda: connection, self._url)
-        if connection.transport.is_disconnected:
-            return  # lost in the middle of the handshake, of which the connection is not told
+            # aiofastnet, picows' default, never tells on uvloop of a reset that follows data
+            transport, _ = await picows.ws_connect(
+                lambda: connection, self._url, use_aiofastnet=False
+            )
+        if transport.is_disconnected:
+            return  # before it was let in: picows returns all the same, and calls nobody
         self.account.connections += 1
         try:
             while not connection.ended.done():
                 stays_s = self._random.expovariate(1 / _STAYS_S_MEAN)
                 await asyncio.wait([connection.ended], timeout=stays_s)
                 if not connection.ended.done() and not self._left_alone.is_set():
-                    await self._disturb(connection)
+                    await self._disturb(connection, transport)
         finally:
-            connection.transport.disconnect(graceful=False)
+            transport.disconnect(graceful=False)
 
-    async def _disturb(self, connection: _Connection) -> None:
+    async def _disturb(self, connection: _Connection, transport: picows.WSTransport) -> None:
         if self._random.random() > _STALLS:
             self.account.cuts += 1
-            connection.transport.disconnect(graceful=False)
+            transport.disconnect(graceful=False)
             await connection.ended
             return
         self.account.stalls += 1
-        transport = connection.transport.underlying_transport
+        beneath = transport.underlying_transport
         with contextlib.suppress(RuntimeError):  # it is closing
-            transport.pause_reading()
+            beneath.pause_reading()
         await self._sleep_unless_left_alone(self._random.uniform(0, _STALL_S_MAX))
         with contextlib.suppress(RuntimeError):
-            transport.resume_reading()
+            beneath.resume_reading()
         await asyncio.wait([connection.ended], timeout=_ENDED_S)
         self.account.stalls_closed += connection.ended.done()
 
@@ -199,7 +227,7 @@ class Listener:
 def listening(url: str, count: int, seed: int) -> Iterator[list[Listener]]:
     """Have so many listeners until the block ends."""
     listeners = [Listener(url, seed * 1_000 + index) for index in range(count)]
-    tasks = [asyncio.create_task(each.run()) for each in listeners]
+    tasks = [each.running for each in listeners]
     try:
         yield listeners
         for task in tasks:
@@ -210,23 +238,17 @@ def listening(url: str, count: int, seed: int) -> Iterator[list[Listener]]:
             task.cancel()
 
 
-async def caught_up(listeners: list[Listener], data: Path, *, within_s: float) -> bool:
-    """Leave listeners alone; return whether all know all that happened before it is too late."""
+async def behind(listeners: list[Listener], data: Path, *, within_s: float) -> list[Listener]:
+    """Leave listeners alone; return those who do not know all that happened before it is late."""
     for each in listeners:
         each.leave_alone()
-    try:
-        async with asyncio.timeout(within_s):
-            while True:
-                last = {name: places[-1] for name, places in feeds(data).items() if places}
-                if all(
-                    each.account.known.get(name, 0) >= place
-                    for each in listeners
-                    for name, place in last.items()
-                ):
-                    return True
-                await asyncio.sleep(_LOOK_S)
-    except TimeoutError:
-        return False
+    deadline = time.monotonic() + within_s
+    while True:
+        last = {name: places[-1] for name, places in feeds(data).items() if places}
+        late = [each for each in listeners if each.is_behind(last)]
+        if not late or time.monotonic() > deadline:
+            return late
+        await asyncio.sleep(_LOOK_S)
 
 
 def feeds(data: Path) -> dict[str, list[int]]:
@@ -272,3 +294,13 @@ def judged(listeners: list[Listener], stored: dict[str, list[int]]) -> Verdict:
             verdict.foreign += len(set(heard) - wanted)
             verdict.out_of_order += sum(later < sooner for sooner, later in pairwise(heard))
     return verdict
+
+
+def _waits_in(task: asyncio.Task[None]) -> str:
+    """Return where a task stands, from the outside in."""
+    awaited: object = task.get_coro()
+    places = []
+    while inspect.iscoroutine(awaited) and awaited.cr_frame is not None:
+        places.append(f"{awaited.cr_code.co_name}:{awaited.cr_frame.f_lineno}")
+        awaited = awaited.cr_await
+    return " > ".join(places)
