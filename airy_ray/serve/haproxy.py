@@ -11,7 +11,8 @@
 5. `/ws.<name>` is `/ws/<name>` to Serve, which knows applications by whole segments of a path.
    Nothing is compressed on WebSockets: it takes 60 kB for each, and the same bytes go to many.
    They are let in at a bounded rate: a storm of them, as after a restart, would stop the processes
-   that serve those who are in. Others get a 503 and come again.
+   that serve those who are in. Others get a 503 and come again, and so does who comes while no
+   replica can take them: Serve's proxy, which is asked then, would let them in and drop them.
 6. It dies with the process that starts it: one that outlived a crash would hold the port, and go on
    sending requests to where nobody is.
 
@@ -32,6 +33,7 @@ _CHANGES = (
     (r"bind (?::|\*:)(?=\d)", "bind 127.0.0.1:"),
     (r"(?m)^.*errorfile 50[234].*\n", ""),
     (r"return status 404 ", "return status 503 "),
+    (r"(?m)^(backend http-realtime\n(?: .*\n)*?) *server \S+-fallback-.*\n", r"\1"),
 )
 _FRONTEND = re.compile(r"(?m)^frontend http_frontend.*\n")
 _INCOMING = """\

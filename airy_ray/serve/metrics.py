@@ -6,6 +6,8 @@ Each process counts in mapped files of the run directory; any of them can tell t
 import os
 from pathlib import Path
 
+from airy_ray.storage.beacon import is_alive
+
 _DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
@@ -15,6 +17,16 @@ def use_directory(path: Path) -> None:
     for old in path.glob("*.db"):
         old.unlink()
     os.environ[_DIRECTORY_VARIABLE] = str(path)
+
+
+def forget_dead(path: Path) -> None:
+    """Forget what processes that are dead had at the moment; what they counted stays."""
+    from prometheus_client.multiprocess import mark_process_dead  # after the variable is set
+
+    held = {int(each.stem.rpartition("_")[2]) for each in path.glob("gauge_live*_*.db")}
+    for pid in held:
+        if not is_alive(pid):
+            mark_process_dead(pid, str(path))  # type: ignore[no-untyped-call]  # no types
 
 
 class WebhookMetrics:

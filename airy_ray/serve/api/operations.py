@@ -7,6 +7,7 @@ from airy_ray.errors import AiryError
 from airy_ray.model import json_text
 from airy_ray.serve.api.platform import Platform
 from airy_ray.serve.http import TEXT, Response
+from airy_ray.serve.metrics import forget_dead
 
 
 async def health(platform: Platform) -> Response:
@@ -32,8 +33,9 @@ def unreadable(platform: Platform) -> dict[str, str]:
 async def prometheus(platform: Platform) -> Response:
     """Return all metrics: what the serving processes counted, and how the partitions are."""
     counted = CollectorRegistry()
-    counters = str(platform.machine.spec.run_directory / "metrics")
-    MultiProcessCollector(counted, path=counters)  # type: ignore[no-untyped-call]  # no types
+    counters = platform.machine.spec.run_directory / "metrics"
+    forget_dead(counters)
+    MultiProcessCollector(counted, path=str(counters))  # type: ignore[no-untyped-call]  # no types
     return Response(200, generate_latest(counted) + generate_latest(_gauges(platform)), TEXT)
 
 

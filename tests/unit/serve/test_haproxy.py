@@ -19,6 +19,13 @@ defaults
 frontend all
     bind unix@{socket}
 """
+_BACKEND = """\
+backend http-{0}
+    log global
+    # Servers in this backend
+    server SERVE_REPLICA_{0}-x 127.0.0.1:30000 check
+"""
+_FALLBACK = "    server SERVE_PROXY_ACTOR-fallback-66 127.0.0.1:27042 check backup\n"
 _STARTER = "import subprocess, sys, time; p = subprocess.Popen(sys.argv[1:]); time.sleep(60)"
 
 
@@ -31,6 +38,14 @@ _STARTER = "import subprocess, sys, time; p = subprocess.Popen(sys.argv[1:]); ti
         pytest.param("    errorfile 503 /x/500.http\n", "", id="page for nobody there"),
         pytest.param(
             "http-request return status 404 x", "http-request return status 503 x", id="no path yet"
+        ),
+        pytest.param(
+            _BACKEND.format("realtime") + _FALLBACK, _BACKEND.format("realtime"), id="sockets"
+        ),
+        pytest.param(
+            _BACKEND.format("realtime") + _BACKEND.format("api") + _FALLBACK,
+            _BACKEND.format("realtime") + _BACKEND.format("api") + _FALLBACK,
+            id="requests",
         ),
     ],
 )
