@@ -230,7 +230,8 @@ class LogTail:
 
         In small steps, so that appends don't wait behind it.
         """
-        has_more = shutil.disk_usage(self.path).free > _ROOM_DISK_BYTES
+        is_time = not self.beacon.is_in_doubt  # else it is about to be written anew
+        has_more = is_time and shutil.disk_usage(self.path).free > _ROOM_DISK_BYTES
         while has_more:
             with self._write():
                 has_more = self._environment.lengthen(_ROOM_BYTES)

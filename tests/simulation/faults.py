@@ -91,8 +91,12 @@ class Disk:
             stack.enter_context(patch.object(subprocess, "run", self._run))
             logging.disable(logging.CRITICAL)
             stack.callback(logging.disable, logging.NOTSET)
-            stack.callback(shutil.rmtree, self._scratch, ignore_errors=True)
+            stack.callback(self._remove_scratch)
             yield
+
+    def _remove_scratch(self) -> None:
+        with self._paused():
+            shutil.rmtree(self._scratch, ignore_errors=True)
 
     def survives(self, path: Path) -> bytes | None:
         """Return what is surely left of a file after a power cut, if it is."""
