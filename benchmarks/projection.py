@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from gc import collect, freeze
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -22,6 +21,7 @@ import lmdb
 import orjson
 
 from airy_ray.clock import Micros, now_millis
+from airy_ray.cluster.garbage import collect_seldom
 from airy_ray.model.ids import PartitionIndex
 from airy_ray.partition.partition import Partition, open_partition
 from airy_ray.partition.spec import PartitionSpec
@@ -66,8 +66,7 @@ def run(options: Options) -> int:
         bodies = _fill(spec, count)
         partition = open_partition(spec, now_millis())
         traces = _traced(partition, count)
-        collect()
-        freeze()  # what was noted down is not the collector's business in either loop
+        collect_seldom()  # as an owner does, and what was noted down it never looks at
         for _ in range(options.repeats):
             partition.rebuild()
             report.add("partition", rate=count / _timed(lambda: _catch_up(partition, count)))

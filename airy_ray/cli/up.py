@@ -14,6 +14,7 @@ import typer
 from airy_ray.cli.client import address
 from airy_ray.cli.output import console, error_console, fail
 from airy_ray.cli.running import Announcement, only_one, was_killed
+from airy_ray.cluster.garbage import give_back
 from airy_ray.cluster.layout import Layout, jwt_secret, prepare_data, run_directory
 from airy_ray.config import Settings, load
 from airy_ray.errors import ConfigError
@@ -104,6 +105,7 @@ def _run(
         announcement.ready()
         console.print(f"airy-ray is ready at {_url(settings)}", highlight=False)
         console.print(f"started in {time.monotonic() - began:.1f} s; Ctrl-C stops it", style="dim")
+        give_back()
         while system.is_alive():
             time.sleep(_LOOK_S)
         _give_up(run)

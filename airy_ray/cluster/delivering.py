@@ -16,7 +16,6 @@ import msgspec
 from airy_ray.cluster.access import LocalAccess
 from airy_ray.cluster.applied_waiters import AppliedWaiters
 from airy_ray.cluster.child_process import ChildProcess, alone, is_over, received
-from airy_ray.cluster.courier import Courier
 from airy_ray.cluster.feeds import Feeds
 from airy_ray.cluster.logs import log_to_stderr
 from airy_ray.cluster.registry import Registry
@@ -63,6 +62,8 @@ def main(descriptor: int) -> None:
 
 
 async def _deliver(setup: _Setup, connection: socket.socket) -> None:
+    from airy_ray.cluster.courier import Courier  # loads what the supervisor does without
+
     run_directory = Path(setup.run_directory)
     specs = [
         PartitionSpec(PartitionIndex(index), count, Path(directory), Path(archive))

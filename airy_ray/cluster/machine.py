@@ -10,6 +10,7 @@ from airy_ray.cluster.applied_waiters import AppliedWaiters
 from airy_ray.cluster.layout import Layout, run_directory, specs
 from airy_ray.cluster.registry import Registry
 from airy_ray.cluster.shared_hops import SharedHops
+from airy_ray.cluster.thread_appender import ThreadAppender
 from airy_ray.config import Settings
 from airy_ray.model.ids import REGISTRY, PartitionIndex
 from airy_ray.partition.spec import PartitionSpec
@@ -51,16 +52,15 @@ def machine_spec(settings: Settings, layout: Layout) -> MachineSpec:
 
 
 class Machine:
-    """The partitions of this machine, opened once for a whole process, in its event loop."""
+    """The partitions of this machine, opened once for a whole process, in its event loop.
 
-    def __init__(self, spec: MachineSpec) -> None:
+    A process that appends seldom has no writer process beside it, which takes 15 MB.
+    """
+
+    def __init__(self, spec: MachineSpec, *, appends_seldom: bool = False) -> None:
         self.spec = spec
-        self.appender = Appender(
-            spec.partitions,
-            spec.run_directory,
-            wait_s=spec.append_wait_s,
-            queue_records=spec.append_queue,
-        )
+        self.appender: Appender | ThreadAppender
+        self.appender = _thread_appender(spec) if appends_seldom else _appender(spec)
         self.waiters = AppliedWaiters(spec.run_directory)
         searches = SharedHops()
         self.partitions = {
@@ -75,3 +75,16 @@ class Machine:
         self.waiters.close()
         for access in self.partitions.values():
             access.close()
+
+
+def _appender(spec: MachineSpec) -> Appender:
+    return Appender(
+        spec.partitions,
+        spec.run_directory,
+        wait_s=spec.append_wait_s,
+        queue_records=spec.append_queue,
+    )
+
+
+def _thread_appender(spec: MachineSpec) -> ThreadAppender:
+    return ThreadAppender(spec.partitions, spec.run_directory)

@@ -14,6 +14,7 @@ from ray.actor import ActorHandle
 from ray.exceptions import RayActorError, RayTaskError
 
 from airy_ray.cluster.access import LocalAccess, P, Question
+from airy_ray.cluster.garbage import collect_seldom
 from airy_ray.cluster.log_delivery import LogDelivery, LogTails
 from airy_ray.cluster.logs import log_to_stderr
 from airy_ray.cluster.machine import Machine, MachineSpec
@@ -63,6 +64,7 @@ class PartitionActor:
             channels=self._channel,
             deliver=self._delivery.deliver,
         )
+        collect_seldom()
         self._owner.start()
 
     async def status(self) -> ActorStatus:

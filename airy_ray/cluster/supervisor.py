@@ -18,6 +18,7 @@ from ray.exceptions import GetTimeoutError, RayError
 from airy_ray.clock import now_millis
 from airy_ray.cluster.child_process import ChildProcess
 from airy_ray.cluster.delivering import DeliveringProcess
+from airy_ray.cluster.garbage import give_back
 from airy_ray.cluster.indexing import IndexingProcess
 from airy_ray.cluster.logs import log_to_stderr
 from airy_ray.cluster.machine import MachineSpec
@@ -57,6 +58,7 @@ class Supervisor:
         self._children: dict[str, ChildProcess] = {}
         self._stop = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
+        give_back()
         self._watcher.start()
 
     def are_owned(self) -> bool:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from airy_ray.clock import now_micros
+from airy_ray.cluster.garbage import collect_seldom
 from airy_ray.cluster.layout import Layout
 from airy_ray.cluster.logs import log_to_stderr
 from airy_ray.cluster.machine import Machine, machine_spec
@@ -23,7 +24,6 @@ from airy_ray.model.ids import ChannelId, channel_id, owner_of
 from airy_ray.partition.routing import partitions_of, record_of
 from airy_ray.serve import problems
 from airy_ray.serve.api.public_url import public_url
-from airy_ray.serve.garbage import collect_seldom
 from airy_ray.serve.http import (
     TEXT,
     Receive,

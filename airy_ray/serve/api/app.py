@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from airy_ray.cluster.commands import Commands
 from airy_ray.cluster.ephemeral import EphemeralSender
+from airy_ray.cluster.garbage import collect_seldom
 from airy_ray.cluster.layout import Layout, jwt_secret
 from airy_ray.cluster.logs import log_to_stderr
 from airy_ray.cluster.machine import Machine, machine_spec
@@ -52,7 +53,6 @@ from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.api.rate_limits import RateLimits
 from airy_ray.serve.api.tokens import Tokens
 from airy_ray.serve.api.users import Sightings
-from airy_ray.serve.garbage import collect_seldom
 from airy_ray.serve.http import (
     Receive,
     Request,

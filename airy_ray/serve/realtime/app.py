@@ -10,6 +10,7 @@ from itertools import islice
 
 from airy_ray.cluster.ephemeral import Ephemeral, EphemeralListener, EphemeralSender, Presence
 from airy_ray.cluster.feeds import Feeds
+from airy_ray.cluster.garbage import collect_seldom
 from airy_ray.cluster.layout import Layout, jwt_secret
 from airy_ray.cluster.logs import log_to_stderr
 from airy_ray.cluster.machine import Machine, machine_spec
@@ -20,7 +21,6 @@ from airy_ray.serve import problems
 from airy_ray.serve.api.callers import Callers, Grant, spoken_for_in
 from airy_ray.serve.api.origins import Origins
 from airy_ray.serve.api.tokens import Tokens
-from airy_ray.serve.garbage import collect_seldom
 from airy_ray.serve.http import (
     Receive,
     Response,
@@ -220,7 +220,7 @@ class Realtime:
 
     async def _start(self) -> None:
         log_to_stderr()
-        machine = Machine(machine_spec(self._settings, self._layout))
+        machine = Machine(machine_spec(self._settings, self._layout), appends_seldom=True)
         self._machine = machine
         security, realtime = self._settings.security, self._settings.realtime
         token = security.system_token
