@@ -11,6 +11,7 @@ ITEM  = {"sender": {"id"}, "recipient": {"id"}, "timestamp": <ms>,
 """
 
 import re
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ from airy_ray.clock import Millis
 from airy_ray.errors import PayloadError
 from airy_ray.model import json_text
 from airy_ray.sources.json_parts import array_of, elements, members, object_of, scalar
-from airy_ray.sources.meta import MetaSignature, instant_of_seconds
+from airy_ray.sources.meta import MetaSignature, body_without
 from airy_ray.sources.source import (
     Cut,
     Key,
@@ -31,6 +32,7 @@ from airy_ray.sources.source import (
     SourceEvent,
     Webhook,
     instant,
+    instant_of_seconds,
     text_id,
 )
 
@@ -92,18 +94,8 @@ def parse(webhook: Webhook) -> Parsed:
 
 def without(body: bytes, cut: Cut) -> bytes | None:
     """Return a body without the items that go, all others as they came; None if none is left."""
-    told = members(json_text.shield(body))
-    entries = None if told is None else elements(told.get("entry"))
-    if told is None or entries is None:
-        return None if cut.names(body) else body
-    source = _source_of(told)
-    kept = [_entry_without(source, entry, cut) for entry in entries]
-    if kept == entries:
-        return body
-    left = [entry for entry in kept if entry is not None]
-    if not left:
-        return None
-    return json_text.unshield(object_of(told | {"entry": array_of(left)}))
+    source = _source_of(members(json_text.shield(body)) or {})
+    return body_without(body, cut, partial(_entry_without, source))
 
 
 _ABSENT = msgspec.Raw()

@@ -1,5 +1,6 @@
 """JSON bodies taken apart and put together again; what is not looked into stays byte for byte."""
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -33,6 +34,16 @@ def scalar(text: bytes | None) -> Any:
     """Return the value of a text; None if there is none."""
     try:
         return None if text is None else json_text.decode(text)
+    except ValueError:
+        return None
+
+
+def string(text: bytes | None) -> str | None:
+    """Return a string, its half characters as they came; None if it is none."""
+    if text is None or not text.startswith(b'"'):
+        return None
+    try:
+        return str(json.loads(json_text.unshield(text)))
     except ValueError:
         return None
 

@@ -4,11 +4,12 @@ import hmac
 from collections.abc import Collection, Mapping
 from hashlib import sha1, sha256
 
-from airy_ray.clock import Millis
 from airy_ray.errors import SignatureError
+from airy_ray.model import json_text
 from airy_ray.sources import sending
+from airy_ray.sources.json_parts import array_of, elements, members, object_of
 from airy_ray.sources.sending import Later, Refused, Reply
-from airy_ray.sources.source import Webhook, instant
+from airy_ray.sources.source import Cut, Webhook, Without
 
 
 class MetaSignature:
@@ -49,10 +50,26 @@ def handshake(query: Mapping[str, str], verify_token: str | None) -> str | None:
     return query.get("hub.challenge", "")
 
 
-def instant_of_seconds(value: object) -> Millis | None:
-    """Return a number of seconds, which may be text, as an instant, or None if it is none."""
-    seconds = instant(value)
-    return None if seconds is None else instant(seconds * 1_000)
+def body_without(body: bytes, cut: Cut, entry_without: Without) -> bytes | None:
+    """Return a body without what goes of its entries, all else as it came; None if none is left."""
+    left = array_without(json_text.shield(body), "entry", cut, entry_without)
+    return None if left is None else json_text.unshield(left)
+
+
+def array_without(text: bytes, name: str, cut: Cut, part_without: Without) -> bytes | None:
+    """Return an object without what goes of its array `name`; None if none of that is left.
+
+    One without such an array goes if it names somebody forgotten.
+    """
+    told = members(text)
+    parts = None if told is None else elements(told.get(name))
+    if told is None or parts is None:
+        return None if cut.names(json_text.unshield(text)) else text
+    kept = [part_without(part, cut) for part in parts]
+    if kept == parts:
+        return text
+    left = [part for part in kept if part is not None]
+    return object_of(told | {name: array_of(left)}) if left else None
 
 
 def not_taken(

@@ -8,7 +8,7 @@
    what the first is called.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
 import msgspec
@@ -230,6 +230,21 @@ def retry_after_s(reply: Reply) -> float | None:
 def bounded_wait_s(asked: int) -> float:
     """Return how many seconds we wait where a platform asks for so many: an hour at most."""
     return min(max(float(asked), 0.0), _WAIT_S_MAX)
+
+
+def parted(text: str, head: Callable[[str], str]) -> list[str]:
+    """Return a text in parts, cut where a line ends, else between words, else between characters.
+
+    `head` returns as much of a text's beginning as one message takes. Blank parts are left out.
+    """
+    parts = []
+    while len(first := head(text)) < len(text):
+        half, behind = len(first) // 2, len(first) + 1  # not to make short parts
+        ends = (text.rfind("\n", half, behind), text.rfind(" ", half, behind), len(first))
+        end = next(each for each in ends if each > 0)
+        parts.append(text[:end])
+        text = text[end:].lstrip()
+    return [part for part in (*parts, text) if part.strip()]
 
 
 def fields(content: bytes) -> dict[str, msgspec.Raw]:

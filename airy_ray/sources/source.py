@@ -218,6 +218,12 @@ def instant(value: object) -> Millis | None:
     return Millis(value)
 
 
+def instant_of_seconds(value: object) -> Millis | None:
+    """Return a platform's number of seconds as an instant, or None if it is none."""
+    seconds = instant(value)
+    return None if seconds is None else instant(seconds * 1_000)
+
+
 def instant_of_text(value: object) -> Millis | None:
     """Return an RFC 3339 time, cut to milliseconds; nanoseconds occur."""
     found = _INSTANT.fullmatch(value) if isinstance(value, str) else None

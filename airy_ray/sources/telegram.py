@@ -24,7 +24,7 @@ from airy_ray.sources.source import (
     Received,
     Replaced,
     Webhook,
-    instant,
+    instant_of_seconds,
     json_object,
     text_id,
 )
@@ -122,7 +122,7 @@ def without(body: bytes, cut: Cut) -> bytes | None:
     key = _key(part, cut.headers[BOT])
     if key is None:
         return None if cut.names(body) else body
-    at = _seconds(part.get("edit_date", part.get("date")))
+    at = instant_of_seconds(part.get("edit_date", part.get("date")))
     return None if cut.takes(key, at) else body
 
 
@@ -155,14 +155,14 @@ def _member(part: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _written(part: dict[str, Any], key: Key, body: bytes) -> Received:
-    return _received(part, key, body, _name(part, key), _seconds(part.get("date")))
+    return _received(part, key, body, _name(part, key), instant_of_seconds(part.get("date")))
 
 
 def _edited(part: dict[str, Any], key: Key, body: bytes) -> Replaced | str:
     received = _written(part, key, body)
     if received.source_message_id is None:
         return "edit of nothing"
-    return Replaced(received, _seconds(part.get("edit_date")))
+    return Replaced(received, instant_of_seconds(part.get("edit_date")))
 
 
 def _pressed(part: dict[str, Any], key: Key, body: bytes) -> Received:
@@ -178,7 +178,7 @@ def _reacted(part: dict[str, Any], key: Key, _: bytes) -> Reacted | str:
     if name is None or not isinstance(reactions, list):
         return "reaction to nothing"
     emoji = _emoji(reactions[0]) if reactions else None
-    return Reacted(key, name, emoji, _seconds(part.get("date")))
+    return Reacted(key, name, emoji, instant_of_seconds(part.get("date")))
 
 
 _TOLD: dict[str, Callable[[dict[str, Any], Key, bytes], Received | Replaced | Reacted | str]] = {
@@ -248,9 +248,3 @@ def _contact(part: dict[str, Any]) -> dict[str, bytes]:
         for key, value in told.items()
         if isinstance(value, str) and value
     }
-
-
-def _seconds(value: object) -> Millis | None:
-    """Return a number of seconds as an instant, or None if it is none."""
-    whole = instant(value)
-    return None if whole is None else instant(whole * 1_000)

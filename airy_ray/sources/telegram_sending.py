@@ -1,6 +1,5 @@
 """Messages from Telegram bots (sources §7.3). https://core.telegram.org/bots/api#available-methods."""
 
-import json
 import re
 from typing import Any
 from urllib.parse import quote
@@ -10,6 +9,7 @@ import msgspec
 from airy_ray.errors import DeliveryError
 from airy_ray.model import json_text
 from airy_ray.sources import sending
+from airy_ray.sources.json_parts import string
 from airy_ray.sources.sending import (
     Call,
     ChannelToken,
@@ -111,31 +111,18 @@ def _parts(named: dict[str, Any]) -> list[dict[str, Any]]:
 
     What it answers is said by the first, buttons are below the last.
     """
-    raw = named.get("text")
-    text = None if raw is None else json.loads(json_text.unshield(bytes(raw)))
-    if not isinstance(text, str) or any(each in named for each in _MARKUP):
+    text = string(bytes(named.get("text", b"")))
+    if text is None or any(each in named for each in _MARKUP):
         return [named]
-    texts = _cut(text)
+    texts = sending.parted(text, _head)
     if not 1 < len(texts) <= _PARTS_MAX:
         return [named]
-    parts = [named | {"text": msgspec.Raw(json.dumps(each).encode())} for each in texts]
+    parts = [named | {"text": msgspec.Raw(json_text.quote(each))} for each in texts]
     for part in parts[:-1]:
         part.pop("reply_markup", None)
     for part in parts[1:]:
         part.pop("reply_parameters", None)
     return parts
-
-
-def _cut(text: str) -> list[str]:
-    """Cut a text where a line ends, else between words, else between characters."""
-    pieces = []
-    while len(head := _head(text)) < len(text):
-        half = len(head) // 2  # not to make short pieces
-        ends = (head.rfind("\n", half), head.rfind(" ", half), len(head))
-        end = next(each for each in ends if each > 0)
-        pieces.append(text[:end])
-        text = text[end:].lstrip()
-    return [piece for piece in (*pieces, text) if piece.strip()]
 
 
 def _head(text: str) -> str:

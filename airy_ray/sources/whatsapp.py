@@ -9,7 +9,7 @@ from airy_ray.clock import Millis
 from airy_ray.model import json_text
 from airy_ray.sources import whatsapp_changes as wire
 from airy_ray.sources.json_parts import array_of, elements, members, object_of, scalar
-from airy_ray.sources.meta import MetaSignature, instant_of_seconds
+from airy_ray.sources.meta import MetaSignature, array_without, body_without
 from airy_ray.sources.source import (
     Cut,
     Described,
@@ -22,6 +22,7 @@ from airy_ray.sources.source import (
     Replaced,
     SourceEvent,
     Webhook,
+    instant_of_seconds,
     text_id,
 )
 
@@ -91,17 +92,7 @@ def is_alias(contact: str) -> bool:
 
 def without(body: bytes, cut: Cut) -> bytes | None:
     """Return a body without what goes, all else as it came; None if nothing is left."""
-    told = members(json_text.shield(body))
-    entries = None if told is None else elements(told.get("entry"))
-    if told is None or entries is None:
-        return None if cut.names(body) else body
-    kept = [_entry_without(entry, cut) for entry in entries]
-    if kept == entries:
-        return body
-    left = [entry for entry in kept if entry is not None]
-    if not left:
-        return None
-    return json_text.unshield(object_of(told | {"entry": array_of(left)}))
+    return body_without(body, cut, _entry_without)
 
 
 def _message(
@@ -196,15 +187,7 @@ def _contact(change: wire.Change, told: wire.Contact) -> list[SourceEvent]:
 
 def _entry_without(text: bytes, cut: Cut) -> bytes | None:
     """Return an entry without what goes; None if that leaves nothing."""
-    told = members(text)
-    changes = None if told is None else elements(told.get("changes"))
-    if told is None or changes is None:
-        return None if cut.names(text) else text
-    kept = [_change_without(change, cut) for change in changes]
-    if kept == changes:
-        return text
-    left = [change for change in kept if change is not None]
-    return object_of(told | {"changes": array_of(left)}) if left else None
+    return array_without(text, "changes", cut, _change_without)
 
 
 def _change_without(text: bytes, cut: Cut) -> bytes | None:

@@ -1,6 +1,5 @@
 """Messages to WhatsApp through Meta's Cloud API (sources §3.5)."""
 
-import json
 from typing import Any
 from urllib.parse import quote
 
@@ -9,13 +8,11 @@ import msgspec
 from airy_ray.errors import DeliveryError
 from airy_ray.model import json_text
 from airy_ray.sources import meta, sending
-from airy_ray.sources.json_parts import members, object_of, scalar
+from airy_ray.sources.json_parts import members, object_of, scalar, string
 from airy_ray.sources.sending import Call, ChannelToken, Outbound, Pace, Reply, Taken, Verdict
 
 _PER_S = 80.0
 _TEXT_MAX = 4_096
-_SPACES = ("\n", " ")
-"""Where a text that is too long is parted, the better place first."""
 _PASSING = frozenset({1, 2, 4, 80007, 130429, 131000, 131016, 131056})
 _LASTING = frozenset({131048})
 """Refused for spam: sending it again makes that worse."""
@@ -84,25 +81,17 @@ def _parts(named: dict[str, msgspec.Raw]) -> list[dict[str, Any]]:
     What the whole answers is answered by the first.
     """
     text = members(named.get("text")) or {}
-    body = _string(text.get("body", b""))
+    body = string(text.get("body")) or ""
     if _kind(named) not in (None, "text") or len(body) <= _TEXT_MAX:
         return [named]
-    bodies = [json_text.quote(piece) for piece in _pieces(body)]
-    parts = [named | {"text": msgspec.Raw(object_of(text | {"body": each}))} for each in bodies]
+    bodies = sending.parted(body, lambda rest: rest[:_TEXT_MAX]) or [body]
+    parts = [
+        named | {"text": msgspec.Raw(object_of(text | {"body": json_text.quote(each)}))}
+        for each in bodies
+    ]
     for part in parts[1:]:
         part.pop("context", None)
     return parts
-
-
-def _pieces(text: str) -> list[str]:
-    """Return a text in pieces that are short enough, parted at a line's or a word's end."""
-    pieces = []
-    while len(text) > _TEXT_MAX:
-        ends = (text.rfind(space, _TEXT_MAX // 2, _TEXT_MAX + 1) for space in _SPACES)
-        end = next((each for each in ends if each > 0), _TEXT_MAX)
-        pieces.append(text[:end])
-        text = text[end:].lstrip()
-    return [*pieces, text] if text else pieces
 
 
 def _known_as(reply: Reply) -> str | None:
@@ -115,13 +104,3 @@ def _known_as(reply: Reply) -> str | None:
 
 def _kind(named: dict[str, msgspec.Raw]) -> Any:
     return scalar(named.get("type"))
-
-
-def _string(text: bytes) -> str:
-    """Return a string with half characters as they came; empty if it is none."""
-    if not text.startswith(b'"'):
-        return ""
-    try:
-        return str(json.loads(json_text.unshield(text)))
-    except ValueError:
-        return ""
