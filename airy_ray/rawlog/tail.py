@@ -18,7 +18,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +26,7 @@ from typing import NamedTuple
 import lmdb
 import msgspec
 
-from airy_ray.errors import DamagedError, LogBusyError, OffsetOutOfRangeError
+from airy_ray.errors import DamagedError, DiskFullError, LogBusyError, OffsetOutOfRangeError
 from airy_ray.rawlog import facts
 from airy_ray.rawlog.record import Offset, Prepared, is_at, stored
 from airy_ray.storage.beacon import Beacon
@@ -230,11 +230,12 @@ class LogTail:
 
         In small steps, so that appends don't wait behind it.
         """
-        is_time = not self.beacon.is_in_doubt  # else it is about to be written anew
-        has_more = is_time and shutil.disk_usage(self.path).free > _ROOM_DISK_BYTES
-        while has_more:
-            with self._write():
-                has_more = self._environment.lengthen(_ROOM_BYTES)
+        with suppress(DiskFullError):  # appends will tell
+            while self._environment.room < _ROOM_BYTES and not self.beacon.is_in_doubt:
+                if shutil.disk_usage(self.path).free < _ROOM_DISK_BYTES:
+                    return
+                with self._write():
+                    self._environment.lengthen()
 
     def segments(self) -> list[Segment]:
         """Return what has been archived, in order.

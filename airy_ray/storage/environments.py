@@ -29,9 +29,12 @@ from airy_ray.storage.files import is_no_space, reserve, sync_directory
 
 MAP_BYTES = 1 << 38
 READERS_MAX = 2_048
-_PIECE_BYTES = 1 << 19
 _LOCK_BYTES = (READERS_MAX + 1) * 64
 """What LMDB's file of locks takes: a cache line for each reader and some more."""
+
+_DATA = "data.mdb"
+_PIECE_BYTES = 1 << 19
+"""How much a file is made longer at a time, while commits wait."""
 
 _DAMAGE = (
     lmdb.BadTxnError,  # after any of the others, in the same transaction
@@ -145,31 +148,34 @@ class Environment:
         """The id of the last commit, by any process: what was read is current while it stays."""
         return int(self.lmdb.info()["last_txnid"])
 
-    def lengthen(self, ahead: int) -> bool:
-        """Write some zeros behind the end of the file, unless `ahead` bytes follow its last page.
+    @property
+    def room(self) -> int:
+        """How many bytes of the file follow the last page."""
+        return (self.path / _DATA).stat().st_size - self._used
 
-        A commit into them costs a third less than one that makes the file longer. Only for who is
-        in a write transaction, for others would write there. Returns whether there may be more to
-        write; not if the disk is full, which commits will tell.
+    def lengthen(self) -> None:
+        """Write some zeros behind the end of the file; by who is in a write transaction only.
+
+        A commit into them costs a third less than one that makes the file longer.
 
         Raises:
-            DamagedError: the disk did not take them.
+            DiskFullError: there is no space.
+            DamagedError: the disk did not take them for another reason.
         """
-        file = self.path / "data.mdb"
-        used = (int(self.lmdb.info()["last_pgno"]) + 1) * pages.PAGE_BYTES
-        end = max(file.stat().st_size, used)
-        if end >= used + ahead:
-            return False
+        file = self.path / _DATA
         try:
             with file.open("r+b", buffering=0) as opened:
-                opened.seek(end)
+                opened.seek(max(file.stat().st_size, self._used))
                 opened.write(bytes(_PIECE_BYTES))
                 os.fdatasync(opened.fileno())
         except OSError as error:
             if is_no_space(error.errno):
-                return False
+                raise DiskFullError(str(self.path)) from error
             raise DamagedError(str(self.path), str(error)) from error
-        return True
+
+    @property
+    def _used(self) -> int:
+        return (int(self.lmdb.info()["last_pgno"]) + 1) * pages.PAGE_BYTES
 
     def sync(self) -> None:
         """Bring everything committed so far to the disk.
@@ -209,7 +215,7 @@ def open_environment(
                 raise DamagedError(str(path), "it has lost a table") from error
             raise FileNotFoundError(str(path)) from error
         except lmdb.Error as error:
-            if not (path / "data.mdb").exists():
+            if not (path / _DATA).exists():
                 raise FileNotFoundError(str(path)) from error
             raise DamagedError(str(path), str(error)) from error
         try:
@@ -242,7 +248,7 @@ def _sync_names(path: Path) -> None:
 
 def _check_length(path: Path) -> None:
     """Refuse a file that ends before its last page: reading there would kill the process."""
-    file = path / "data.mdb"
+    file = path / _DATA
     if not file.exists() or file.stat().st_size == 0:
         return
     pages.check_length(file)
