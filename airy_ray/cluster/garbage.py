@@ -1,4 +1,4 @@
-"""Python's garbage collector, in a process that answers requests or folds records."""
+"""Memory of long-lived processes: garbage is looked for seldom, what starting took given back."""
 
 import ctypes
 import gc

@@ -60,7 +60,15 @@ class Machine:
     def __init__(self, spec: MachineSpec, *, appends_seldom: bool = False) -> None:
         self.spec = spec
         self.appender: Appender | ThreadAppender
-        self.appender = _thread_appender(spec) if appends_seldom else _appender(spec)
+        if appends_seldom:
+            self.appender = ThreadAppender(spec.partitions, spec.run_directory)
+        else:
+            self.appender = Appender(
+                spec.partitions,
+                spec.run_directory,
+                wait_s=spec.append_wait_s,
+                queue_records=spec.append_queue,
+            )
         self.waiters = AppliedWaiters(spec.run_directory)
         searches = SharedHops()
         self.partitions = {
@@ -75,16 +83,3 @@ class Machine:
         self.waiters.close()
         for access in self.partitions.values():
             access.close()
-
-
-def _appender(spec: MachineSpec) -> Appender:
-    return Appender(
-        spec.partitions,
-        spec.run_directory,
-        wait_s=spec.append_wait_s,
-        queue_records=spec.append_queue,
-    )
-
-
-def _thread_appender(spec: MachineSpec) -> ThreadAppender:
-    return ThreadAppender(spec.partitions, spec.run_directory)

@@ -44,6 +44,7 @@ class Supervisor:
 
     def __init__(self, machine: MachineSpec, sendings: Sendings) -> None:
         log_to_stderr()
+        give_back()
         self._machine = machine
         self._partitions: dict[PartitionIndex, RemoteAccess] = {}
         self._statuses: dict[PartitionIndex, ActorStatus] = {}
@@ -58,7 +59,6 @@ class Supervisor:
         self._children: dict[str, ChildProcess] = {}
         self._stop = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
-        give_back()
         self._watcher.start()
 
     def are_owned(self) -> bool:

@@ -180,10 +180,6 @@ def _forwarded(batch: Batch, understood: Understood, of: tuple[PartitionIndex, O
 
 
 def _note(batch: Batch, understood: Understood, effects: list[Effect]) -> None:
-    if len(effects) == 1 and effects[0].verdict == "created" and not understood.ignored:
-        made_id = effects[0].message_id  # by far the most
-        batch.note(_entry(understood, "applied", (), () if made_id is None else (made_id,)))
-        return
     reasons = list(understood.ignored)
     made = []
     verdict = "ignored"

@@ -71,7 +71,7 @@ class System:
             sendings(
                 settings.sources,
                 settings.http.public_url,
-                source_key=tokens.decoded(jwt_secret(settings)),
+                source_key=tokens.key_of(jwt_secret(settings)),
             ),
         )
 

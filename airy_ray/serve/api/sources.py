@@ -163,7 +163,7 @@ async def create(platform: Platform, caller: Caller, asked: NewSource) -> Respon
     stored = platform.machine.registry.source(asked.source_id)
     if stored is None or stored.token_id != token_id(CommandId(parse_id(command.id))):
         raise RequestError(409, _TOLD_BEFORE)  # deleted since, and perhaps made again
-    return Response(body=custom_source.rendered(stored, token_of(platform, stored)))
+    return Response(body=custom_source.rendered(stored, platform.tokens.source(stored)))
 
 
 async def update(platform: Platform, caller: Caller, asked: ToldSource) -> Response:
@@ -242,11 +242,6 @@ async def ingest(platform: Platform, caller: Caller, _: Ingested) -> Response:
     targets = partitions_of(record, machine.spec.count)
     await asyncio.gather(*(machine.appender.append(target, record) for target in targets))
     return Response()
-
-
-def token_of(platform: Platform, source: CustomSource) -> str:
-    """Return the token of a source."""
-    return platform.tokens.source(source)
 
 
 def spoken_for(platform: Platform, grant: Grant) -> CustomSource:

@@ -55,7 +55,7 @@ class Tokens:
     """Makes and reads tokens with the key of this installation."""
 
     def __init__(self, jwt_secret: str) -> None:
-        self._key = decoded(jwt_secret)
+        self._key = key_of(jwt_secret)
 
     def visit(self, visit: Visit, now_s: int) -> str:
         """Return a token with which a visitor may write for an hour."""
@@ -183,7 +183,7 @@ def _program(told: dict[str, Any], token_id: object) -> Principal | None:
     )
 
 
-def decoded(jwt_secret: str) -> bytes:
+def key_of(jwt_secret: str) -> bytes:
     """Return the key in a secret: base64, characters outside of its alphabet skipped (§2.3)."""
     digits = _NOT_BASE64.sub("", jwt_secret)
     if len(digits) % 4 == 1:
