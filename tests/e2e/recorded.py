@@ -13,16 +13,6 @@ import pytest
 from _pytest.mark.structures import ParameterSet
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
-WEBHOOK_SOURCES = (
-    "facebook",
-    "instagram",
-    "google",
-    "twilio.sms",
-    "twilio.whatsapp",
-    "viber",
-    "telegram",
-    "whatsapp",
-)
 
 AS_PROXIED = {"x-forwarded-proto": "https", "x-forwarded-host": "core.example.org"}
 """The address that the signatures of the manifests are over."""

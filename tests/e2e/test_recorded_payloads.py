@@ -8,6 +8,7 @@ import jwt
 import pytest
 from httpx import Response
 
+from tests import manifests
 from tests.e2e import recorded
 from tests.e2e.client import Client
 from tests.e2e.platforms import JWT_SECRET, Played, signed_by_twilio
@@ -19,7 +20,7 @@ Messages = dict[str, dict[str, Any]]
 
 WEBHOOKS = [
     case
-    for source in recorded.WEBHOOK_SOURCES
+    for source in manifests.SOURCES
     for case in recorded.cases(source)
     if case.expected.get("ignored") != "handshake"
 ]
@@ -33,7 +34,7 @@ ECHO_S = 10.0
 @pytest.fixture(scope="module")
 def connected(client: Client) -> dict[str, list[str]]:
     """The ids of the channels that the manifests speak of, by source."""
-    return {source: connect_all(client, source) for source in recorded.WEBHOOK_SOURCES}
+    return {source: connect_all(client, source) for source in manifests.SOURCES}
 
 
 def connect_all(client: Client, source: str) -> list[str]:
@@ -220,7 +221,7 @@ def signed_again(case: Case, path: str) -> dict[str, str]:
     return signed_by_twilio(f"https://core.example.org{path}", form)
 
 
-@pytest.mark.parametrize("source", recorded.WEBHOOK_SOURCES)
+@pytest.mark.parametrize("source", manifests.SOURCES)
 def test_all_webhooks_of_a_source_come_again_and_nothing_changes(
     source: str, client: Client, connected: dict[str, list[str]]
 ) -> None:
