@@ -39,7 +39,10 @@ def up(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
     partitions: Annotated[
-        int | None, typer.Option(help="How many; fixed when the data directory is made.")
+        int | None,
+        typer.Option(
+            help="How many, 2 to 8 as there are cores unless told; fixed when the data is made."
+        ),
     ] = None,
     address: Annotated[
         str | None, typer.Option(help="A running Ray cluster: auto, or ray://host:port.")
