@@ -49,7 +49,8 @@ class AppliedWaiters:
             self._waiting[partition].append((offset, future))
             self._ringer.ring(bell, said)
             with suppress(TimeoutError):
-                await asyncio.wait_for(future, min(left, poll_s))
+                async with asyncio.timeout(min(left, poll_s)):  # `wait_for` may lose a cancellation
+                    await future
         return True
 
     def close(self) -> None:

@@ -66,8 +66,7 @@ class Feeds:
                 place = page.place
                 yield page
             if not page.has_more:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(news.wait(), _POLL_S)
+                await _rung(news, _POLL_S)
 
     async def written(self, partition: PartitionIndex, table: str) -> AsyncIterator[None]:
         """Yield when a batch has written to a table of a partition, and every second; never ends.
@@ -77,8 +76,7 @@ class Feeds:
         news = self._news[partition]
         while True:
             self._follow(partition, table)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(news.wait(), _LOOK_S)
+            await _rung(news, _LOOK_S)
             news.clear()
             yield
 
@@ -102,3 +100,10 @@ class Feeds:
                 news = self._news.get(decode_applied(said).partition)
                 if news is not None:
                     news.set()
+
+
+async def _rung(news: asyncio.Event, within_s: float) -> None:
+    """Wait for news, for a while at most."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(within_s):  # `wait_for` may lose a cancellation
+            await news.wait()
