@@ -65,7 +65,9 @@ class PlatformCalls:
 
     async def made(self, call: Call, *, is_deduplicating: bool) -> Reply | Refused | Later:
         """Make a call; return its answer, or what it means that there is none."""
-        wait = aiohttp.ClientTimeout(2 * call.wait_s, connect=call.wait_s, sock_read=call.wait_s)
+        wait = aiohttp.ClientTimeout(  # connecting has its own: who is not reached took nothing
+            total=2 * call.wait_s, connect=call.wait_s, sock_read=call.wait_s
+        )
         try:
             async with self._http.request(
                 call.method,
