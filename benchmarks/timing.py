@@ -95,14 +95,20 @@ def publish_at(publishing: Publishing, rate: float, marks: Sequence[int]) -> lis
 
 
 async def _publish_at(publishing: Publishing, rate: float, marks: Sequence[int]) -> list[int]:
+    async with publishing() as publish:
+        return await paced(publish, rate, marks)
+
+
+async def paced(publish: Publish, rate: float, marks: Sequence[int]) -> list[int]:
+    """Publish messages at a rate; return when each was accepted."""
+
     async def one(mark: int) -> int:
         await publish([mark])
         return time.monotonic_ns()
 
-    async with publishing() as publish:
-        began = time.monotonic()
-        posted = []
-        for number, mark in enumerate(marks):
-            await asyncio.sleep(began + number / rate - time.monotonic())
-            posted.append(asyncio.create_task(one(mark)))
-        return await asyncio.gather(*posted)
+    began = time.monotonic()
+    posted = []
+    for number, mark in enumerate(marks):
+        await asyncio.sleep(began + number / rate - time.monotonic())
+        posted.append(asyncio.create_task(one(mark)))
+    return await asyncio.gather(*posted)

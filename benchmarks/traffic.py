@@ -1,4 +1,4 @@
-"""Webhooks as Facebook posts them: one text message each, none like another."""
+"""Webhooks as Facebook and Google post them: one text message each, none like another."""
 
 import hmac
 from collections.abc import Iterable, Iterator
@@ -19,10 +19,17 @@ _BODY = (
     '{"id":"%(contact)s"},"recipient":{"id":"%(page)s"},"timestamp":%(at)d,"message":'
     '{"mid":"m_%(mid)s","text":"hello, this is message %(mid)s and it asks about an order"}}]}]}'
 )
+_AGENT_BODY = (
+    '{"agent":"brands/b/agents/%(agent)s","conversationId":"%(contact)s","requestId":'
+    '"r_%(contact)s","message":{"messageId":"m_%(contact)s","text":"hello",'
+    '"createTime":"2026-01-01T08:00:00.000Z"},"sendTime":"2026-01-01T08:00:00.000Z"}'
+)
 _FACEBOOK = Facebook(APP_SECRET)
 
 
-def text_messages(name: str, contacts: Iterable[str], *, begin_at: Millis) -> Iterator[bytes]:
+def text_messages(
+    name: str, contacts: Iterable[str], *, begin_at: Millis, page: str = PAGE
+) -> Iterator[bytes]:
     """Yield the bodies of webhooks with one message each, a millisecond apart.
 
     Messages of different names are different.
@@ -30,7 +37,13 @@ def text_messages(name: str, contacts: Iterable[str], *, begin_at: Millis) -> It
     for number, contact in enumerate(contacts):
         mid = f"{name}_{number}"
         at = begin_at + number
-        yield (_BODY % {"page": PAGE, "contact": contact, "mid": mid, "at": at}).encode()
+        yield (_BODY % {"page": page, "contact": contact, "mid": mid, "at": at}).encode()
+
+
+def agent_messages(agent: str, contacts: Iterable[str]) -> Iterator[bytes]:
+    """Yield the bodies of Google's webhooks with one message of each contact to an agent."""
+    for contact in contacts:
+        yield (_AGENT_BODY % {"agent": agent, "contact": contact}).encode()
 
 
 def signed(body: bytes) -> Post:

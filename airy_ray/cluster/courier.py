@@ -247,7 +247,7 @@ class Courier:
         call = calls[turn.calls_taken]
         reply = await self._calls.made(call, is_deduplicating=sending.is_deduplicating)
         if not isinstance(reply, Reply):
-            return begun, reply
+            return begun, _without(token, reply)
         self._calls.distrust(turn.source, channel, reply)
         verdict = _without(token, sending.read(outbound, reply))
         if isinstance(verdict, Taken):

@@ -4,26 +4,38 @@ Who never got the request cannot have taken the message; who got it and did not 
 """
 
 import asyncio
+import ssl
 from collections import defaultdict
+from urllib.request import getproxies
 
-import httpx
+import aiohttp
+import certifi
 
 from airy_ray.model.ids import ChannelId
 from airy_ray.sources.sending import Authorized, Call, Later, Outbound, Refused, Reply, Sending
 
 _ANSWER_BYTES_MAX = 1 << 16
-_AT_ONCE = 256
+_IDLE_S = 3.0
+"""How long a connection is kept that nobody uses: common servers close theirs after 5 s, and what
+is called just then is uncertain."""
 _RENEW_S = 60.0
 """How long before a token expires another is asked for."""
 _UNAUTHORIZED = 401
 
 
 class PlatformCalls:
-    """Makes calls, with the tokens that they need; used in one event loop."""
+    """Makes calls, with the tokens that they need; used in one event loop.
+
+    How many are made at once is bounded by who makes them: nobody waits here for others' calls.
+    """
 
     def __init__(self) -> None:
-        limits = httpx.Limits(max_connections=_AT_ONCE, max_keepalive_connections=_AT_ONCE)
-        self._http = httpx.AsyncClient(limits=limits)
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_S, ssl=_trust())
+        self._http = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=bool(getproxies()),  # else each call would look for a ~/.netrc
+        )
         self._tokens: dict[tuple[str, ChannelId], tuple[str, float]] = {}
         self._asking: dict[tuple[str, ChannelId], asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -53,24 +65,30 @@ class PlatformCalls:
 
     async def made(self, call: Call, *, is_deduplicating: bool) -> Reply | Refused | Later:
         """Make a call; return its answer, or what it means that there is none."""
+        wait = aiohttp.ClientTimeout(  # connecting has its own: who is not reached took nothing
+            total=2 * call.wait_s, connect=call.wait_s, sock_read=call.wait_s
+        )
         try:
-            response = await self._http.request(
+            async with self._http.request(
                 call.method,
                 call.url,
                 headers=call.headers,
-                content=call.body,
-                timeout=call.wait_s,
-            )
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+                data=call.body or None,
+                skip_auto_headers=("content-type",),
+                timeout=wait,
+                allow_redirects=False,
+            ) as response:
+                body = await response.read()
+        except (ValueError, aiohttp.NonHttpUrlClientError) as error:  # no address, or no header
             return Refused(_told(error))
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             return Later(_told(error))
-        except httpx.HTTPError as error:
+        except (aiohttp.ClientError, TimeoutError) as error:
             if is_deduplicating:
                 return Later(_told(error))
             return Refused(f"delivery uncertain: {_told(error)}")
-        body = response.content[:_ANSWER_BYTES_MAX]
-        return Reply(response.status_code, body, dict(response.headers))
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Reply(response.status, body[:_ANSWER_BYTES_MAX], headers)
 
     def distrust(self, source: str, channel: ChannelId, reply: Reply) -> None:
         """Ask for another token if an answer says that it is not good any more."""
@@ -79,8 +97,21 @@ class PlatformCalls:
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._http.aclose()
+        await self._http.close()
+
+
+def _trust() -> ssl.SSLContext:
+    """Return whom to trust: those that the machine does, and, as it may know nobody, Mozilla."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    return context
 
 
 def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".rstrip(": ")
+    """Return what went wrong without the address that was called: there may be a token in it."""
+    told = str(error)
+    if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
+        told = ""
+    elif isinstance(error, aiohttp.ClientResponseError):
+        told = error.message
+    return f"{type(error).__name__}: {told}".rstrip(": ")

@@ -301,7 +301,7 @@ def test_who_answers_nothing_may_have_taken_it(post: Post) -> None:
     told = post.settled(sent)
 
     assert told["state"] == "failed"
-    assert told["error"].startswith("delivery uncertain: RemoteProtocolError")
+    assert told["error"].startswith("delivery uncertain: ServerDisconnectedError")
     assert post.texts() == ["Hello"]
 
 
