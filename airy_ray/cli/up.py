@@ -6,6 +6,7 @@ import signal
 import socket
 import time
 from pathlib import Path
+from threading import Thread
 from typing import Annotated, Any, NoReturn
 
 import httpx
@@ -105,10 +106,13 @@ def _run(
             system.start_applications()
         with console.status("waiting for every route"):
             _wait_until_ready(settings)
+            # not here: what a signal raises in the middle of a finalizer goes no further
+            collecting = Thread(target=give_back)
+            collecting.start()
+            collecting.join()
         announcement.ready()
         console.print(f"airy-ray is ready at {_url(settings)}", highlight=False)
         console.print(f"started in {time.monotonic() - began:.1f} s; Ctrl-C stops it", style="dim")
-        give_back()
         while system.is_alive():
             time.sleep(_LOOK_S)
         _give_up(run)
