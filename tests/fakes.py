@@ -17,6 +17,7 @@ from airy_ray.model.metadata import MetadataItem
 from airy_ray.model.tag import Tag
 from airy_ray.model.template import Template
 from airy_ray.model.user import User
+from airy_ray.model.webhook import Webhook
 from airy_ray.partition.fold import FallenTimer, FoldError, encode_event, fold, understand
 from airy_ray.partition.fold import quarantine as put_aside
 from airy_ray.projections import keys
@@ -100,6 +101,7 @@ class MemoryView:
     templates: Rows[Template]
     sources: Rows[CustomSource]
     api_tokens: Rows[ApiToken]
+    webhooks: Rows[Webhook]
     users: Rows[User]
     requests: Rows[Answer]
 

@@ -11,6 +11,7 @@ from airy_ray.model.channel import Channel
 from airy_ray.model.custom_source import CustomSource
 from airy_ray.model.ids import ChannelId
 from airy_ray.model.user import provider_of
+from airy_ray.model.webhook import Webhook
 from airy_ray.partition.reader import PartitionReader
 
 _COPIES_MAX = 10_000
@@ -29,6 +30,7 @@ class Registry:
         self._sources: dict[str, CustomSource | None] = {}
         self._senders: dict[str, bytes | None] = {}
         self._providers: set[str] | None = None
+        self._webhooks: dict[bytes, Webhook] | None = None
 
     def channel(self, identifier: ChannelId) -> Channel | None:
         """Return a channel, connected or not.
@@ -109,6 +111,18 @@ class Registry:
             )
         return self._senders[identifier]
 
+    def webhooks(self) -> dict[bytes, Webhook]:
+        """Return all webhooks, by id.
+
+        Raises:
+            StateError, DamagedError: the registry cannot be read now.
+        """
+        self._renew()
+        if self._webhooks is None:
+            with self._reader.read() as view:
+                self._webhooks = {each.id: each for each in view.webhooks()}
+        return self._webhooks
+
     def _renew(self) -> None:
         version = self._reader.transaction_id
         copies = len(self._channels) + len(self._tokens) + len(self._sources) + len(self._senders)
@@ -121,6 +135,7 @@ class Registry:
             self._sources.clear()
             self._senders.clear()
             self._providers = None
+            self._webhooks = None
 
 
 def known_channel(registry: Registry, identifier: ChannelId) -> Channel | None:

@@ -1,12 +1,13 @@
 """The change feed: what WebSocket clients hear of a change (contract: platform API §9)."""
 
 from airy_ray.clock import Millis
-from airy_ray.model import channel, json_text, message, tag
+from airy_ray.model import channel, json_text, message, tag, webhook
 from airy_ray.model.channel import Channel
 from airy_ray.model.ids import ConversationId, MessageId, format_busy_id
 from airy_ray.model.message import Message
 from airy_ray.model.metadata import EMPTY_DOCUMENT, Namespace
 from airy_ray.model.tag import Tag
+from airy_ray.model.webhook import Webhook
 from airy_ray.projections.view import Change, View
 
 SILENT = b""
@@ -78,6 +79,13 @@ def tag_stored(view: View, stored: Tag, at: Millis) -> None:
     shown = tag.rendered(stored)
     event = b'{"type":"tag.updated","timestamp":%d,"payload":%b}' % (at, shown)
     view.emit(Change("tag.updated", None, None, event))
+
+
+def webhook_disabled(view: View, disabled: Webhook, at: Millis) -> None:
+    """Tell that the platform has unsubscribed a webhook; not its address, which may be secret."""
+    payload = json_text.unshield(json_text.encode(webhook.about_disabled(disabled)))
+    event = b'{"type":"webhook.disabled","timestamp":%d,"payload":%b}' % (at, payload)
+    view.emit(Change("webhook.disabled", None, None, event))
 
 
 def records_lost(view: View, first: int, last: int, at: Millis) -> None:

@@ -17,6 +17,7 @@ from airy_ray.model.metadata import MetadataItem
 from airy_ray.model.tag import Tag
 from airy_ray.model.template import Template
 from airy_ray.model.user import User
+from airy_ray.model.webhook import Webhook
 
 Row = TypeVar("Row")
 
@@ -226,6 +227,7 @@ class View(Protocol):
     templates: Rows[Template]
     sources: Rows[CustomSource]
     api_tokens: Rows[ApiToken]
+    webhooks: Rows[Webhook]
     users: Rows[User]
     requests: Rows[Answer]
 

@@ -21,6 +21,7 @@ from airy_ray.model.metadata import MetadataItem
 from airy_ray.model.tag import Tag
 from airy_ray.model.template import Template
 from airy_ray.model.user import User
+from airy_ray.model.webhook import Webhook
 from airy_ray.projections import keys
 from airy_ray.projections.view import (
     Answer,
@@ -137,6 +138,7 @@ class Batch:
     templates: Rows[Template]
     sources: Rows[CustomSource]
     api_tokens: Rows[ApiToken]
+    webhooks: Rows[Webhook]
     users: Rows[User]
     requests: Rows[Answer]
     quarantine: Rows[Any]

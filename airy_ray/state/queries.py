@@ -27,6 +27,7 @@ from airy_ray.model.message import Message
 from airy_ray.model.tag import Tag
 from airy_ray.model.template import Template
 from airy_ray.model.user import User, provider_of
+from airy_ray.model.webhook import Webhook
 from airy_ray.projections import keys
 from airy_ray.projections.contacts import ID_BYTES
 from airy_ray.projections.erasure import ERASED
@@ -279,6 +280,15 @@ class Reading:
     def sources(self) -> list[CustomSource]:
         """Return all custom sources of the registry, by id."""
         return [source for _, source in self._under("sources", b"", None)]
+
+    def webhook(self, identifier: bytes) -> Webhook | None:
+        """Return a webhook of the registry."""
+        webhook: Webhook | None = self._get("webhooks", identifier)
+        return webhook
+
+    def webhooks(self) -> list[Webhook]:
+        """Return all webhooks of the registry, by id."""
+        return [webhook for _, webhook in self._under("webhooks", b"", None)]
 
     def offset_of(self, request: CommandId) -> int | None:
         """Return where the record is that was answered under an id, if it is one of the newest."""

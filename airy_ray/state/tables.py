@@ -23,6 +23,7 @@ from airy_ray.model.metadata import MetadataItem
 from airy_ray.model.tag import Tag
 from airy_ray.model.template import Template
 from airy_ray.model.user import User
+from airy_ray.model.webhook import Webhook
 from airy_ray.projections.view import (
     Answer,
     AuditEntry,
@@ -38,7 +39,7 @@ from airy_ray.projections.view import (
     Waiting,
 )
 
-PROJECTION_VERSION = 4
+PROJECTION_VERSION = 5
 """Raised whenever the same log would make other rows; an older state is then rebuilt."""
 
 CHECKSUM_BYTES = 8
@@ -105,6 +106,7 @@ ROW_TYPES: dict[str, type[Any] | None] = {
     "templates": Template,
     "sources": CustomSource,
     "api_tokens": ApiToken,
+    "webhooks": Webhook,
     "users": User,
     "requests": Answer,
     "changes": Change,

@@ -58,6 +58,18 @@ from airy_ray.model.commands.sources import (
     SourceCommand,
     UpdateSource,
 )
+from airy_ray.model.commands.webhooks import (
+    DisableWebhook,
+    PauseWebhook,
+    ReplayWebhook,
+    ResumeWebhook,
+    RotateKey,
+    SubscribeWebhook,
+    TestWebhook,
+    UnsubscribeWebhook,
+    UpdateWebhook,
+    WebhookCommand,
+)
 
 AnyCommand = (
     AccessCommand
@@ -69,6 +81,7 @@ AnyCommand = (
     | SourceCommand
     | TagCommand
     | TemplateCommand
+    | WebhookCommand
 )
 
 encode = msgspec.json.Encoder().encode
@@ -98,29 +111,39 @@ __all__ = [
     "DeleteTag",
     "DeleteTemplate",
     "DescribeConversation",
+    "DisableWebhook",
     "DisconnectChannel",
     "EraseContact",
     "ErasureCommand",
     "MarkRead",
     "MergeContacts",
     "MessageCommand",
+    "PauseWebhook",
+    "ReplayWebhook",
     "ResendMessage",
+    "ResumeWebhook",
     "RevokeToken",
+    "RotateKey",
     "SeeUser",
     "SendMessage",
     "SettleFiles",
     "SourceCommand",
+    "SubscribeWebhook",
     "SuggestReplies",
     "TagCommand",
     "TemplateCommand",
+    "TestWebhook",
     "UnmergeContacts",
+    "UnsubscribeWebhook",
     "UpdateChannel",
     "UpdateContact",
     "UpdateSource",
     "UpdateTag",
     "UpdateTemplate",
+    "UpdateWebhook",
     "UpsertMetadata",
     "VisitorSend",
+    "WebhookCommand",
     "asked",
     "decode",
     "encode",

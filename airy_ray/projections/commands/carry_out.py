@@ -14,6 +14,7 @@ from airy_ray.projections.commands import (
     sources,
     tags,
     templates,
+    webhooks,
 )
 from airy_ray.projections.commands.outcome import Handler
 from airy_ray.projections.messages import Effect
@@ -33,6 +34,7 @@ HANDLERS: dict[type[AnyCommand], Handler] = {
     **sources.HANDLERS,
     **tags.HANDLERS,
     **templates.HANDLERS,
+    **webhooks.HANDLERS,
 }
 """What carries each command out."""
 
