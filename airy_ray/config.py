@@ -286,6 +286,17 @@ class Realtime(_Section):
     """Within what time connections are closed when a process ends, each at another moment."""
 
 
+class Webhooks(_Section):
+    """Calls to others when something happens."""
+
+    allow_private_networks: bool = False
+    """Call addresses of private networks and of this machine too, whoever subscribes them."""
+    at_once: int = Field(8, ge=1, le=1_000)
+    """How many calls to one webhook are on their way at once, each of another conversation."""
+    hold_s: float = Field(3_600, ge=0)
+    """How long later events of a conversation wait for one that fails; then it steps aside."""
+
+
 class Serve(_Section):
     """How many processes serve."""
 
@@ -316,6 +327,7 @@ class Settings(_Section):
     changes: Changes = Changes()
     limits: Limits = Limits()
     realtime: Realtime = Realtime()
+    webhooks: Webhooks = Webhooks()
     serve: Serve = Serve()
     retention: tuple[RetentionRule, ...] = ()
     """Which conversations are erased, and when; without rules none is. Files go with them that

@@ -1,4 +1,4 @@
-"""The process in which the courier of a machine runs: started by the supervisor, ends with it.
+"""The process of a machine's courier and publisher: started by the supervisor, ends with it.
 
 A process of its own and no actor: it takes half the memory, and needs nothing of Ray.
 """
@@ -22,6 +22,7 @@ from airy_ray.cluster.registry import Registry
 from airy_ray.cluster.sendings import Sendings
 from airy_ray.cluster.shared_hops import SharedHops
 from airy_ray.cluster.thread_appender import ThreadAppender
+from airy_ray.cluster.webhook_spec import CallingSpec
 from airy_ray.model.ids import REGISTRY, PartitionIndex
 from airy_ray.partition.spec import PartitionSpec
 
@@ -34,13 +35,17 @@ class DeliveringProcess(ChildProcess):
     """The process as the supervisor holds it."""
 
     def __init__(
-        self, specs: Sequence[PartitionSpec], run_directory: Path, sendings: Sendings
+        self,
+        specs: Sequence[PartitionSpec],
+        run_directory: Path,
+        sendings: Sendings,
+        calling: CallingSpec,
     ) -> None:
         super().__init__(__name__)
         partitions = [
             (int(spec.index), spec.count, str(spec.directory), str(spec.archive)) for spec in specs
         ]
-        setup = _Setup(str(run_directory), partitions, sendings)
+        setup = _Setup(str(run_directory), partitions, sendings, calling)
         self.socket.sendall(msgspec.msgpack.encode(setup))
         self.socket.shutdown(socket.SHUT_WR)
 
@@ -49,6 +54,7 @@ class _Setup(msgspec.Struct, array_like=True):
     run_directory: str
     partitions: list[tuple[int, int, str, str]]
     sendings: Sendings
+    calling: CallingSpec
 
 
 def main(descriptor: int) -> None:
@@ -63,6 +69,7 @@ def main(descriptor: int) -> None:
 
 async def _deliver(setup: _Setup, connection: socket.socket) -> None:
     from airy_ray.cluster.courier import Courier  # loads what the supervisor does without
+    from airy_ray.cluster.publisher import Publisher
 
     run_directory = Path(setup.run_directory)
     specs = [
@@ -78,14 +85,18 @@ async def _deliver(setup: _Setup, connection: socket.socket) -> None:
     feeds = Feeds(specs, accesses, run_directory)
     registry = Registry(accesses[REGISTRY].reader)
     courier = Courier(accesses, appender, registry, feeds, setup.sendings)
+    webhook_feeds = Feeds(specs, accesses, run_directory, "w")
+    publisher = Publisher(accesses, appender, registry, webhook_feeds, setup.calling)
     gc.freeze()
     running = asyncio.create_task(courier.run())
+    publishing = asyncio.create_task(publisher.run())
     over = asyncio.get_running_loop().create_future()
     _look(connection, over)
     await asyncio.wait([running, over], return_when=asyncio.FIRST_COMPLETED)
     if running.done():
         await running  # it only ends by an error: the supervisor starts another process
-    await courier.stop(_STOP_S)
+    publishing.cancel()
+    await asyncio.gather(asyncio.wait([publishing], timeout=_STOP_S), courier.stop(_STOP_S))
 
 
 def _look(connection: socket.socket, over: asyncio.Future[None]) -> None:

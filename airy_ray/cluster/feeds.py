@@ -29,17 +29,18 @@ PAGE_BYTES = 1 << 18
 
 
 class Feeds:
-    """Follows the feeds of one machine's partitions, in one process."""
+    """Follows the feeds of one machine's partitions, in one process; each `name` once in it."""
 
     def __init__(
         self,
         partitions: Sequence[PartitionSpec],
         accesses: Mapping[PartitionIndex, ReadAccess],
         run_directory: Path,
+        name: str = "f",
     ) -> None:
         self._accesses = accesses
         self._names = {each.index: each.name for each in partitions}
-        self._bell = Bell(run_directory, f"f-{os.getpid()}")
+        self._bell = Bell(run_directory, f"{name}-{os.getpid()}")
         self._ringer = Ringer(run_directory)
         self._news = {each.index: asyncio.Event() for each in partitions}
         self._followed_at: dict[tuple[PartitionIndex, str], float] = {}

@@ -6,6 +6,7 @@ Who never got the request cannot have taken the message; who got it and did not 
 import asyncio
 import ssl
 from collections import defaultdict
+from functools import cache
 from urllib.request import getproxies
 
 import aiohttp
@@ -30,7 +31,7 @@ class PlatformCalls:
     """
 
     def __init__(self) -> None:
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_S, ssl=_trust())
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_S, ssl=trust())
         self._http = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -57,11 +58,11 @@ class PlatformCalls:
             if call is None:
                 return message.token
             reply = await self.made(call, is_deduplicating=True)
-            told = sending.authorized(reply) if isinstance(reply, Reply) else reply
-            if isinstance(told, Authorized):
-                self._tokens[kept_as] = told.token, now_s + told.lasts_s - _RENEW_S
-                return told.token
-            return told
+            answer = sending.authorized(reply) if isinstance(reply, Reply) else reply
+            if isinstance(answer, Authorized):
+                self._tokens[kept_as] = answer.token, now_s + answer.lasts_s - _RENEW_S
+                return answer.token
+            return answer
 
     async def made(self, call: Call, *, is_deduplicating: bool) -> Reply | Refused | Later:
         """Make a call; return its answer, or what it means that there is none."""
@@ -80,13 +81,13 @@ class PlatformCalls:
             ) as response:
                 body = await response.read()
         except (ValueError, aiohttp.NonHttpUrlClientError) as error:  # no address, or no header
-            return Refused(_told(error))
+            return Refused(told(error))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            return Later(_told(error))
+            return Later(told(error))
         except (aiohttp.ClientError, TimeoutError) as error:
             if is_deduplicating:
-                return Later(_told(error))
-            return Refused(f"delivery uncertain: {_told(error)}")
+                return Later(told(error))
+            return Refused(f"delivery uncertain: {told(error)}")
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Reply(response.status, body[:_ANSWER_BYTES_MAX], headers)
 
@@ -100,18 +101,19 @@ class PlatformCalls:
         await self._http.close()
 
 
-def _trust() -> ssl.SSLContext:
+@cache
+def trust() -> ssl.SSLContext:
     """Return whom to trust: those that the machine does, and, as it may know nobody, Mozilla."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     return context
 
 
-def _told(error: Exception) -> str:
+def told(error: Exception) -> str:
     """Return what went wrong without the address that was called: there may be a token in it."""
-    told = str(error)
+    reason = str(error)
     if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
-        told = ""
+        reason = ""
     elif isinstance(error, aiohttp.ClientResponseError):
-        told = error.message
-    return f"{type(error).__name__}: {told}".rstrip(": ")
+        reason = error.message
+    return f"{type(error).__name__}: {reason}".rstrip(": ")

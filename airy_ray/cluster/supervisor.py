@@ -24,6 +24,7 @@ from airy_ray.cluster.logs import log_to_stderr
 from airy_ray.cluster.machine import MachineSpec
 from airy_ray.cluster.partition_actor import NAMESPACE, ActorStatus, RemoteAccess, start_partition
 from airy_ray.cluster.sendings import Sendings
+from airy_ray.cluster.webhook_spec import CallingSpec
 from airy_ray.model.ids import PartitionIndex
 from airy_ray.rawlog.tail import BEACON
 from airy_ray.storage.beacon import Beacon, is_alive
@@ -42,7 +43,7 @@ _STOP_S = 30.0
 class Supervisor:
     """Start the owners of all partitions, and watch over them."""
 
-    def __init__(self, machine: MachineSpec, sendings: Sendings) -> None:
+    def __init__(self, machine: MachineSpec, sendings: Sendings, calling: CallingSpec) -> None:
         log_to_stderr()
         give_back()
         self._machine = machine
@@ -53,7 +54,7 @@ class Supervisor:
         self._start_child: dict[str, Callable[[], ChildProcess]] = {
             "indexing": lambda: IndexingProcess(machine.partitions, machine.run_directory),
             "courier": lambda: DeliveringProcess(
-                machine.partitions, machine.run_directory, sendings
+                machine.partitions, machine.run_directory, sendings, calling
             ),
         }
         self._children: dict[str, ChildProcess] = {}
@@ -129,7 +130,7 @@ class Supervisor:
             pass  # it died and is on its way back
 
 
-def start_supervisor(machine: MachineSpec, sendings: Sendings) -> ActorHandle:
+def start_supervisor(machine: MachineSpec, sendings: Sendings, calling: CallingSpec) -> ActorHandle:
     """Start, or find, the one supervisor."""
     return (
         ray.remote(Supervisor)
@@ -142,15 +143,15 @@ def start_supervisor(machine: MachineSpec, sendings: Sendings) -> ActorHandle:
             max_task_retries=-1,  # every method may be repeated
             num_cpus=0,  # it is not there to be scheduled by load
         )
-        .remote(machine, sendings)
+        .remote(machine, sendings, calling)
     )
 
 
 class SupervisorClient:
     """The supervisor, called like a local object."""
 
-    def __init__(self, machine: MachineSpec, sendings: Sendings) -> None:
-        self._actor = start_supervisor(machine, sendings)
+    def __init__(self, machine: MachineSpec, sendings: Sendings, calling: CallingSpec) -> None:
+        self._actor = start_supervisor(machine, sendings, calling)
 
     def are_owned(self) -> bool:
         """Whether every partition has had an owner since the supervisor was made."""

@@ -16,6 +16,7 @@ from airy_ray.cluster.layout import Layout, jwt_secret
 from airy_ray.cluster.machine import machine_spec
 from airy_ray.cluster.sendings import sendings
 from airy_ray.cluster.supervisor import SupervisorClient
+from airy_ray.cluster.webhook_spec import calling_spec
 from airy_ray.config import Settings
 from airy_ray.serve import deploy
 from airy_ray.serve.api import tokens
@@ -73,6 +74,7 @@ class System:
                 settings.http.public_url,
                 source_key=tokens.key_of(jwt_secret(settings)),
             ),
+            calling_spec(settings, self._layout),
         )
 
     def start_applications(self) -> None:

@@ -15,6 +15,7 @@ import pytest
 from airy_ray.clock import now_millis
 from airy_ray.cluster.delivering import DeliveringProcess
 from airy_ray.cluster.sendings import CUSTOM, Sendings
+from airy_ray.cluster.webhook_spec import CallingSpec
 from airy_ray.model.channel import Channel
 from airy_ray.model.commands import CreateSource, ResendMessage, SendMessage
 from airy_ray.model.custom_source import CustomSource, conversation_id
@@ -51,6 +52,17 @@ REFUSAL = manifests.body("facebook", "out_error_unavailable.json")
 RATE_LIMIT = manifests.body("facebook", "out_error_rate.json")
 
 
+def calling(directory: Path, *, hold_ms: int = 3_600_000, at_once: int = 8) -> CallingSpec:
+    """Return how webhooks are called, those on this machine too."""
+    return CallingSpec(
+        history="5d41402a",
+        directory=str(directory / "webhooks"),
+        allow_private_networks=True,
+        at_once=at_once,
+        hold_ms=hold_ms,
+    )
+
+
 class Post:
     """A partition with its owner, the registry, platforms, and a courier between them."""
 
@@ -77,7 +89,10 @@ class Post:
     def start(self, sendings: Sendings | None = None) -> DeliveringProcess:
         """Start the courier, once more if it was killed."""
         self.courier = DeliveringProcess(
-            [self.own, self.registry], self.own.directory.parent, sendings or self.sendings
+            [self.own, self.registry],
+            self.own.directory.parent,
+            sendings or self.sendings,
+            calling(self.own.directory.parent),
         )
         return self.courier
 

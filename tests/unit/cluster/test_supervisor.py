@@ -18,6 +18,7 @@ from airy_ray.cluster.supervisor import Supervisor
 from airy_ray.rawlog.tail import BEACON
 from airy_ray.storage.beacon import started
 from tests.log_builders import spec
+from tests.unit.cluster.test_delivering import calling
 
 LONG_S = 20.0
 
@@ -58,7 +59,7 @@ def supervise(
     def start(access: Access) -> Supervisor:
         monkeypatch.setattr(supervisor, "start_partition", lambda *_: access)
         monkeypatch.setattr(supervisor, "_LOOK_S", 0.01)
-        running.append(Supervisor(machine, {}))
+        running.append(Supervisor(machine, {}, calling(machine.run_directory)))
         return running[0]
 
     yield start

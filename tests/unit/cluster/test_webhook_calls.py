@@ -1,0 +1,130 @@
+"""Calls to webhooks: what came of them, and whom nobody can have called."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from threading import Event
+
+import pytest
+
+from airy_ray.cluster import webhook_calls
+from airy_ray.cluster.webhook_calls import WebhookCalls
+from airy_ray.publishing.schedule import Answer
+from airy_ray.serve.ports import free_port
+from tests.e2e.receiver import Receiver, Reply
+
+
+class Closing:
+    """A receiver that takes calls until it is closed."""
+
+    def __init__(self) -> None:
+        self.receiver = Receiver()
+        self.receiver.start()
+
+    def close(self) -> None:
+        self.receiver.stop()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with closing(Closing()) as opened:
+        yield opened.receiver
+
+
+def posted(url: str, *, is_private_allowed: bool = True) -> Answer:
+    async def main() -> Answer:
+        calls = WebhookCalls(allow_private_networks=is_private_allowed)
+        try:
+            return await calls.post(url, {"X-Team": "support"}, b"{}")
+        finally:
+            await calls.close()
+
+    return asyncio.run(main())
+
+
+def test_a_call_brings_headers_and_body(receiver: Receiver) -> None:
+    assert posted(receiver.url) == Answer(200)
+    [called] = receiver.calls
+
+    assert (called.raw, called.headers["x-team"]) == (b"{}", "support")
+    assert "accept-encoding" in called.headers
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "0.0.0.0", "2130706433"])
+def test_addresses_of_our_own_networks_are_not_called(receiver: Receiver, host: str) -> None:
+    answer = posted(f"http://{host}:{receiver.port}/", is_private_allowed=False)
+
+    assert answer.status is None
+    assert receiver.calls == []
+
+
+def test_a_name_that_leads_to_one_of_them_is_not_called_either(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def getaddrinfo(*_: object, **__: object) -> object:
+        address = ("127.0.0.1", receiver.port)
+        return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    url = f"http://rebound.example:{receiver.port}/"
+    answer = posted(url, is_private_allowed=False)
+
+    assert "no address of the internet" in answer.error
+    assert posted(url).status == 200
+    assert len(receiver.calls) == 1
+
+
+def test_redirects_are_not_followed(receiver: Receiver) -> None:
+    receiver.answers["/"].append(Reply(307, {"location": f"{receiver.url}/elsewhere"}))
+
+    assert posted(f"{receiver.url}/").status == 307
+    assert receiver.at("/elsewhere") == []
+
+
+def test_nobody_there_is_no_answer() -> None:
+    answer = posted(f"http://127.0.0.1:{free_port()}/")
+
+    assert answer.status is None
+    assert "Connect" in answer.error
+
+
+def test_who_keeps_silent_is_not_waited_for(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_go = Event()
+    receiver.answers["/"].append(Reply(held_until=let_go))
+    monkeypatch.setattr(webhook_calls, "_READ_S", 0.2)
+    answer = posted(f"{receiver.url}/")
+    let_go.set()
+
+    assert answer.status is None
+    assert "Timeout" in answer.error
+
+
+@pytest.mark.parametrize(
+    ("told", "after_s"),
+    [
+        ("7", 7.0),
+        ("soon", None),
+        ("-1", None),
+        ("9" * 30, None),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
+    ],
+)
+def test_how_long_to_wait_is_told_in_seconds(
+    receiver: Receiver, told: str, after_s: float | None
+) -> None:
+    receiver.answers["/"].append(Reply(429, {"retry-after": told}))
+
+    assert posted(f"{receiver.url}/") == Answer(429, after_s=after_s)
+
+
+def test_or_as_a_date(receiver: Receiver) -> None:
+    at = datetime.now(UTC) + timedelta(minutes=10)
+    receiver.answers["/"].append(Reply(503, {"retry-after": format_datetime(at, usegmt=True)}))
+    answer = posted(f"{receiver.url}/")
+
+    assert answer.after_s == pytest.approx(600, abs=30)
