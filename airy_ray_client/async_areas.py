@@ -1641,8 +1641,40 @@ class Webhooks:
     def __init__(self, calls: AsyncCalls) -> None:
         self._calls = calls
 
+    async def attempts(
+        self, *, id: UUID | str, cursor: str | None = None, page_size: int | None = None
+    ) -> models.AttemptsPage:
+        """List a webhook's calls.
+
+        Return what a webhook was called with and what came of it, newest first; the last 10,000.
+
+        Scope: `manage`.
+        """
+        return await self._calls.ask(
+            "/webhooks.attempts",
+            {"id": id, "cursor": cursor, "page_size": page_size},
+            models.AttemptsPage.model_validate_json,
+        )
+
+    def each_attempts(
+        self, *, id: UUID | str, page_size: int | None = None
+    ) -> AsyncIterator[models.WebhookAttempt]:
+        """Go through all that `attempts` lists, page by page."""
+        return each_async(lambda cursor: self.attempts(id=id, page_size=page_size, cursor=cursor))
+
+    async def status(self, *, id: UUID | str) -> models.WebhookStatus:
+        """Get how a webhook is doing.
+
+        Return how a webhook is doing: what was delivered, what waits, what it did not hear of.
+
+        Scope: `manage`.
+        """
+        return await self._calls.ask(
+            "/webhooks.status", {"id": id}, models.WebhookStatus.model_validate_json
+        )
+
     async def list(self) -> models.WebhookList:
-        """Return all webhooks: none.
+        """Return all webhooks, by id, also those that are not called any more.
 
         Scope: `manage`.
         """
@@ -1654,7 +1686,7 @@ class Webhooks:
             yield item
 
     async def info(self, *, id: UUID | str) -> models.Webhook:
-        """Find no webhook.
+        """Return a webhook.
 
         Scope: `manage`.
         """
@@ -1678,16 +1710,30 @@ class Webhooks:
                 "metadata.item",
                 "metadata.updated",
                 "component.updated",
+                "webhook.disabled",
             ]
         ]
         | None = None,
         signature_key: str | None = None,
+        filter: str | None = None,
         id: UUID | str | None = None,
+        start: Literal["now", "beginning"] | str | None = None,
         idempotency_key: str | None = None,
     ) -> models.Webhook:
-        """Say that no webhooks are called.
+        """Subscribe a webhook.
+
+        Have somebody called when something happens, once at least and with the same id each time.
+
+        Calls are made in the order of what happens within a conversation, and again over three days
+        if they fail, unless the answer is 410. The key is told to nobody.
 
         Scope: `manage`.
+
+        Args:
+            events: All types if empty.
+            signature_key: A text; or `whsec_` and base64, as Standard Webhooks has it.
+            filter: Of conversations, in the language of `conversations.list`; empty for all.
+            start: From when on it hears of what happens; the change feed keeps two days.
         """
         return await self._calls.command(
             "/webhooks.subscribe",
@@ -1697,7 +1743,9 @@ class Webhooks:
                 "headers": headers,
                 "events": events,
                 "signature_key": signature_key,
+                "filter": filter,
                 "id": id,
+                "start": start,
             },
             models.Webhook.model_validate_json,
             idempotency_key,
@@ -1719,17 +1767,27 @@ class Webhooks:
                 "metadata.item",
                 "metadata.updated",
                 "component.updated",
+                "webhook.disabled",
             ]
         ]
         | None = None,
         signature_key: str | None = None,
+        filter: str | None = None,
         url: str | None = None,
         status: Literal["Subscribed", "Unsubscribed"] | None = None,
         idempotency_key: str | None = None,
     ) -> models.Webhook:
-        """Say that no webhooks are called.
+        """Change a webhook: what is not given stays.
+
+        One that is subscribed again hears of what happens from then on. A new key takes the place
+        of all others at once; `webhooks.rotate-key` leaves time.
 
         Scope: `manage`.
+
+        Args:
+            events: All types if empty.
+            signature_key: A text; or `whsec_` and base64, as Standard Webhooks has it.
+            filter: Of conversations, in the language of `conversations.list`; empty for all.
         """
         return await self._calls.command(
             "/webhooks.update",
@@ -1739,6 +1797,7 @@ class Webhooks:
                 "headers": headers,
                 "events": events,
                 "signature_key": signature_key,
+                "filter": filter,
                 "url": url,
                 "status": status,
             },
@@ -1749,12 +1808,93 @@ class Webhooks:
     async def unsubscribe(
         self, *, id: UUID | str, idempotency_key: str | None = None
     ) -> models.Webhook:
-        """Find no webhook.
+        """Have a webhook called no more, also not with what waits for it; it stays in the list.
 
         Scope: `manage`.
         """
         return await self._calls.command(
             "/webhooks.unsubscribe", {"id": id}, models.Webhook.model_validate_json, idempotency_key
+        )
+
+    async def pause(self, *, id: UUID | str, idempotency_key: str | None = None) -> models.Webhook:
+        """Pause a webhook.
+
+        Have a webhook called later: what happens meanwhile waits, as long as the feed is kept.
+
+        Scope: `manage`.
+        """
+        return await self._calls.command(
+            "/webhooks.pause", {"id": id}, models.Webhook.model_validate_json, idempotency_key
+        )
+
+    async def resume(self, *, id: UUID | str, idempotency_key: str | None = None) -> models.Webhook:
+        """Have a webhook called again, from where it was paused.
+
+        Scope: `manage`.
+        """
+        return await self._calls.command(
+            "/webhooks.resume", {"id": id}, models.Webhook.model_validate_json, idempotency_key
+        )
+
+    async def rotate_key(
+        self,
+        *,
+        id: UUID | str,
+        signature_key: str,
+        former_valid_s: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.Webhook:
+        """Sign with another key, and in `webhook-signature` with the former one too for a while.
+
+        `X-Airy-Content-Signature` is of the new key alone.
+
+        Scope: `manage`.
+
+        Args:
+            former_valid_s: How long the former key signs too.
+        """
+        return await self._calls.command(
+            "/webhooks.rotate-key",
+            {"id": id, "signature_key": signature_key, "former_valid_s": former_valid_s},
+            models.Webhook.model_validate_json,
+            idempotency_key,
+        )
+
+    async def test(self, *, id: UUID | str, idempotency_key: str | None = None) -> None:
+        """Have a webhook called with an event of type `webhook.test`; its attempts tell of it.
+
+        Scope: `manage`.
+        """
+        await self._calls.command("/webhooks.test", {"id": id}, nothing, idempotency_key)
+
+    async def replay(
+        self,
+        *,
+        id: UUID | str,
+        event_id: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        failed_since: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> None:
+        """Have a webhook called again, with the same ids: receivers know what they have already.
+
+        `since` and `until` are when events happened, as far back as the change feed is kept.
+        `failed_since` is since when events have failed for good, or began to fail.
+
+        Scope: `manage`.
+        """
+        await self._calls.command(
+            "/webhooks.replay",
+            {
+                "id": id,
+                "event_id": event_id,
+                "since": since,
+                "until": until,
+                "failed_since": failed_since,
+            },
+            nothing,
+            idempotency_key,
         )
 
 

@@ -34,6 +34,13 @@ class ApiTokenList(Model):
     data: list[ApiToken]
 
 
+class AttemptsPage(Model):
+    """A page of a webhook's calls."""
+
+    data: list[WebhookAttempt]
+    pagination_data: AuditPagination
+
+
 class AuditEntry(Model):
     """Who had what done, when, and what became of it."""
 
@@ -457,11 +464,66 @@ class Webhook(Model):
             "metadata.item",
             "metadata.updated",
             "component.updated",
+            "webhook.disabled",
         ]
     ]
+    filter: str | None
+    """Of conversations; null for all."""
+    paused: bool
+    reason: str | None
+    """Why the platform has unsubscribed it."""
+
+
+class WebhookAttempt(Model):
+    """One call of a webhook, and what came of it."""
+
+    event_id: str
+    """What `webhook-id` said; the same on every attempt."""
+    type: str | None
+    subject: UUID | None
+    """The message, conversation or channel."""
+    at: str
+    """ISO 8601 in UTC, with milliseconds."""
+    number: int
+    took_ms: int
+    status: int | None
+    """Null if there was no answer."""
+    error: str | None
+    outcome: Literal["delivered", "failed", "dead"]
+    """`failed` is tried again, `dead` is not."""
+    out_of_order: bool
+    """Whether later events of it went before it."""
+
+
+class WebhookGap(Model):
+    """What a webhook did not hear of, because it was too old when its turn came."""
+
+    partition: int
+    from_: int = Field(alias="from")
+    to: int
+    noticed_at: str
+    """ISO 8601 in UTC, with milliseconds."""
 
 
 class WebhookList(Model):
     """What the description calls WebhookList."""
 
     data: list[Webhook]
+
+
+class WebhookStatus(Model):
+    """How a webhook is doing."""
+
+    id: UUID
+    delivered: int
+    failed_attempts: int
+    waiting: int
+    """Events that are tried again, and those behind them."""
+    dead: int
+    """Events that have failed for good; `webhooks.replay` has them."""
+    behind: int
+    """Records of which it has not been told."""
+    delivered_at: str | None
+    failing_since: str | None
+    """Since when every call has failed."""
+    gaps: list[WebhookGap]

@@ -55,6 +55,7 @@ def platform(graph_api: GraphApi, played: Played) -> Iterator[Running]:
         "partitions": 4,
         "limits": {"body_bytes": BODY_BYTES_MAX},
         "media": {"max_bytes": FILE_BYTES_MAX},
+        "webhooks": {"allow_private_networks": True},
     }
     with home(settings) as place, started(place) as running:
         yield running

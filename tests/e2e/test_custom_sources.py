@@ -241,23 +241,6 @@ def test_with_authentication_each_has_what_is_theirs(guarded: Running) -> None:
         assert source.status("/channels.list") == 404
 
 
-def test_no_webhooks_are_called_yet(client: Client) -> None:
-    subscribe = {"id": "", "url": "https://example.org/hook", "events": ["message.created"]}
-    one = {"id": str(uuid4())}
-    refused = client.post("/webhooks.subscribe", subscribe)
-
-    assert client.call("/webhooks.list") == {"data": []}
-    assert client.post("/webhooks.info", one).status_code == 404
-    assert client.post("/webhooks.unsubscribe", one).status_code == 404
-    assert refused.status_code == 409
-    assert refused.json()["message"].startswith("The webhook component needs to be enabled.")
-    assert client.post("/webhooks.update", one).status_code == 409
-    assert client.post("/webhooks.subscribe", {"url": "nowhere"}).status_code == 400
-    services = client.call("/client.config")["services"]
-    assert "integration-webhook" not in services
-    assert services["integration-source-api"]["enabled"] is True
-
-
 def test_any_request_of_the_recorded_form_is_taken(source: Source) -> None:
     body = json.dumps({"messages": [said(content=[1, "two"], sent_at="2025-11-21T10:00:01+02:00")]})
     sent = source.client.post_bytes(

@@ -41,6 +41,7 @@ from airy_ray.serve.api import (
     templates,
     typing,
     users,
+    webhook_reports,
     webhook_subscriptions,
 )
 from airy_ray.serve.api.callers import Callers, Grant
@@ -94,6 +95,7 @@ ENDPOINTS: dict[str, Endpoint] = {
         templates,
         typing,
         users,
+        webhook_reports,
         webhook_subscriptions,
     )
     for endpoint in module.ENDPOINTS

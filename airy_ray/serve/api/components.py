@@ -64,6 +64,12 @@ _ALL = (
     Component("api-communication", "Communication API", "Conversations and messages."),
     Component("api-contacts", "Contacts", "People, whatever source they write from."),
     Component("integration-source-api", "Source API", "Messages from any program of yours."),
+    Component(
+        "integration-webhook",
+        "Webhooks",
+        "Calls your programs when something happens.",
+        services=("webhook-publisher", "webhook-consumer"),
+    ),
     Component("unread-counter", "Unread counter", "Counts what nobody has read."),
     Component(
         "media-resolver",

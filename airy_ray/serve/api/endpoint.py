@@ -61,12 +61,14 @@ READING = frozenset({"config", "info", "list", "recent-messages", "search"})
 """The verbs of endpoints that need no more than their area's scope for reading."""
 
 _QUESTIONS = READING | {
+    "attempts",
     "authenticate",
     "erasure-status",
     "explore",
     "export",
     "get",
     "resumeToken",
+    "status",
 }
 """The verbs of endpoints that change nothing."""
 

@@ -1,7 +1,4 @@
-"""What webhooks are called with when something happens (contract: §10.1), for the documentation.
-
-Nobody is called yet: `webhooks.subscribe` is refused (`webhook_subscriptions`).
-"""
+"""What webhooks are called with when something happens (contract: §10.1), for the documentation."""
 
 from typing import Literal
 from uuid import UUID
@@ -99,10 +96,36 @@ class ChannelUpdated(Shape):
     timestamp: int = _AT
 
 
+class DisabledWebhook(Shape):
+    """A webhook that is called no more, and why."""
+
+    id: UUID
+    name: str | None
+    reason: str
+
+
+class WebhookDisabled(Shape):
+    """The platform has unsubscribed another webhook: it said 410, or failed for five days."""
+
+    model_config = example(
+        type="webhook.disabled",
+        payload={
+            "id": examples.WEBHOOK_ID,
+            "name": "Reports",
+            "reason": "all calls have failed for five days",
+        },
+        timestamp=examples.ASKED_AT_MS,
+    )
+    type: Literal["webhook.disabled"]
+    payload: DisabledWebhook
+    timestamp: int = _AT
+
+
 EVENTS: dict[str, type[Shape]] = {
     "message.created": MessageCreated,
     "message.updated": MessageUpdated,
     "conversation.updated": ConversationUpdated,
     "channel.updated": ChannelUpdated,
+    "webhook.disabled": WebhookDisabled,
 }
 """The types of events that webhooks are called with; subscribing to others brings nothing."""

@@ -184,6 +184,22 @@ WEBHOOK: dict[str, Any] = {
     "url": "https://reports.example/airy",
     "headers": {"X-Team": "support"},
     "events": ["message.created"],
+    "filter": "source:facebook",
+    "paused": False,
+    "reason": None,
+}
+
+WEBHOOK_ATTEMPT: dict[str, Any] = {
+    "event_id": "evt_5d41402a_0_65536_0",
+    "type": "message.created",
+    "subject": SENT_ID,
+    "at": ANSWERED_AT,
+    "number": 1,
+    "took_ms": 12,
+    "status": 200,
+    "error": None,
+    "outcome": "delivered",
+    "out_of_order": False,
 }
 
 SERVICES = {

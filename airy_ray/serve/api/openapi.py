@@ -19,10 +19,6 @@ from airy_ray.serve.api.openapi_examples import show_examples
 from airy_ray.serve.api.scopes import scope_of
 from airy_ray.serve.api.shapes import Problem, Shape, Uploaded
 
-_NOT_CALLED_YET = (
-    "Webhooks are described as they are going to be. None is called yet: `webhooks.subscribe` "
-    "and `webhooks.update` answer 409."
-)
 _DESCRIPTION = f"""
 Every endpoint is called with POST and a JSON body; files are the exception. Unknown fields are
 ignored; a number is taken where a text is expected; bodies may nest {NESTING_MAX} levels deep.
@@ -32,8 +28,6 @@ A repeated command with the same `Idempotency-Key` is one command, and gets the 
 
 Lists give a `next_cursor`, null on the last page. Cursors are opaque and stay good while new
 things arrive.
-
-{_NOT_CALLED_YET}
 """
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
@@ -49,6 +43,30 @@ _SIGNATURE = {
     "schema": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
     "description": "HMAC-SHA256 of the body with the webhook's `signature_key`, if it has one.",
 }
+_SIGNATURES = [
+    _SIGNATURE,
+    {
+        "name": "webhook-id",
+        "in": "header",
+        "required": True,
+        "schema": {"type": "string"},
+        "description": "Of the event: the same on every attempt.",
+    },
+    {
+        "name": "webhook-timestamp",
+        "in": "header",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+        "description": "Of the attempt: seconds since 1970.",
+    },
+    {
+        "name": "webhook-signature",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string"},
+        "description": "As Standard Webhooks has it, `v1`; two while the key is being changed.",
+    },
+]
 _FAILURES = {
     400: "The body is missing, malformed or not what is asked for.",
     401: "The token is not valid.",
@@ -200,10 +218,10 @@ def _describe_webhook(app: FastAPI, kind: str, event: type[Shape]) -> None:
         methods=["POST"],
         operation_id=f"on_{kind.replace('.', '_')}",
         summary=f"Called on {kind}",
-        description=f"{cleandoc(event.__doc__ or '')}\n\n{_NOT_CALLED_YET}",
+        description=cleandoc(event.__doc__ or ""),
         response_description="It was taken; so tells any status below 400.",
         tags=["webhooks"],
-        openapi_extra={"parameters": [_SIGNATURE], "security": []},
+        openapi_extra={"parameters": _SIGNATURES, "security": []},
     )
 
 

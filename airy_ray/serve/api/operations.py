@@ -5,6 +5,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from airy_ray.errors import AiryError
 from airy_ray.model import json_text
+from airy_ray.serve.api import webhook_reports
 from airy_ray.serve.api.platform import Platform
 from airy_ray.serve.http import TEXT, Response
 from airy_ray.serve.metrics import forget_dead
@@ -58,4 +59,5 @@ def _gauges(platform: Platform) -> CollectorRegistry:
             rebuilding.labels(name).set(0)
         except AiryError:
             rebuilding.labels(name).set(1)
+    webhook_reports.gauges(platform, registry)
     return registry

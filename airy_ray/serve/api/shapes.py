@@ -244,30 +244,6 @@ class CreatedSource(Shape):
     image_url: str | None
 
 
-EventType = Literal[
-    "message.created",
-    "message.updated",
-    "conversation.updated",
-    "channel.updated",
-    "tag.updated",
-    "metadata.item",
-    "metadata.updated",
-    "component.updated",
-]
-
-
-class Webhook(Shape):
-    """Somebody who is called when something happens; the key is never told."""
-
-    model_config = example(examples.WEBHOOK)
-    id: UUID
-    name: str | None
-    status: Literal["Subscribed", "Unsubscribed"]
-    url: str
-    headers: dict[str, str]
-    events: list[EventType]
-
-
 class AuditEntry(Shape):
     """Who had what done, when, and what became of it."""
 

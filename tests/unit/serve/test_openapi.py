@@ -148,9 +148,10 @@ def ref(name: str) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def test_a_webhook_says_that_it_is_not_called_yet() -> None:
+def test_a_webhook_tells_by_what_it_is_known_and_signed() -> None:
     for webhook in DESCRIBED["webhooks"].values():
-        assert "None is called yet" in webhook["post"]["description"]
+        headers = {each["name"] for each in webhook["post"]["parameters"]}
+        assert {"X-Airy-Content-Signature", "webhook-id", "webhook-signature"} <= headers
 
 
 def test_only_commands_take_an_idempotency_key(endpoint: Endpoint) -> None:

@@ -1,0 +1,129 @@
+"""Webhooks are called: managed over HTTP, signed, and called again (contract: §7.9, §10)."""
+
+import hmac
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from standardwebhooks.webhooks import Webhook
+
+from tests.e2e.client import Client, Visitor
+from tests.e2e.conftest import SYSTEM_TOKEN
+from tests.e2e.program import Running, until
+from tests.e2e.receiver import Called, Receiver
+
+KEY = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[Receiver]:
+    started = Receiver()
+    started.start()
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def visitor(client: Client) -> Visitor:
+    return Visitor(client, client.call("/channels.chatplugin.connect", {"name": str(uuid4())}))
+
+
+@contextmanager
+def subscribed(client: Client, receiver: Receiver, **fields: Any) -> Iterator[dict[str, Any]]:
+    """Subscribe the receiver at a path of its own, until the end of a test."""
+    asked = {"url": f"{receiver.url}/{uuid4()}", "signature_key": KEY} | fields
+    made = client.call("/webhooks.subscribe", asked)
+    try:
+        yield made
+    finally:
+        client.call("/webhooks.unsubscribe", {"id": made["id"]})
+
+
+def calls(receiver: Receiver, hook: dict[str, Any], message: dict[str, Any]) -> list[Called]:
+    """Return the calls of a webhook that tell of a message."""
+    found = receiver.at(hook["url"].removeprefix(receiver.url))
+    return [each for each in found if message["id"] in each.raw.decode()]
+
+
+def test_who_subscribes_is_called_signed_and_again_when_back(
+    client: Client, receiver: Receiver, visitor: Visitor
+) -> None:
+    with subscribed(client, receiver, headers={"X-Team": "support"}) as hook:
+        first = visitor.send({"text": "Hello"})
+        until(lambda: len(calls(receiver, hook, first)) >= 3)
+        created, updated, conversation = calls(receiver, hook, first)[:3]
+
+        assert [each.kind for each in (created, updated, conversation)] == [
+            "message.created",
+            "message.updated",
+            "conversation.updated",
+        ]
+        for each in (created, updated, conversation):
+            Webhook(KEY).verify(each.raw, dict(each.headers))
+            signature = hmac.new(KEY.encode(), each.raw, "sha256").hexdigest()
+            assert each.headers["x-airy-content-signature"] == signature
+        assert created.headers["x-team"] == "support"
+        assert created.body["payload"]["message"] == first | {"metadata": None}
+
+        one = {"id": hook["id"]}
+        receiver.stop()
+        second, third = visitor.send({"text": "Are you there?"}), visitor.send({"text": "Hello?"})
+        until(lambda: client.call("/webhooks.status", one)["waiting"] >= 4)
+        receiver.start()
+        until(lambda: len(calls(receiver, hook, third)) >= 3)
+        assert calls(receiver, hook, second)
+        until(lambda: client.call("/webhooks.status", one)["waiting"] == 0)
+
+        page = client.call("/webhooks.attempts", one | {"page_size": 100})
+        outcomes = {each["event_id"]: each["outcome"] for each in reversed(page["data"])}
+        assert set(outcomes.values()) == {"delivered"}
+        assert any(each["outcome"] == "failed" and each["error"] for each in page["data"])
+        assert f'airy_publisher_waiting{{webhook="{hook["id"]}"}} 0.0' in client.metrics()
+        told = "".join(str(page)) + str(client.call("/webhooks.list"))
+        assert KEY not in told
+
+
+def test_webhooks_are_managed(client: Client, receiver: Receiver) -> None:
+    one = {"id": str(uuid4())}
+    url = f"{receiver.url}/managed"
+    for verb in ("info", "unsubscribe", "pause", "resume", "test", "status", "attempts"):
+        assert client.post(f"/webhooks.{verb}", one).status_code == 404
+    assert client.post("/webhooks.update", one).status_code == 404
+    assert client.post("/webhooks.subscribe", {"url": "nowhere"}).status_code == 400
+
+    made = client.call("/webhooks.subscribe", one | {"url": url, "name": "A", "signatureKey": ""})
+    assert made == {
+        **one,
+        "name": "A",
+        "url": url,
+        "status": "Subscribed",
+        "headers": {},
+        "events": [],
+        "filter": None,
+        "paused": False,
+        "reason": None,
+    }
+    events = {"events": ["message.created", "tag.updated"]}
+    assert client.call("/webhooks.update", one | events)["events"] == events["events"]
+    assert client.call("/webhooks.info", one) == made | events
+    assert client.call("/webhooks.pause", one)["paused"] is True
+    assert client.call("/webhooks.resume", one)["paused"] is False
+    assert client.post("/webhooks.test", one).status_code == 202
+    until(lambda: [each.kind for each in receiver.at("/managed")] == ["webhook.test"])
+    gone = client.call("/webhooks.unsubscribe", one)
+    assert gone["status"] == "Unsubscribed"
+    assert client.call("/webhooks.unsubscribe", one) == gone
+    assert gone in client.call("/webhooks.list")["data"]
+    assert client.post("/webhooks.test", one).status_code == 409
+    services = client.call("/client.config")["services"]
+    assert services["webhook-publisher"]["enabled"] is True
+
+
+def test_private_addresses_are_not_called_unless_the_settings_say_so(guarded: Running) -> None:
+    with Client(guarded.url, {"authorization": SYSTEM_TOKEN}) as client:
+        for host in ("127.0.0.1", "localhost", "169.254.169.254", "[::1]"):
+            refused = client.post("/webhooks.subscribe", {"url": f"http://{host}/"})
+            assert refused.status_code == 400
+            assert "private network" in refused.json()["message"]
