@@ -167,6 +167,7 @@ def test_an_answer_opens_the_conversation_that_the_contact_will(source: Source) 
 
     conversation = source.conversation(channel)
     until(lambda: len(source.messages(conversation)) == 2)
+    until(lambda: source.messages(conversation)[0]["delivery_state"] == "failed")  # told nobody
 
 
 @pytest.mark.parametrize(
