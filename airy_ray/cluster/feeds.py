@@ -68,14 +68,15 @@ class Feeds:
             if not page.has_more:
                 await _rung(news, _POLL_S)
 
-    async def written(self, partition: PartitionIndex, table: str) -> AsyncIterator[None]:
-        """Yield when a batch has written to a table of a partition, and every second; never ends.
+    async def written(self, partition: PartitionIndex, *tables: str) -> AsyncIterator[None]:
+        """Yield when a batch has written to one of these tables, and every second; never ends.
 
         For who has to act only then: unlike `pages` it hurries nobody.
         """
         news = self._news[partition]
         while True:
-            self._follow(partition, table)
+            for table in tables:
+                self._follow(partition, table)
             await _rung(news, _LOOK_S)
             news.clear()
             yield

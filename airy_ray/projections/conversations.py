@@ -7,7 +7,7 @@ from airy_ray.model.conversation import Conversation
 from airy_ray.model.events import ConversationRead, Place
 from airy_ray.model.ids import MessageId
 from airy_ray.model.message import Message
-from airy_ray.projections import changes, contacts, keys, metadata, read_receipts
+from airy_ray.projections import changes, contacts, keys, metadata, profiles, read_receipts
 from airy_ray.projections.view import Timer, View
 
 READ_AT_ONCE_MAX = 5_000
@@ -30,6 +30,7 @@ def add(
     is_unread = message.from_contact and message.updated_at is None
     if present is None:
         present = _begin(view, place, message, shown, erased_at)
+        profiles.want(view, place, at)
     elif present.is_contactless:
         present = msgspec.structs.replace(present, is_contactless=False)
         contacts.introduce_again(view, present, at)
