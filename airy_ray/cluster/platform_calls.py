@@ -6,6 +6,7 @@ Who never got the request cannot have taken the message; who got it and did not 
 import asyncio
 import ssl
 from collections import defaultdict
+from typing import TypeVar
 from urllib.request import getproxies
 
 import aiohttp
@@ -24,6 +25,8 @@ from airy_ray.sources.sending import (
     Taken,
     Verdict,
 )
+
+V = TypeVar("V", bound=Verdict)
 
 _ANSWER_BYTES_MAX = 1 << 16
 _IDLE_S = 3.0
@@ -111,7 +114,7 @@ class PlatformCalls:
         await self._http.close()
 
 
-def without(token: str, verdict: Verdict) -> Verdict:
+def without(token: str, verdict: V) -> V:
     """Return a verdict that does not tell the token: platforms quote it in their errors."""
     if isinstance(verdict, Taken) or not token:
         return verdict

@@ -104,20 +104,21 @@ class ProfileFetching:
         if channel is None or not channel.connected or (source.needs_token and not channel.token):
             return Refused("the channel is not connected")
         contact, token = wanted.place.source_conversation_id, channel.token or ""
-        told: Profile | Refused | Later = Refused("there is no way to ask")
+        missed: Refused | Later = Refused("there is no way to ask")
         try:
             for call in source.profile_calls(contact, token):
                 reply = await self._calls.made(call, is_deduplicating=True)
                 told = source.profile(contact, reply) if isinstance(reply, Reply) else reply
                 if isinstance(told, Profile):
                     return told
-                if isinstance(told, Later) and not profiling.is_last(wanted):
+                missed = without(token, told)
+                if isinstance(missed, Later) and not profiling.is_last(wanted):
                     break
         except DeliveryError as error:
-            told = Refused(error.reason)
-        name, why = format_id(wanted.place.conversation_id), without(token, told).reason
-        logger.info("conversation %s: no profile: %s", name, why)
-        return told
+            missed = Refused(error.reason)
+        name = format_id(wanted.place.conversation_id)
+        logger.info("conversation %s: no profile: %s", name, missed.reason)
+        return missed
 
     async def _wanted(self, turn: Turn) -> WantedProfile | None:
         return await self._partitions.ask(
