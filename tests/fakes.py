@@ -89,6 +89,7 @@ class MemoryView:
     merges: Rows[Merge]
     sends: Rows[Dispatch]
     profiles: Rows[WantedProfile]
+    numbers: Rows[bytes]
     held: Rows[Held]
     timers: Rows[Timer]
     aliases: Rows[Place]

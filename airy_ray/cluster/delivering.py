@@ -34,13 +34,18 @@ class DeliveringProcess(ChildProcess):
     """The process as the supervisor holds it."""
 
     def __init__(
-        self, specs: Sequence[PartitionSpec], run_directory: Path, sendings: Sendings
+        self,
+        specs: Sequence[PartitionSpec],
+        run_directory: Path,
+        sendings: Sendings,
+        *,
+        joins_numbers: bool = False,
     ) -> None:
         super().__init__(__name__)
         partitions = [
             (int(spec.index), spec.count, str(spec.directory), str(spec.archive)) for spec in specs
         ]
-        setup = _Setup(str(run_directory), partitions, sendings)
+        setup = _Setup(str(run_directory), partitions, sendings, joins_numbers)
         self.socket.sendall(msgspec.msgpack.encode(setup))
         self.socket.shutdown(socket.SHUT_WR)
 
@@ -49,6 +54,7 @@ class _Setup(msgspec.Struct, array_like=True):
     run_directory: str
     partitions: list[tuple[int, int, str, str]]
     sendings: Sendings
+    joins_numbers: bool = False
 
 
 def main(descriptor: int) -> None:
@@ -62,7 +68,9 @@ def main(descriptor: int) -> None:
 
 
 async def _deliver(setup: _Setup, connection: socket.socket) -> None:
-    from airy_ray.cluster.courier import Courier  # loads what the supervisor does without
+    from airy_ray.cluster.courier import Courier  # load what the supervisor does without
+    from airy_ray.cluster.number_joining import NumberJoining
+    from airy_ray.cluster.own_partitions import OwnPartitions
 
     run_directory = Path(setup.run_directory)
     specs = [
@@ -78,13 +86,18 @@ async def _deliver(setup: _Setup, connection: socket.socket) -> None:
     feeds = Feeds(specs, accesses, run_directory)
     registry = Registry(accesses[REGISTRY].reader)
     courier = Courier(accesses, appender, registry, feeds, setup.sendings)
+    own = OwnPartitions(accesses, appender)
+    joining = NumberJoining(accesses, specs[0].count, own, registry, feeds)
     gc.freeze()
     running = asyncio.create_task(courier.run())
+    merging = asyncio.create_task(joining.run()) if setup.joins_numbers else None
     over = asyncio.get_running_loop().create_future()
     _look(connection, over)
     await asyncio.wait([running, over], return_when=asyncio.FIRST_COMPLETED)
     if running.done():
         await running  # it only ends by an error: the supervisor starts another process
+    if merging is not None:
+        merging.cancel()  # a command that is stored is carried out, and not given again
     await courier.stop(_STOP_S)
 
 

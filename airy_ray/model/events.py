@@ -217,6 +217,12 @@ class ProfilePutOff(msgspec.Struct, frozen=True, gc=False, tag=True):
     due_at: Millis
 
 
+class NumberSettled(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Who else has the phone number of a conversation's contact was looked for, once."""
+
+    conversation_id: ConversationId
+
+
 class ChannelSeen(msgspec.Struct, frozen=True, gc=False, tag=True):
     """The registry says how a channel is now."""
 
@@ -340,6 +346,7 @@ Event = (
     | ReadTold
     | ProfileFetched
     | ProfilePutOff
+    | NumberSettled
     | ChannelSeen
     | ChannelStored
     | ChannelDisconnected

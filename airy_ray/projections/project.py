@@ -16,6 +16,7 @@ from airy_ray.projections import (
     merges,
     messages,
     metadata,
+    numbers,
     profiles,
     reactions,
     read_receipts,
@@ -65,6 +66,8 @@ def project(view: View, event: Event, at: Millis) -> Effect:
             return _know(view, event, at)
         case events.ProfilePutOff():
             return APPLIED if profiles.put_off(view, event) else NOTHING_NEW
+        case events.NumberSettled():
+            return APPLIED if numbers.settle(view, event) else NOTHING_NEW
         case events.ReactionChanged():
             return _react(view, event, at)
         case events.ReceiptReceived():

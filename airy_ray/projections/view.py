@@ -226,6 +226,8 @@ class View(Protocol):
     sends: Rows[Dispatch]
     profiles: Rows[WantedProfile]
     """Profiles that are still to be fetched, by conversation."""
+    numbers: Rows[bytes]
+    """Conversations whose contact's phone number was not looked for elsewhere yet, by id."""
     held: Rows[Held]
     """Messages that wait for their conversation, by its id."""
     timers: Rows[Timer]

@@ -126,6 +126,7 @@ class Batch:
     merges: Rows[Merge]
     sends: Rows[Dispatch]
     profiles: Rows[WantedProfile]
+    numbers: Rows[bytes]
     held: Rows[Held]
     timers: Rows[Timer]
     aliases: Rows[Place]

@@ -259,6 +259,15 @@ class Reading:
         found = [self.wanted_profile(each) for each in conversations]
         return [each for each in found if each is not None]
 
+    def verified_numbers(self, limit: int) -> list[ConversationId]:
+        """Return conversations whose contact's number was not looked for elsewhere yet."""
+        rows = islice(self._under("numbers", b"", None), limit)
+        return [ConversationId(key) for key, _ in rows]
+
+    def is_number_settled(self, conversation: ConversationId) -> bool:
+        """Whether nobody is still to be looked for who has the number of a contact."""
+        return self._get("numbers", conversation) is None
+
     def answer(self, command: CommandId) -> Answer | None:
         """Return the answer of a command, once it was carried out."""
         answer: Answer | None = self._get("requests", command)

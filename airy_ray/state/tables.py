@@ -94,6 +94,7 @@ ROW_TYPES: dict[str, type[Any] | None] = {
     "merges": Merge,
     "sends": Dispatch,
     "profiles": WantedProfile,
+    "numbers": None,
     "held": Held,
     "timers": Timer,
     "aliases": Place,
