@@ -63,7 +63,7 @@ class ProfileFetching:
         for each in wanted:
             place = each.place
             if isinstance(sending_of(self._sendings, place.source), Profiles):
-                named = MessageId(place.conversation_id)
+                named = MessageId(place.conversation_id)  # it has one profile
                 self._turns.add(Turn(index, named, place.conversation_id, place.source), each.since)
                 if each.due_at <= now:
                     self._turns.hurry(named)

@@ -44,10 +44,9 @@ class Turns:
             task.add_done_callback(self._taken.discard)
 
     def hurry(self, identifier: MessageId) -> None:
-        """Have a turn that waits go on now."""
-        paused = self._paused.get(identifier)
-        if paused is not None:
-            turn, timer = paused
+        """Have a turn that waits go on now, unless it waits for the slot that it has."""
+        turn, timer = self._paused.get(identifier, (None, None))
+        if turn is not None and timer is not None and not turn.has_slot:
             timer.cancel()
             self._go_on(turn)
 

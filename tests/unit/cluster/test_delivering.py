@@ -62,8 +62,8 @@ class Post:
         self.registry = registry
         self.api = api
         self.courier: DeliveringProcess | None = None
-        self._tail = LogTail(own.directory, is_read_only=True)
-        self._reader = PartitionReader(self._tail)
+        self.tail = LogTail(own.directory, is_read_only=True)
+        self._reader = PartitionReader(self.tail)
         self._commands = 0
 
     @property
@@ -164,7 +164,7 @@ class Post:
         if self.courier is not None:
             self.courier.end()
         self._reader.close()
-        self._tail.close()
+        self.tail.close()
 
 
 @contextmanager

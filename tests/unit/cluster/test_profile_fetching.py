@@ -2,15 +2,19 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from threading import Event
 from typing import Any
 
+import msgspec
 import pytest
 
 from airy_ray.clock import now_millis
+from airy_ray.cluster.doorbell import Damaged, Ringer, asking_bell
 from airy_ray.model.commands import DescribeConversation
 from airy_ray.model.ids import ConversationId, format_id
+from airy_ray.partition import generations
 from airy_ray.projections.view import WantedProfile
 from airy_ray.serve.ports import free_port
 from airy_ray.simulator import viber_api
@@ -72,6 +76,14 @@ def refetch(post: Post, conversation: ConversationId = ADA) -> None:
     append(post.own.directory, [builders.command_record(command, at=at)])
 
 
+def rebuild(post: Post) -> None:
+    """Have the whole log folded again, as after damage."""
+    before = generations.live(post.tail)
+    with closing(Ringer(post.own.directory.parent)) as ringer:
+        ringer.ring(asking_bell(post.own.name), msgspec.msgpack.encode(Damaged()))
+    until(lambda: (now := generations.live(post.tail)) and now != before and now.target is None)
+
+
 def test_a_contact_gets_the_name_that_the_source_tells(post: Post) -> None:
     post.api.people["ada"] = LOVELACE
     delivering(post, sending(post.api.url), lambda: known(post)() and known(post, BOB)())
@@ -79,6 +91,18 @@ def test_a_contact_gets_the_name_that_the_source_tells(post: Post) -> None:
     assert contact(post) == TOLD
     assert contact(post, BOB) == {"fetch_state": "failed"}
     assert asked(post) == asked(post, "/v25.0/bob") == asked(post, PARTICIPANTS) == 1
+
+
+def test_what_is_known_is_not_asked_for_again(post: Post) -> None:
+    """Not by another courier, and not when the whole log is folded again."""
+    post.api.people["ada"] = LOVELACE
+    delivering(post, sending(post.api.url), lambda: known(post)() and known(post, BOB)())
+    rebuild(post)
+    sent = post.send("Hello")
+    delivering(post, sending(post.api.url), settled(post, sent))
+
+    assert contact(post) == TOLD
+    assert asked(post) == asked(post, "/v25.0/bob") == 1
 
 
 def test_who_cannot_be_read_is_named_by_the_conversation(post: Post) -> None:
