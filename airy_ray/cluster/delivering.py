@@ -68,9 +68,7 @@ def main(descriptor: int) -> None:
 
 
 async def _deliver(setup: _Setup, connection: socket.socket) -> None:
-    from airy_ray.cluster.courier import Courier  # load what the supervisor does without
-    from airy_ray.cluster.number_joining import NumberJoining
-    from airy_ray.cluster.own_partitions import OwnPartitions
+    from airy_ray.cluster.courier import Courier  # loads what the supervisor does without
 
     run_directory = Path(setup.run_directory)
     specs = [
@@ -86,11 +84,14 @@ async def _deliver(setup: _Setup, connection: socket.socket) -> None:
     feeds = Feeds(specs, accesses, run_directory)
     registry = Registry(accesses[REGISTRY].reader)
     courier = Courier(accesses, appender, registry, feeds, setup.sendings)
-    own = OwnPartitions(accesses, appender)
-    joining = NumberJoining(accesses, specs[0].count, own, registry, feeds)
     gc.freeze()
     running = asyncio.create_task(courier.run())
-    merging = asyncio.create_task(joining.run()) if setup.joins_numbers else None
+    merging = None
+    if setup.joins_numbers:
+        from airy_ray.cluster.number_joining import NumberJoining
+
+        joining = NumberJoining(accesses, appender, specs[0].count, registry, feeds)
+        merging = asyncio.create_task(joining.run())
     over = asyncio.get_running_loop().create_future()
     _look(connection, over)
     await asyncio.wait([running, over], return_when=asyncio.FIRST_COMPLETED)

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 
-from airy_ray.cluster.access import LocalAccess
+from airy_ray.cluster.access import Appends, LocalAccess
 from airy_ray.cluster.commands import Commands
 from airy_ray.cluster.feeds import Feeds
 from airy_ray.cluster.own_partitions import OwnPartitions
@@ -53,15 +53,15 @@ class NumberJoining:
     def __init__(
         self,
         accesses: Mapping[PartitionIndex, LocalAccess],
+        appender: Appends,
         count: int,
-        partitions: OwnPartitions,
         registry: Registry,
         feeds: Feeds,
     ) -> None:
         self._count = count
         self._all = Partitions(accesses, count)
         self._commands = Commands(accesses, count, wait_s=_WAIT_S)
-        self._partitions = partitions
+        self._partitions = OwnPartitions(accesses, appender)
         self._registry = registry
         self._feeds = feeds
         self._one_at_a_time = asyncio.Lock()

@@ -29,6 +29,8 @@ from airy_ray.model.ids import (
 )
 from airy_ray.partition.fold import encode_event
 from airy_ray.partition.forwarding import Forward
+from airy_ray.partition.spec import PartitionSpec
+from airy_ray.state.queries import Reading
 from tests import builders
 from tests.builders import NOW
 from tests.log_builders import append, spec
@@ -68,9 +70,9 @@ def machine(tmp_path: Path) -> Iterator[MachineSpec]:
 
 @contextmanager
 def _owning(
-    each: object, run_directory: Path, deliver: Callable[[list[Forward]], None]
+    each: PartitionSpec, run_directory: Path, deliver: Callable[[list[Forward]], None]
 ) -> Iterator[Owner]:
-    owner = Owner(each, run_directory, channels=lambda _: builders.channel(), deliver=deliver)  # type: ignore[arg-type]
+    owner = Owner(each, run_directory, channels=lambda _: builders.channel(), deliver=deliver)
     owner.start()
     try:
         yield owner
@@ -145,10 +147,8 @@ def is_settled(machine: MachineSpec, *places: Place) -> bool:
 
     async def ask(opened: Machine) -> bool:
         waiting: list[ConversationId] = []
-        for index in (0, 1):
-            waiting += await opened.partitions[machine.partition(index).index].ask(
-                lambda view: view.verified_numbers(100)
-            )
+        for access in opened.partitions.values():
+            waiting += await access.ask(Reading.verified_numbers, 100)
         return not set(waiting) & {place.conversation_id for place in places}
 
     return bool(asked(machine, ask))
