@@ -189,14 +189,15 @@ class _Handler(BaseHTTPRequestHandler):
             answer = answers.popleft()
             if answer.held_until is not None:
                 answer.held_until.wait(HELD_S_MAX)
-            with suppress(BrokenPipeError, ConnectionResetError):  # the caller is gone
-                self._send(answer.status, answer.body, answer.headers)
         elif path.endswith("/conversations"):
-            self._answer(200, {"data": []})
+            answer = Answer(200, b'{"data":[]}')
         elif told is None:
-            self._answer(400, recorded.response("facebook", "api_profile_error.json"))
+            refusal = recorded.response("facebook", "api_profile_error.json")
+            answer = Answer(400, json.dumps(refusal).encode())
         else:
-            self._answer(200, told | {"id": person})
+            answer = Answer(200, json.dumps(told | {"id": person}).encode())
+        with suppress(BrokenPipeError, ConnectionResetError):  # the caller is gone
+            self._send(answer.status, answer.body, answer.headers)
 
     def _act(self, raw: bytes) -> None:
         """Take a message as the action endpoint of a custom source does."""
