@@ -30,7 +30,7 @@ def add(
     is_unread = message.from_contact and message.updated_at is None
     if present is None:
         present = _begin(view, place, message, shown, erased_at)
-        profiles.want(view, place, at)
+        profiles.want(view, present, at)
     elif present.is_contactless:
         present = msgspec.structs.replace(present, is_contactless=False)
         contacts.introduce_again(view, present, at)

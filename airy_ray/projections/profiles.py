@@ -9,8 +9,10 @@
 import msgspec
 
 from airy_ray.clock import Millis
+from airy_ray.model.conversation import Conversation
 from airy_ray.model.events import Place, ProfileFetched, ProfilePutOff
 from airy_ray.model.ids import ConversationId
+from airy_ray.model.metadata import EMPTY_DOCUMENT
 from airy_ray.projections import keys, metadata
 from airy_ray.projections.view import View, WantedProfile
 
@@ -20,13 +22,16 @@ _NEVER_TELLING = frozenset({"facebook", "instagram"})
 _TELLING_IF_ASKED = _NEVER_TELLING | {"telegram", "viber"}
 
 
-def want(view: View, place: Place, at: Millis) -> None:
+def want(view: View, begun: Conversation, at: Millis) -> None:
     """Have the contact of a conversation that has just begun asked for, if that is of use."""
-    if place.source not in _NEVER_TELLING or not place.source_conversation_id:
+    if begun.source not in _NEVER_TELLING or not begun.source_conversation_id:
         return
-    known = view.metadata.get(keys.metadata("conversation", place.conversation_id, FETCH_STATE))
-    if known is None or known.is_removed:
-        view.profiles.put(place.conversation_id, WantedProfile(place, at, at))
+    if begun.metadata != EMPTY_DOCUMENT:
+        known = view.metadata.get(keys.metadata("conversation", begun.id, FETCH_STATE))
+        if known is not None and not known.is_removed:
+            return
+    place = Place(begun.id, begun.channel_id, begun.source, begun.source_conversation_id)
+    view.profiles.put(begun.id, WantedProfile(place, at, at))
 
 
 def want_again(view: View, place: Place, at: Millis) -> bool:

@@ -149,6 +149,11 @@ def test_who_tells_names_unasked_can_be_asked(source: str) -> None:
     assert [each.kind for each in view.changes[told_before:]] == ["metadata.updated"]
 
 
+def test_where_the_state_is_known_before_the_conversation_nobody_is_asked() -> None:
+    known = builders.conversation_described({"contact.fetch_state": b'"ok"'})
+    assert wanted(folded(known, FIRST)) == []
+
+
 def test_who_cannot_be_asked_is_not() -> None:
     view = folded(received("m1", source="google"))
     refetch(view, NOW + 10, source="google")
