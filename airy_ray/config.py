@@ -244,6 +244,14 @@ class RetentionRule(_Section):
     """How long after their newest message."""
 
 
+class Contacts(_Section):
+    """Who is one person."""
+
+    join_same_number: bool = False
+    """Merge contacts of WhatsApp and Twilio who have the same phone number, those that are there
+    already too; `contacts.unmerge` parts them for good."""
+
+
 class Limits(_Section):
     """Bounds on what one caller can ask of the platform."""
 
@@ -314,6 +322,7 @@ class Settings(_Section):
     archive: Archive = Archive()
     state: State = State()
     changes: Changes = Changes()
+    contacts: Contacts = Contacts()
     limits: Limits = Limits()
     realtime: Realtime = Realtime()
     serve: Serve = Serve()

@@ -34,13 +34,18 @@ class DeliveringProcess(ChildProcess):
     """The process as the supervisor holds it."""
 
     def __init__(
-        self, specs: Sequence[PartitionSpec], run_directory: Path, sendings: Sendings
+        self,
+        specs: Sequence[PartitionSpec],
+        run_directory: Path,
+        sendings: Sendings,
+        *,
+        joins_numbers: bool = False,
     ) -> None:
         super().__init__(__name__)
         partitions = [
             (int(spec.index), spec.count, str(spec.directory), str(spec.archive)) for spec in specs
         ]
-        setup = _Setup(str(run_directory), partitions, sendings)
+        setup = _Setup(str(run_directory), partitions, sendings, joins_numbers)
         self.socket.sendall(msgspec.msgpack.encode(setup))
         self.socket.shutdown(socket.SHUT_WR)
 
@@ -49,6 +54,7 @@ class _Setup(msgspec.Struct, array_like=True):
     run_directory: str
     partitions: list[tuple[int, int, str, str]]
     sendings: Sendings
+    joins_numbers: bool = False
 
 
 def main(descriptor: int) -> None:
@@ -80,11 +86,19 @@ async def _deliver(setup: _Setup, connection: socket.socket) -> None:
     courier = Courier(accesses, appender, registry, feeds, setup.sendings)
     gc.freeze()
     running = asyncio.create_task(courier.run())
+    merging = None
+    if setup.joins_numbers:
+        from airy_ray.cluster.number_joining import NumberJoining
+
+        joining = NumberJoining(accesses, appender, specs[0].count, registry, feeds)
+        merging = asyncio.create_task(joining.run())
     over = asyncio.get_running_loop().create_future()
     _look(connection, over)
     await asyncio.wait([running, over], return_when=asyncio.FIRST_COMPLETED)
     if running.done():
         await running  # it only ends by an error: the supervisor starts another process
+    if merging is not None:
+        merging.cancel()  # a command that is stored is carried out, and not given again
     await courier.stop(_STOP_S)
 
 

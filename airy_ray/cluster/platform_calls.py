@@ -6,13 +6,27 @@ Who never got the request cannot have taken the message; who got it and did not 
 import asyncio
 import ssl
 from collections import defaultdict
+from typing import TypeVar
 from urllib.request import getproxies
 
 import aiohttp
 import certifi
+import msgspec
 
 from airy_ray.model.ids import ChannelId
-from airy_ray.sources.sending import Authorized, Call, Later, Outbound, Refused, Reply, Sending
+from airy_ray.sources.sending import (
+    Authorized,
+    Call,
+    Later,
+    Outbound,
+    Refused,
+    Reply,
+    Sending,
+    Taken,
+    Verdict,
+)
+
+V = TypeVar("V", bound=Verdict)
 
 _ANSWER_BYTES_MAX = 1 << 16
 _IDLE_S = 3.0
@@ -98,6 +112,15 @@ class PlatformCalls:
     async def close(self) -> None:
         """Close all connections."""
         await self._http.close()
+
+
+def without(token: str, verdict: V) -> V:
+    """Return a verdict that does not tell the token: platforms quote it in their errors."""
+    if isinstance(verdict, Taken) or not token:
+        return verdict
+    answer = None if verdict.answer is None else verdict.answer.replace(token, "…")
+    reason = verdict.reason.replace(token, "…")
+    return msgspec.structs.replace(verdict, reason=reason, answer=answer)
 
 
 def _trust() -> ssl.SSLContext:

@@ -42,7 +42,9 @@ _STOP_S = 30.0
 class Supervisor:
     """Start the owners of all partitions, and watch over them."""
 
-    def __init__(self, machine: MachineSpec, sendings: Sendings) -> None:
+    def __init__(
+        self, machine: MachineSpec, sendings: Sendings, *, joins_numbers: bool = False
+    ) -> None:
         log_to_stderr()
         give_back()
         self._machine = machine
@@ -53,7 +55,10 @@ class Supervisor:
         self._start_child: dict[str, Callable[[], ChildProcess]] = {
             "indexing": lambda: IndexingProcess(machine.partitions, machine.run_directory),
             "courier": lambda: DeliveringProcess(
-                machine.partitions, machine.run_directory, sendings
+                machine.partitions,
+                machine.run_directory,
+                sendings,
+                joins_numbers=joins_numbers,
             ),
         }
         self._children: dict[str, ChildProcess] = {}
@@ -129,7 +134,9 @@ class Supervisor:
             pass  # it died and is on its way back
 
 
-def start_supervisor(machine: MachineSpec, sendings: Sendings) -> ActorHandle:
+def start_supervisor(
+    machine: MachineSpec, sendings: Sendings, *, joins_numbers: bool = False
+) -> ActorHandle:
     """Start, or find, the one supervisor."""
     return (
         ray.remote(Supervisor)
@@ -142,15 +149,17 @@ def start_supervisor(machine: MachineSpec, sendings: Sendings) -> ActorHandle:
             max_task_retries=-1,  # every method may be repeated
             num_cpus=0,  # it is not there to be scheduled by load
         )
-        .remote(machine, sendings)
+        .remote(machine, sendings, joins_numbers=joins_numbers)
     )
 
 
 class SupervisorClient:
     """The supervisor, called like a local object."""
 
-    def __init__(self, machine: MachineSpec, sendings: Sendings) -> None:
-        self._actor = start_supervisor(machine, sendings)
+    def __init__(
+        self, machine: MachineSpec, sendings: Sendings, *, joins_numbers: bool = False
+    ) -> None:
+        self._actor = start_supervisor(machine, sendings, joins_numbers=joins_numbers)
 
     def are_owned(self) -> bool:
         """Whether every partition has had an owner since the supervisor was made."""

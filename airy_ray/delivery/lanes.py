@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
+from airy_ray.delivery.pacing import Bucket
 from airy_ray.model.ids import ConversationId, MessageId, PartitionIndex
 
 
@@ -33,6 +34,13 @@ class Turn:
     known_as: str | None = None
     tries: int = 0
     heard_of: int = 0
+
+    def slot_in_s(self, bucket: Bucket, now_s: float) -> float:
+        """Have a slot of its channel's; return in how many seconds it comes."""
+        if self.has_slot:
+            return 0.0
+        self.has_slot = True
+        return bucket.reserve(now_s)
 
     def begin_anew(self) -> None:
         """Forget how far it was: it is sent again."""

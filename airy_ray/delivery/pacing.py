@@ -1,5 +1,8 @@
 """How fast calls may follow one another on a channel: a token bucket, told the time."""
 
+from airy_ray.model.ids import ChannelId
+from airy_ray.sources.sending import Pace
+
 
 class Bucket:
     """Gives calls their slots: as many as a second allows at once, then at the pace.
@@ -22,3 +25,17 @@ class Bucket:
     def close_until(self, until_s: float) -> None:
         """Give no slot before an instant: the platform asked for a pause."""
         self._closed_until = max(self._closed_until, until_s)
+
+
+class Buckets:
+    """The buckets of all channels, one for each kind of calls."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[ChannelId, str], Bucket] = {}
+
+    def of(self, channel: ChannelId, pace: Pace) -> Bucket:
+        """Return the bucket for calls of a channel that have this pace."""
+        kept_as = channel, pace.kind
+        if kept_as not in self._kept:
+            self._kept[kept_as] = Bucket(pace.per_s)
+        return self._kept[kept_as]

@@ -194,6 +194,35 @@ class ReadTold(msgspec.Struct, frozen=True, gc=False, tag=True):
     message_id: MessageId
 
 
+class ProfileFetched(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A source was asked for a contact's profile, and told `values`, or nothing.
+
+    Attributes:
+        since: when the profile came to be wanted.
+        values: dotted key to JSON text; empty if there is nothing to be known.
+    """
+
+    conversation_id: ConversationId
+    since: Millis
+    values: dict[str, bytes]
+    at: Millis
+
+
+class ProfilePutOff(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A source did not tell a profile now, the `tries`th time; it is asked again at `due_at`."""
+
+    conversation_id: ConversationId
+    since: Millis
+    tries: int
+    due_at: Millis
+
+
+class NumberSettled(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Who else has the phone number of a conversation's contact was looked for, once."""
+
+    conversation_id: ConversationId
+
+
 class ChannelSeen(msgspec.Struct, frozen=True, gc=False, tag=True):
     """The registry says how a channel is now."""
 
@@ -315,6 +344,9 @@ Event = (
     | MessageDelivered
     | MessageFailed
     | ReadTold
+    | ProfileFetched
+    | ProfilePutOff
+    | NumberSettled
     | ChannelSeen
     | ChannelStored
     | ChannelDisconnected

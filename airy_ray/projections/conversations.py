@@ -7,7 +7,7 @@ from airy_ray.model.conversation import Conversation
 from airy_ray.model.events import ConversationRead, Place
 from airy_ray.model.ids import MessageId
 from airy_ray.model.message import Message
-from airy_ray.projections import changes, contacts, keys, metadata, read_receipts
+from airy_ray.projections import changes, contacts, keys, metadata, numbers, profiles, read_receipts
 from airy_ray.projections.view import Timer, View
 
 READ_AT_ONCE_MAX = 5_000
@@ -30,6 +30,7 @@ def add(
     is_unread = message.from_contact and message.updated_at is None
     if present is None:
         present = _begin(view, place, message, shown, erased_at)
+        profiles.want(view, present, at)
     elif present.is_contactless:
         present = msgspec.structs.replace(present, is_contactless=False)
         contacts.introduce_again(view, present, at)
@@ -39,6 +40,8 @@ def add(
         key = keys.unread(present.id, message.id)
         view.unread.put(key, keys.instant(message.sent_at))
         count = 1 if count is None else count + 1
+        if last_inbound_at is None:
+            numbers.verify(view, present)
         if last_inbound_at is None or message.sent_at > last_inbound_at:
             last_inbound_at = message.sent_at
     if message.sent_at >= present.last_message_at:

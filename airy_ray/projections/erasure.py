@@ -207,6 +207,8 @@ def _others(found: Iterable[Id], known: Iterable[Id]) -> tuple[Id, ...]:
 def _erase_conversation(view: View, identifier: ConversationId, at: Millis) -> bool:
     present = view.conversations.get(identifier)
     view.held.delete(identifier)
+    view.profiles.delete(identifier)
+    view.numbers.delete(identifier)
     _drop_subject(view, keys.subject("conversation", identifier))
     view.contact_of.delete(identifier)
     if present is None:

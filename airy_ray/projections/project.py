@@ -16,6 +16,8 @@ from airy_ray.projections import (
     merges,
     messages,
     metadata,
+    numbers,
+    profiles,
     reactions,
     read_receipts,
     receipts,
@@ -60,6 +62,12 @@ def project(view: View, event: Event, at: Millis) -> Effect:
             return messages.fail(view, event, at)
         case events.ReadTold():
             return APPLIED if read_receipts.told(view, event) else NOTHING_NEW
+        case events.ProfileFetched():
+            return _know(view, event, at)
+        case events.ProfilePutOff():
+            return APPLIED if profiles.put_off(view, event) else NOTHING_NEW
+        case events.NumberSettled():
+            return APPLIED if numbers.settle(view, event) else NOTHING_NEW
         case events.ReactionChanged():
             return _react(view, event, at)
         case events.ReceiptReceived():
@@ -127,6 +135,13 @@ def _react(view: View, event: events.ReactionChanged, at: Millis) -> Effect:
         tombstones.sweep_later(view, conversation, at)
         return messages.IGNORED_ERASED
     return APPLIED if reactions.change(view, event, at) else NOTHING_NEW
+
+
+def _know(view: View, event: events.ProfileFetched, at: Millis) -> Effect:
+    if tombstones.is_gone(view, event.conversation_id):
+        tombstones.sweep_record(view, event.conversation_id, at)
+        return messages.IGNORED_ERASED
+    return APPLIED if profiles.know(view, event) else NOTHING_NEW
 
 
 def _describe(view: View, event: events.ConversationDescribed, at: Millis) -> Effect:

@@ -73,6 +73,7 @@ class System:
                 settings.http.public_url,
                 source_key=tokens.key_of(jwt_secret(settings)),
             ),
+            joins_numbers=settings.contacts.join_same_number,
         )
 
     def start_applications(self) -> None:

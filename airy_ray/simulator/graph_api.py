@@ -1,7 +1,7 @@
-"""Meta's Graph API, played: what connecting and sending call (sources §1.5 f, §3.5, §3.8).
+"""Meta's Graph API, played: what connecting and sending call (sources §1.4 ff, §3.5, §3.8).
 
-Tokens are exchanged, pages listed and subscribed, messages taken, and errors have Meta's form and
-texts.
+Tokens are exchanged, pages listed and subscribed, messages taken, people told of, and errors have
+Meta's form and texts.
 """
 
 import json
@@ -17,6 +17,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from airy_ray.simulator.graph_people import GraphError, People
+
 USER_TOKEN = "EAAsimulated"  # noqa: S105 - opens nothing but this server
 """A short-lived token of who may manage the pages."""
 SYSTEM_USER_TOKEN = "EAAsystemuser"  # noqa: S105 - opens nothing but this server
@@ -25,16 +27,6 @@ SYSTEM_USER_TOKEN = "EAAsystemuser"  # noqa: S105 - opens nothing but this serve
 _LISTED_AT_ONCE = 25
 _TEXT_MAX = 2_000
 _WHATSAPP_TEXT_MAX = 4_096
-
-
-class GraphError(Exception):
-    """What Meta answers to a call that it refuses."""
-
-    def __init__(self, code: int, text: str, kind: str = "OAuthException") -> None:
-        super().__init__(code, text, kind)
-        self.code = code
-        self.text = text
-        self.kind = kind
 
 
 class GraphApi:
@@ -54,6 +46,8 @@ class GraphApi:
         """Messages that pages and phone numbers sent: which of them, to whom, what."""
         self.read: list[tuple[str, str]] = []
         """Messages that phone numbers said to have read: which of them, what."""
+        self.people = People()
+        """Who writes to the pages."""
         self._pages = list(pages)
         self._phone_numbers = frozenset(phone_numbers)
         self._app = (app_id, app_secret)
@@ -85,6 +79,16 @@ class GraphApi:
             )
         return self._shown(page)
 
+    def node(self, identifier: str, token: str, query: dict[str, str]) -> dict[str, Any]:
+        """Return whatever has an id: for a page's token a person, else what a user may see."""
+        if token in self._page_of and identifier not in self._pages:
+            return self.people.node(identifier, query.get("fields", "id,name"))
+        return self.page(identifier, query)
+
+    def conversations(self, token: str, query: dict[str, str]) -> dict[str, Any]:
+        """Return the conversation of a page with a person."""
+        return self.people.conversations(self._page_with(token), query)
+
     def accounts(self, query: dict[str, str], url: str) -> dict[str, Any]:
         """Return some of the pages, and where the next ones are."""
         self._check_user(query.get("access_token"))
@@ -100,9 +104,7 @@ class GraphApi:
 
     def subscribe(self, query: dict[str, str]) -> dict[str, Any]:
         """Have the app get a page's events."""
-        page = self._page_of.get(query.get("access_token", ""))
-        if page is None:
-            raise _invalid_token()
+        page = self._page_with(query.get("access_token", ""))
         if "messages" not in query.get("subscribed_fields", "").split(","):
             raise GraphError(100, "(#100) The parameter subscribed_fields is required.")
         self.subscribed.add(page)
@@ -110,9 +112,7 @@ class GraphApi:
 
     def send(self, token: str, body: Any) -> dict[str, Any]:
         """Take a message of a page."""
-        page = self._page_of.get(token)
-        if page is None:
-            raise _invalid_token()
+        page = self._page_with(token)
         recipient = body.get("recipient") if isinstance(body, dict) else None
         to = recipient.get("id") if isinstance(recipient, dict) else None
         if not isinstance(to, str) or not to:
@@ -163,6 +163,12 @@ class GraphApi:
             "is_webhooks_subscribed": page in self.subscribed,
         }
 
+    def _page_with(self, token: str) -> str:
+        page = self._page_of.get(token)
+        if page is None:
+            raise _invalid_token()
+        return page
+
     def _check_user(self, token: str | None) -> None:
         if token not in (USER_TOKEN, SYSTEM_USER_TOKEN, self._long_lived):
             raise _invalid_token()
@@ -188,8 +194,12 @@ def application(api: GraphApi, others: Sequence[Route] = ()) -> Starlette:
         number = request.path_params["number"]
         return JSONResponse(api.send_from(number, _bearer(request), await _read(request)))
 
-    async def page(request: Request) -> JSONResponse:
-        return JSONResponse(api.page(request.path_params["page"], dict(request.query_params)))
+    async def conversations(request: Request) -> JSONResponse:
+        return JSONResponse(api.conversations(_token_of(request), dict(request.query_params)))
+
+    async def node(request: Request) -> JSONResponse:
+        identifier, query = request.path_params["node"], dict(request.query_params)
+        return JSONResponse(api.node(identifier, _token_of(request), query))
 
     return Starlette(
         routes=[
@@ -199,7 +209,8 @@ def application(api: GraphApi, others: Sequence[Route] = ()) -> Starlette:
             Route("/{version}/me/subscribed_apps", subscribe, methods=["POST"]),
             Route("/{version}/me/messages", send, methods=["POST"]),
             Route("/{version}/{number}/messages", send_from, methods=["POST"]),
-            Route("/{version}/{page}", page),
+            Route("/{version}/me/conversations", conversations),
+            Route("/{version}/{node}", node),
         ],
         exception_handlers={GraphError: _refuse, 404: _unknown, 405: _unknown},
     )
@@ -238,6 +249,10 @@ def _bearer(request: Request) -> str:
     return request.headers.get("authorization", "").removeprefix("Bearer ")
 
 
+def _token_of(request: Request) -> str:
+    return _bearer(request) or request.query_params.get("access_token", "")
+
+
 async def _read(request: Request) -> Any:
     try:
         return json.loads(await request.body())
@@ -253,6 +268,8 @@ async def _refuse(request: Request, error: Exception) -> JSONResponse:
         "code": error.code,
         "fbtrace_id": "AbC1dEf2GhI",
     }
+    if error.subcode is not None:
+        told["error_subcode"] = error.subcode
     return JSONResponse({"error": told}, status_code=400)
 
 

@@ -1,4 +1,4 @@
-"""Telegram's Bot API, played: what connecting a bot and sending call (contract: sources §7)."""
+"""Telegram's Bot API, played: connecting a bot, sending, asking for chats (sources §7)."""
 
 from json import JSONDecodeError
 from typing import Any
@@ -23,6 +23,8 @@ class TelegramApi:
         """The presses of buttons that were answered, oldest first."""
         self.blocked_by: set[str] = set()
         """The chats that want nothing of any bot."""
+        self.chats: dict[str, dict[str, Any]] = {}
+        """What is told of chats with bots, by their ids."""
         self._tokens = tokens
 
     def answer(self, token: str, method: str, asked: Any) -> tuple[int, dict[str, Any]]:
@@ -44,6 +46,11 @@ class TelegramApi:
         if method == "answerCallbackQuery":
             self.answered.append(_text(asked, "callback_query_id"))
             return _result(result=True)
+        if method == "getChat":
+            chat = _text(asked, "chat_id")
+            if chat not in self.chats:
+                return _refusal(400, "Bad Request: chat not found")
+            return _result({"id": int(chat), **self.chats[chat]})
         if method.startswith("send"):
             return self._take(asked)
         return _refusal(404, "Not Found")

@@ -1,4 +1,4 @@
-"""Viber's REST API, played: what connecting a bot calls (contract: sources §6).
+"""Viber's REST API, played: what connecting a bot and asking for people call (sources §6).
 
 Refusals come with HTTP 200 and a status of Viber's own, as Viber does it.
 """
@@ -12,6 +12,8 @@ from starlette.routing import Route
 
 ACCOUNT = "pa:75346594275468546724"
 _EVENTS = ("subscribed", "unsubscribed", "conversation_started", "delivered", "failed", "seen")
+_DETAILS_MAX = 2
+"""How often a contact may be asked for, which Viber counts anew after twelve hours."""
 
 
 class ViberApi:
@@ -20,6 +22,10 @@ class ViberApi:
     def __init__(self, auth_token: str) -> None:
         self.webhook = ""
         """Where its events go; nowhere if empty."""
+        self.people: dict[str, dict[str, Any]] = {}
+        """Who is subscribed to the bot: what Viber tells of them, by their ids."""
+        self.asked: list[str] = []
+        """Who was asked for, oldest first, whatever was answered."""
         self._auth_token = auth_token
 
     def answer(self, method: str, token: str | None, asked: Any) -> dict[str, Any]:
@@ -37,6 +43,8 @@ class ViberApi:
                 "event_types": list(_EVENTS),
                 "webhook": self.webhook,
             }
+        if method == "get_user_details":
+            return self._details(asked.get("id") if isinstance(asked, dict) else None)
         if method != "set_webhook":
             return _refusal(3, "badData")
         url = asked.get("url") if isinstance(asked, dict) else None
@@ -44,6 +52,17 @@ class ViberApi:
             return _refusal(1, "invalidUrl")
         self.webhook = url
         return {"status": 0, "status_message": "ok", "event_types": list(_EVENTS) if url else []}
+
+    def _details(self, identifier: object) -> dict[str, Any]:
+        if not isinstance(identifier, str) or not identifier:
+            return _refusal(3, "badData")
+        self.asked.append(identifier)
+        if self.asked.count(identifier) > _DETAILS_MAX:
+            return _refusal(12, "tooManyRequests")
+        if identifier not in self.people:
+            return _refusal(5, "receiverNotRegistered")
+        user = {"id": identifier, **self.people[identifier]}
+        return {"status": 0, "status_message": "ok", "message_token": 1, "user": user}
 
 
 def routes(api: ViberApi) -> list[Route]:

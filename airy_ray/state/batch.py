@@ -36,6 +36,7 @@ from airy_ray.projections.view import (
     Timer,
     Tombstone,
     Waiting,
+    WantedProfile,
 )
 from airy_ray.state.tables import APPENDED, ENCODERS, ROW_TYPES, checksum, decoded
 
@@ -124,6 +125,8 @@ class Batch:
     identities: Rows[Identity]
     merges: Rows[Merge]
     sends: Rows[Dispatch]
+    profiles: Rows[WantedProfile]
+    numbers: Rows[bytes]
     held: Rows[Held]
     timers: Rows[Timer]
     aliases: Rows[Place]

@@ -38,6 +38,7 @@ from airy_ray.projections.view import (
     Erasure,
     Outgoing,
     Tombstone,
+    WantedProfile,
 )
 from airy_ray.state.tables import Fault, LedgerEntry, decoded, unsealed
 from airy_ray.storage.environments import Environment
@@ -243,6 +244,29 @@ class Reading:
             return None
         conversation = self.conversation(message.conversation_id)
         return None if conversation is None else (dispatch, message, conversation)
+
+    def wanted_profile(self, conversation: ConversationId) -> WantedProfile | None:
+        """Return the profile that is to be fetched for a conversation, if one is."""
+        wanted: WantedProfile | None = self._get("profiles", conversation)
+        return wanted
+
+    def wanted_profiles(self) -> list[WantedProfile]:
+        """Return all profiles that are to be fetched."""
+        return [row for _, row in self._under("profiles", b"", None)]
+
+    def wanted_profiles_of(self, conversations: list[ConversationId]) -> list[WantedProfile]:
+        """Return those that are to be fetched for some conversations."""
+        found = [self.wanted_profile(each) for each in conversations]
+        return [each for each in found if each is not None]
+
+    def verified_numbers(self, limit: int) -> list[ConversationId]:
+        """Return conversations whose contact's number was not looked for elsewhere yet."""
+        rows = islice(self._under("numbers", b"", None), limit)
+        return [ConversationId(key) for key, _ in rows]
+
+    def is_number_settled(self, conversation: ConversationId) -> bool:
+        """Whether nobody is still to be looked for who has the number of a contact."""
+        return self._get("numbers", conversation) is None
 
     def answer(self, command: CommandId) -> Answer | None:
         """Return the answer of a command, once it was carried out."""

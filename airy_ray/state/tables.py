@@ -36,9 +36,10 @@ from airy_ray.projections.view import (
     Timer,
     Tombstone,
     Waiting,
+    WantedProfile,
 )
 
-PROJECTION_VERSION = 4
+PROJECTION_VERSION = 5
 """Raised whenever the same log would make other rows; an older state is then rebuilt."""
 
 CHECKSUM_BYTES = 8
@@ -92,6 +93,8 @@ ROW_TYPES: dict[str, type[Any] | None] = {
     "identities": Identity,
     "merges": Merge,
     "sends": Dispatch,
+    "profiles": WantedProfile,
+    "numbers": None,
     "held": Held,
     "timers": Timer,
     "aliases": Place,

@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import cast
 
 import msgspec
 import pytest
@@ -14,7 +13,7 @@ from airy_ray.cluster.applied_waiters import AppliedWaiters
 from airy_ray.cluster.courier import Courier
 from airy_ray.cluster.feeds import Feeds
 from airy_ray.cluster.registry import Registry
-from airy_ray.cluster.sendings import Sendings
+from airy_ray.cluster.sendings import AnySending
 from airy_ray.cluster.shared_hops import SharedHops
 from airy_ray.cluster.thread_appender import ThreadAppender
 from airy_ray.model.ids import REGISTRY, MessageId
@@ -48,7 +47,9 @@ def post(tmp_path: Path) -> Iterator[Post]:
         yield found
 
 
-def delivering(post: Post, sending: FacebookSending, is_done: Callable[[], bool]) -> None:
+def delivering(
+    post: Post, sending: AnySending, is_done: Callable[[], bool], *, source: str = "facebook"
+) -> None:
     """Run a courier until something is done."""
     specs = [post.own, post.registry]
     run_directory = post.own.directory.parent
@@ -62,8 +63,7 @@ def delivering(post: Post, sending: FacebookSending, is_done: Callable[[], bool]
         }
         feeds = Feeds(specs, accesses, run_directory)
         registry = Registry(accesses[REGISTRY].reader)
-        sendings = cast(Sendings, {"facebook": sending})
-        courier = Courier(accesses, appender, registry, feeds, sendings)
+        courier = Courier(accesses, appender, registry, feeds, {source: sending})
         running = asyncio.create_task(courier.run())
         async with asyncio.timeout(LONG_S):
             await _until(is_done)

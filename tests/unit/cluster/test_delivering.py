@@ -17,11 +17,13 @@ from airy_ray.cluster.delivering import DeliveringProcess
 from airy_ray.cluster.sendings import CUSTOM, Sendings
 from airy_ray.model.channel import Channel
 from airy_ray.model.commands import CreateSource, ResendMessage, SendMessage
+from airy_ray.model.conversation import Conversation
 from airy_ray.model.custom_source import CustomSource, conversation_id
 from airy_ray.model.events import ChannelStored, MessageReceived, Place
 from airy_ray.model.ids import (
     REGISTRY,
     CommandId,
+    ConversationId,
     MessageId,
     channel_id,
     format_id,
@@ -31,6 +33,7 @@ from airy_ray.model.message import Message
 from airy_ray.partition.fold import encode_event
 from airy_ray.partition.reader import PartitionReader
 from airy_ray.partition.spec import PartitionSpec
+from airy_ray.projections.view import WantedProfile
 from airy_ray.rawlog.tail import LogTail
 from airy_ray.serve.ports import free_port
 from airy_ray.sources.custom_sending import CustomSending, signature
@@ -59,8 +62,8 @@ class Post:
         self.registry = registry
         self.api = api
         self.courier: DeliveringProcess | None = None
-        self._tail = LogTail(own.directory, is_read_only=True)
-        self._reader = PartitionReader(self._tail)
+        self.tail = LogTail(own.directory, is_read_only=True)
+        self._reader = PartitionReader(self.tail)
         self._commands = 0
 
     @property
@@ -129,6 +132,14 @@ class Post:
         with self._reader.read() as view:
             return view.message(identifier)
 
+    def conversation(self, identifier: ConversationId) -> Conversation | None:
+        with self._reader.read() as view:
+            return view.conversation(identifier)
+
+    def wanted_profile(self, identifier: ConversationId) -> WantedProfile | None:
+        with self._reader.read() as view:
+            return view.wanted_profile(identifier)
+
     def state(self, identifier: MessageId) -> str:
         found = self.message(identifier)
         return "" if found is None else found.delivery_state
@@ -153,7 +164,7 @@ class Post:
         if self.courier is not None:
             self.courier.end()
         self._reader.close()
-        self._tail.close()
+        self.tail.close()
 
 
 @contextmanager

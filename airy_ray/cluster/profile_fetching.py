@@ -1,0 +1,136 @@
+"""Profiles of contacts, fetched from their sources beside the messages that go out (sources §1.4).
+
+1. One conversation is asked for once at a time, a source for a few, and a channel at a pace of its
+   own: no message of ours waits for that.
+2. What came of it is appended. Calls are harmless, so nothing is said before one: who was killed is
+   followed by another who asks again.
+3. What may pass is tried again for a few hours, later and later; the rest is given up at once.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Iterable
+
+from airy_ray.clock import now_millis
+from airy_ray.cluster.own_partitions import OwnPartitions
+from airy_ray.cluster.platform_calls import PlatformCalls, without
+from airy_ray.cluster.registry import Registry
+from airy_ray.cluster.sendings import Sendings, sending_of
+from airy_ray.cluster.turns import Turns
+from airy_ray.delivery import profiling
+from airy_ray.delivery.lanes import Turn
+from airy_ray.delivery.pacing import Buckets
+from airy_ray.errors import DeliveryError
+from airy_ray.model.channel import Channel
+from airy_ray.model.events import Event, ProfileFetched, ProfilePutOff
+from airy_ray.model.ids import MessageId, PartitionIndex, format_id
+from airy_ray.projections.view import WantedProfile
+from airy_ray.sources.profiles import Profile, Profiles
+from airy_ray.sources.sending import Later, Pace, Refused, Reply
+from airy_ray.state.queries import Reading
+
+logger = logging.getLogger(__name__)
+
+_AT_ONCE = 4
+"""How many contacts a source is asked for at once."""
+_PACE = Pace(10.0, "profile")
+_UNHEARD_S = 60.0
+"""How long to wait where what was told has come to nothing, as it must not."""
+
+
+class ProfileFetching:
+    """Fetches the profiles that are wanted; used in one event loop."""
+
+    def __init__(
+        self,
+        partitions: OwnPartitions,
+        registry: Registry,
+        sendings: Sendings,
+        calls: PlatformCalls,
+    ) -> None:
+        self._partitions = partitions
+        self._registry = registry
+        self._sendings = sendings
+        self._calls = calls
+        self._turns = Turns(self._step, _AT_ONCE)
+        self._buckets = Buckets()
+        self._loop = asyncio.get_running_loop()
+
+    def take_in(self, index: PartitionIndex, wanted: Iterable[WantedProfile]) -> None:
+        """Have profiles fetched; one that waits to be tried again is, if it is due by now."""
+        now = now_millis()
+        for each in wanted:
+            place = each.place
+            if isinstance(sending_of(self._sendings, place.source), Profiles):
+                named = MessageId(place.conversation_id)  # it has one profile
+                self._turns.add(Turn(index, named, place.conversation_id, place.source), each.since)
+                if each.due_at <= now:
+                    self._turns.hurry(named)
+        self._turns.begin()
+
+    async def stop(self) -> None:
+        """Fetch nothing more; what is under way is fetched by who comes next."""
+        await self._turns.cancel()
+
+    async def _step(self, turn: Turn) -> float | None:
+        """Ask for a contact once; return when to go on, None if nothing more is wanted."""
+        wanted = await self._wanted(turn)
+        if wanted is None:
+            return None
+        early_ms = wanted.due_at - now_millis()
+        if early_ms > 0:
+            return early_ms / 1_000
+        channel = self._registry.channel(wanted.place.channel_id)
+        bucket = self._buckets.of(wanted.place.channel_id, _PACE)
+        wait_s = turn.slot_in_s(bucket, self._loop.time())
+        if wait_s > 0:
+            return wait_s
+        turn.has_slot = False
+        told = await self._fetch(wanted, channel)
+        if isinstance(told, Later) and told.after_s is not None:
+            bucket.close_until(self._loop.time() + told.after_s)
+        if await self._wanted(turn) != wanted:
+            return 0.0  # it was erased meanwhile
+        await self._partitions.tell(turn.partition, _outcome(wanted, told))
+        return _UNHEARD_S if await self._wanted(turn) == wanted else 0.0
+
+    async def _fetch(
+        self, wanted: WantedProfile, channel: Channel | None
+    ) -> Profile | Refused | Later:
+        """Ask one way after the other, until one tells or there is no sense in asking now."""
+        source = sending_of(self._sendings, wanted.place.source)
+        assert isinstance(source, Profiles)  # nothing else was taken in
+        if channel is None or not channel.connected or (source.needs_token and not channel.token):
+            return Refused("the channel is not connected")
+        contact, token = wanted.place.source_conversation_id, channel.token or ""
+        missed: Refused | Later = Refused("there is no way to ask")
+        try:
+            for call in source.profile_calls(contact, token):
+                reply = await self._calls.made(call, is_deduplicating=True)
+                told = source.profile(contact, reply) if isinstance(reply, Reply) else reply
+                if isinstance(told, Profile):
+                    return told
+                missed = without(token, told)
+                if isinstance(missed, Later) and not profiling.is_last(wanted):
+                    break
+        except DeliveryError as error:
+            missed = Refused(error.reason)
+        name = format_id(wanted.place.conversation_id)
+        logger.info("conversation %s: no profile: %s", name, missed.reason)
+        return missed
+
+    async def _wanted(self, turn: Turn) -> WantedProfile | None:
+        return await self._partitions.ask(
+            turn.partition, Reading.wanted_profile, turn.conversation_id
+        )
+
+
+def _outcome(wanted: WantedProfile, told: Profile | Refused | Later) -> Event:
+    conversation, at = wanted.place.conversation_id, now_millis()
+    if isinstance(told, Later):
+        due_at = profiling.due_again(wanted, told, at, random.random())  # noqa: S311
+        if due_at is not None:
+            return ProfilePutOff(conversation, wanted.since, wanted.tries + 1, due_at)
+    values = told.values if isinstance(told, Profile) else {}
+    return ProfileFetched(conversation, wanted.since, values, at)
