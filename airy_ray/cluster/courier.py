@@ -214,8 +214,8 @@ class Courier:
             begun, verdict = dispatch, Refused(error.reason)
         if isinstance(verdict, float):
             return verdict
-        if isinstance(verdict, Later) and verdict.after_s is not None:
-            bucket.close_until(self._loop.time() + verdict.after_s)
+        if isinstance(verdict, Later):
+            self._pause(bucket, verdict)
         return await self._settle(turn, begun, sending, verdict)
 
     async def _call(
@@ -333,6 +333,15 @@ class Courier:
             return 0.0
         turn.has_slot = True
         return bucket.reserve(self._loop.time())
+
+    def _pause(self, bucket: Bucket, told: Later) -> None:
+        """Give a channel the pause that its platform asks for, unless only a conversation needs it.
+
+        What is said of a conversation means the channel where that sends as fast as it may.
+        """
+        now_s = self._loop.time()
+        if told.after_s is not None and (not told.is_of_conversation or bucket.is_busy(now_s)):
+            bucket.close_until(now_s + told.after_s)
 
     def _bucket(self, channel: ChannelId, pace: Pace) -> Bucket:
         kept_as = channel, pace.kind
