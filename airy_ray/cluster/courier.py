@@ -236,6 +236,7 @@ class Courier:
         token = await self._calls.token(turn.source, channel, sending, outbound)
         if not isinstance(token, str):
             return dispatch, token
+        is_asked_for = token != outbound.token
         outbound = msgspec.structs.replace(outbound, token=token)
         calls = sending.calls(outbound)
         begun = await self._attempt(turn, dispatch)
@@ -248,8 +249,9 @@ class Courier:
         reply = await self._calls.made(call, is_deduplicating=sending.is_deduplicating)
         if not isinstance(reply, Reply):
             return begun, _without(token, reply)
-        self._calls.distrust(turn.source, channel, reply)
         verdict = _without(token, sending.read(outbound, reply))
+        if is_asked_for and self._calls.distrust(turn.source, channel, token, reply):
+            return begun, _renewing(turn, verdict)
         if isinstance(verdict, Taken):
             turn.calls_taken += 1
             turn.known_as = turn.known_as or verdict.source_message_id
@@ -372,6 +374,14 @@ class Courier:
                 return await self._accesses[index].ask(query, *args, **kwargs)
             except (StateError, DamagedError, PartitionUnavailableError):
                 await asyncio.sleep(_TROUBLE_S)
+
+
+def _renewing(turn: Turn, verdict: Verdict) -> Verdict:
+    """Return what a refusal means whose reason is a token that may have ended before its time."""
+    if turn.has_renewed or not isinstance(verdict, Refused):
+        return verdict
+    turn.has_renewed = True
+    return Later(verdict.reason, verdict.answer)
 
 
 def _without(token: str, verdict: Verdict) -> Verdict:
