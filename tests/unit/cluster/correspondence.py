@@ -190,8 +190,8 @@ class Correspondence:
         self.registry = registry
         self.platforms = platforms
         self.families = platforms.families()
-        self._tail = LogTail(own.directory, is_read_only=True)
-        self._reader = PartitionReader(self._tail)
+        self.tail = LogTail(own.directory)
+        self._reader = PartitionReader(self.tail)
         self._commands = 0
 
     def connect(self) -> None:
@@ -259,19 +259,19 @@ class Correspondence:
         """Return of which messages the log has events of a kind, oldest first."""
         events = [
             _decode_event(record.body)
-            for record in (opened(value, at) for at, value in self._tail.read(0, _LOGGED_MAX))
+            for record in (opened(value, at) for at, value in self.tail.read(0, _LOGGED_MAX))
             if record.kind == "outcome"
         ]
         return [each.message_id for each in events if isinstance(each, kind)]
 
     def close(self) -> None:
         self._reader.close()
-        self._tail.close()
+        self.tail.close()
 
     def _registered(self, source: str) -> CustomSource:
         """Return a custom source as the registry has it, once it does."""
         with ExitStack() as stack:
-            tail = stack.enter_context(closing(LogTail(self.registry.directory, is_read_only=True)))
+            tail = stack.enter_context(closing(LogTail(self.registry.directory)))
             reader = stack.enter_context(closing(PartitionReader(tail)))
 
             def found() -> CustomSource | None:
