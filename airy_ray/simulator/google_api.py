@@ -18,6 +18,8 @@ from starlette.routing import Route
 
 from airy_ray.simulator.intake import Intake, Trouble
 
+ACCOUNT_PATH = "/service-account"
+"""Where the service account can be had that tokens are given to."""
 _CLIENT = "simulated@played.iam.gserviceaccount.com"
 _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _SCOPES = tuple(
@@ -141,7 +143,12 @@ def routes(api: GoogleApi) -> list[Route]:
         name = f"phones/{phone}/agentMessages/{known_as}"
         return await api.intake.answer(phone, {"name": name, "contentMessage": content})
 
+    async def account(request: Request) -> Response:
+        url = str(request.url).removesuffix(ACCOUNT_PATH)
+        return Response(service_account(url), media_type="application/json")
+
     return [
+        Route(ACCOUNT_PATH, account),
         Route("/token", _refusing(token), methods=["POST"]),
         Route("/v1/conversations/{conversation}/messages", _refusing(send), methods=["POST"]),
         Route("/v1/phones/{phone}/agentMessages", _refusing(send_rcs), methods=["POST"]),

@@ -7,7 +7,7 @@ texts.
 import json
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from hashlib import blake2b
 from typing import Any, Self
 
@@ -39,6 +39,7 @@ class GraphApi:
         app_id: str,
         app_secret: str,
         phone_numbers: Sequence[str] = (),
+        other_apps: Collection[tuple[str, str]] = (),
     ) -> None:
         self.subscribed: set[str] = set()
         """Pages whose events an app gets."""
@@ -49,13 +50,13 @@ class GraphApi:
         """The people who write on Instagram, whose answers have limits of their own."""
         self._pages = list(pages)
         self._phone_numbers = frozenset(phone_numbers)
-        self._app = (app_id, app_secret)
+        self._apps = {(app_id, app_secret), *other_apps}
         self._long_lived = _token("long-lived", app_id)
         self._page_of = {_token("page", page): page for page in pages}
 
     def exchange(self, query: dict[str, str]) -> dict[str, Any]:
         """Return a token that lasts for one that does not."""
-        if (query.get("client_id"), query.get("client_secret")) != self._app:
+        if (query.get("client_id"), query.get("client_secret")) not in self._apps:
             raise GraphError(1, "Error validating client secret.")
         if query.get("grant_type") != "fb_exchange_token":
             raise GraphError(100, "Invalid grant_type.")

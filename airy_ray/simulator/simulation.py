@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from airy_ray.simulator import action_endpoint, custom, instagram, telegram, viber, whatsapp
 from airy_ray.simulator.gates import Gates
 from airy_ray.simulator.graph_api import USER_TOKEN
+from airy_ray.simulator.hooks import Secrets, custom_hook, hooks
 from airy_ray.simulator.http import HttpClient
 from airy_ray.simulator.inbox import ApiError, Inbox
-from airy_ray.simulator.oracle import Oracle, Verdict
+from airy_ray.simulator.oracle import FoundConversation, Oracle, Verdict
+from airy_ray.simulator.platforms import Platforms
 from airy_ray.simulator.postman import Postman
 from airy_ray.simulator.reader import Reader
 from airy_ray.simulator.report import Report, door
@@ -27,16 +30,19 @@ _LOOK_S = 0.5
 
 @dataclass(frozen=True)
 class Target:
-    """The platform that is called, and the secrets shared with it.
+    """The system under test that is called, and the secrets shared with it.
 
     Attributes:
         token: the system token of its API, if it asks for one.
+        called_at: its address as platforms know it, if that is another.
+        played_at: where it calls the platforms' APIs, if more than Meta's are played.
     """
 
     url: str
-    app_secret: str
-    partner_key: str
+    secrets: Secrets
     token: str | None = None
+    called_at: str | None = None
+    played_at: str = ""
 
 
 @dataclass
@@ -65,8 +71,10 @@ class Simulation:
         *,
         seed: int,
         give_up_s: float,
+        platforms: Platforms | None = None,
     ) -> None:
         self.named = named
+        self.hooks = hooks(target.secrets, target.called_at or target.url)
         self.progress = Progress()
         self.oracle = Oracle()
         random = Random(f"{seed} delivery")  # noqa: S311 - nothing secret comes of it
@@ -77,15 +85,11 @@ class Simulation:
         self.inbox = Inbox(http, self.calls, token=target.token)
         self.visitors = Visitors(http, self.visits, self.oracle, self.gates)
         self.reader = Reader(self.inbox, self.oracle, self.gates, random, run=named.run)
-        self._postman = Postman(
-            http,
-            self.webhooks,
-            self.oracle,
-            self.gates,
-            app_secret=target.app_secret,
-            partner_key=target.partner_key,
-        )
+        self._postman = Postman(http, self.webhooks, self.oracle, self.gates, self.hooks)
+        self._platforms = platforms
+        self._played_at = target.played_at
         self._channel_ids: frozenset[str] = frozenset()
+        self._shared_ids: frozenset[str] = frozenset()
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_read_enough = False
         self._failure: BaseException | None = None
@@ -104,7 +108,47 @@ class Simulation:
         ]
         made.append(await self._connect("google", gbm_id=named.agent, name="Simulated agent"))
         self.visitors.channel_id = await self._connect("chatplugin", name=named.site)
-        self._channel_ids = frozenset([*made, self.visitors.channel_id])
+        others = {source: await self._connect_other(source) for source in named.channels}
+        self._shared_ids = frozenset({others[viber.SOURCE]} if viber.SOURCE in others else ())
+        self._channel_ids = frozenset([*made, self.visitors.channel_id, *others.values()])
+
+    async def _connect_other(self, source: str) -> str:
+        """Connect the channel of another source; return its id."""
+        named, platforms = self.named, self._platforms
+        channel, name = named.channels[source], f"Simulated {source}"
+        assert platforms is not None  # who casts other sources plays them
+        match source:
+            case instagram.SOURCE:
+                page = {"page_id": named.pages[0], "page_token": USER_TOKEN}
+                return await self._connect(source, account_id=channel, **page)
+            case whatsapp.SOURCE:
+                number = {"phone_number_id": channel, "user_token": USER_TOKEN}
+                return await self._connect(source, name=name, **number)
+            case telegram.SOURCE:
+                identifier = await self._connect(source, bot_token=platforms.bot_token)
+                self.hooks[source] = platforms.telegram_hook()
+                return identifier
+            case viber.SOURCE:
+                return await self._connect(source, name=name)
+            case custom.SOURCE:
+                return await self._connect_custom(platforms)
+            case _:
+                return await self._connect(source, phone_number=channel, name=name)
+
+    async def _connect_custom(self, platforms: Platforms) -> str:
+        """Make the custom source, whose program answers here, and a channel of it."""
+        run, program = self.named.run, self.named.program
+        asked = {"source_id": program, "action_endpoint": self._played_at + action_endpoint.PATH}
+        made = await self.inbox.call("/sources.create", asked, key=f"{run}-source")
+        token: str = made["token"]
+        platforms.program.token = token
+        self.hooks[custom.SOURCE] = custom_hook(token)
+        channel = {"source_channel_id": custom.CHANNEL, "name": "Simulated channel"}
+        told = await self.inbox.call(
+            "/sources.channels.create", channel, key=f"{run}-channel", token=token
+        )
+        identifier: str = told["id"]
+        return identifier
 
     async def _connect(self, source: str, **asked: str) -> str:
         key = f"{self.named.run}-connect-{'-'.join(asked.values())}"
@@ -160,12 +204,21 @@ class Simulation:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + within_s
         while True:
-            verdict = self.oracle.verdict(await self.inbox.walk(self._channel_ids))
+            verdict = self.oracle.verdict(await self._found())
             for key in self.visitors.forgotten:
                 verdict.blame("missing", f"{key}, when its visitor came back")
             if verdict.is_clean or loop.time() > deadline:
                 return verdict
             await asyncio.sleep(_LOOK_S)
+
+    async def _found(self) -> list[FoundConversation]:
+        """Return everything in the channels; of those that runs share what is of this one."""
+        own = await self.inbox.walk(self._channel_ids - self._shared_ids)
+        shared = await self.inbox.walk(self._shared_ids) if self._shared_ids else []
+        return own + [each for each in shared if self._is_of_this_run(each)]
+
+    def _is_of_this_run(self, found: FoundConversation) -> bool:
+        return any(self.oracle.thread_of(each.key or "") is not None for each in found.messages)
 
     def _note_end(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
