@@ -22,15 +22,11 @@ from airy_ray.partition.reader import PartitionReader
 from airy_ray.partition.spec import PartitionSpec
 from airy_ray.rawlog.record import Record, opened
 from airy_ray.rawlog.tail import LogTail
-from airy_ray.simulator import (
-    action_endpoint,
-    google_api,
-    graph_api,
-    telegram_api,
-    twilio_api,
-    viber_api,
-)
+from airy_ray.simulator import action_endpoint, google_api, platforms, telegram_api, viber_api
+from airy_ray.simulator.graph_api import USER_TOKEN, GraphServer
+from airy_ray.simulator.hooks import Secrets
 from airy_ray.simulator.intake import Intake
+from airy_ray.simulator.traffic import Cast
 from airy_ray.sources.custom_sending import CustomSending
 from airy_ray.sources.custom_token import token_of
 from airy_ray.sources.facebook_sending import FacebookSending
@@ -83,25 +79,11 @@ class Platforms:
     """All platforms, played at one address."""
 
     def __init__(self) -> None:
-        self._graph = graph_api.GraphApi(
-            [_PAGE, _IG_PAGE], app_id="1", app_secret="s", phone_numbers=[_NUMBER]
-        )
-        self._google = google_api.GoogleApi()
-        self._viber = viber_api.ViberApi(_SECRET)
-        self._telegram = telegram_api.TelegramApi(telegram_api.BOT_TOKEN)
-        self._twilio = twilio_api.TwilioApi(_ACCOUNT_SID, _SECRET)
-        self.program = action_endpoint.ActionEndpoint()
-        self.server = graph_api.GraphServer(
-            self._graph,
-            0,
-            [
-                *google_api.routes(self._google),
-                *viber_api.routes(self._viber),
-                *telegram_api.routes(self._telegram),
-                *twilio_api.routes(self._twilio),
-                *action_endpoint.routes(self.program),
-            ],
-        )
+        named = Cast("", (_PAGE, _IG_PAGE), "an-agent", "", "1", {"whatsapp": _NUMBER})
+        secrets = Secrets("s", "k", twilio_token=_SECRET, viber_token=_SECRET)
+        self._played = platforms.Platforms(named, secrets, account_sid=_ACCOUNT_SID)
+        self.program = self._played.program
+        self.server = GraphServer(self._played.graph, 0, self._played.routes)
 
     @property
     def url(self) -> str:
@@ -126,18 +108,23 @@ class Platforms:
         """Return one of each kind of channel."""
         bot = telegram_api.BOT_TOKEN.partition(":")[0]
         made = [
-            Family("facebook", _channel("facebook", _PAGE, self._page_token(_PAGE)), *self._meta),
+            Family(
+                "facebook",
+                _channel("facebook", _PAGE, self._page_token(_PAGE)),
+                self._played.graph.intake,
+                "fb{}",
+            ),
             Family(
                 "instagram",
                 _channel("instagram", "17841", self._page_token(_IG_PAGE)),
-                self._graph.intake,
+                self._played.graph.intake,
                 "ig{}",
-                on_arrival=self._graph.on_instagram.add,
+                on_arrival=self._played.graph.on_instagram.add,
             ),
             Family(
                 "whatsapp",
-                _channel("whatsapp", _NUMBER, graph_api.USER_TOKEN),
-                self._graph.intake,
+                _channel("whatsapp", _NUMBER, USER_TOKEN),
+                self._played.graph.intake,
                 "{}",
                 words_of=lambda told: told.get("text", {}).get("body"),
                 text=lambda words: {"type": "text", "text": {"body": words}},
@@ -147,49 +134,49 @@ class Platforms:
             Family(
                 "viber",
                 _channel("viber", viber_api.ACCOUNT, None),
-                self._viber.intake,
+                self._played.viber.intake,
                 "{}==",
                 text=lambda words: {"type": "text", "text": words},
             ),
             Family(
                 "telegram",
                 _channel("telegram", bot, telegram_api.BOT_TOKEN),
-                self._telegram.intake,
+                self._played.telegram.intake,
                 "{}",
             ),
-            Family("google", _channel("google", "an-agent", None), self._google.intake, "g{}"),
-            Family("rcs", _channel("google", "hi@rbm.goog", None), self._google.intake, "+{}"),
+            Family(
+                "google", _channel("google", "an-agent", None), self._played.google.intake, "g{}"
+            ),
+            Family(
+                "rcs", _channel("google", "hi@rbm.goog", None), self._played.google.intake, "+{}"
+            ),
             Family("custom", _channel("crm", "shop", None), self.program.intake, "c{}"),
         ]
         return {each.name: each for each in made}
-
-    @property
-    def _meta(self) -> tuple[Intake, str]:
-        return self._graph.intake, "fb{}"
 
     def _of_twilio(self, source: str, prefix: str) -> Family:
         return Family(
             source,
             _channel(source, f"{prefix}+15550001111", None),
-            self._twilio.intake,
+            self._played.twilio.intake,
             prefix + "+{}",
             words_of=lambda form: form.get("Body", [None])[0],
             text=lambda words: {"Body": words},
         )
 
     def _page_token(self, page: str) -> str:
-        token: str = self._graph.page(page, {"access_token": graph_api.USER_TOKEN})["access_token"]
+        token: str = self._played.graph.page(page, {"access_token": USER_TOKEN})["access_token"]
         return token
 
 
 class Correspondence:
     """A partition and the registry, channels of all families, and contacts who have written."""
 
-    def __init__(self, own: PartitionSpec, registry: PartitionSpec, platforms: Platforms) -> None:
+    def __init__(self, own: PartitionSpec, registry: PartitionSpec, played: Platforms) -> None:
         self.own = own
         self.registry = registry
-        self.platforms = platforms
-        self.families = platforms.families()
+        self.platforms = played
+        self.families = played.families()
         self.tail = LogTail(own.directory)
         self._reader = PartitionReader(self.tail)
         self._commands = 0
@@ -287,8 +274,8 @@ class Correspondence:
 @contextmanager
 def corresponding(own: PartitionSpec, registry: PartitionSpec) -> Iterator[Correspondence]:
     """Play the platforms for two partitions that have their owners."""
-    platforms = Platforms()
-    with platforms.server, closing(Correspondence(own, registry, platforms)) as made:
+    played = Platforms()
+    with played.server, closing(Correspondence(own, registry, played)) as made:
         made.connect()
         yield made
 
