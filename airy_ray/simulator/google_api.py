@@ -101,10 +101,13 @@ class GoogleApi:
         self._good.add(token)
         return {"access_token": token, "expires_in": _LASTS_S, "token_type": "Bearer"}
 
-    def send(self, channel: str, to: str, token: str, known_as: str, content: Any) -> None:
-        """Take a message, unless it was taken before."""
+    def check(self, token: str) -> None:
+        """Raise that a token is not good, if so."""
         if token not in self._good:
             raise _REFUSALS[Trouble.TOKEN_EXPIRED]
+
+    def send(self, channel: str, to: str, token: str, known_as: str, content: Any) -> None:
+        """Take a message, unless it was taken before."""
         trouble = self.intake.meet(to)
         if trouble is Trouble.TOKEN_EXPIRED:
             self._good.discard(token)
@@ -124,6 +127,7 @@ def routes(api: GoogleApi) -> list[Route]:
         return JSONResponse(api.token(str(request.url), form))
 
     async def send(request: Request) -> Response:
+        api.check(_bearer(request))
         conversation = request.path_params["conversation"]
         told = await _read(request)
         known_as = str(told.get("messageId", ""))
@@ -134,6 +138,7 @@ def routes(api: GoogleApi) -> list[Route]:
         return await api.intake.answer(conversation, told | {"name": name})
 
     async def send_rcs(request: Request) -> Response:
+        api.check(_bearer(request))
         phone, query = request.path_params["phone"], request.query_params
         known_as, agent = query.get("messageId", ""), query.get("agentId", "")
         content = (await _read(request)).get("contentMessage")
