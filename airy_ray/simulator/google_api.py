@@ -77,8 +77,7 @@ class GoogleApi:
 
     def __init__(self) -> None:
         self.intake = Intake()
-        self.tokens: list[str] = []
-        """Those that were given out, oldest first."""
+        self._given = 0
         self._good: set[str] = set()
         self._known: set[str] = set()
 
@@ -96,8 +95,8 @@ class GoogleApi:
             raise GoogleError(400, "INVALID_ARGUMENT", f"invalid_grant: {error}") from None
         if form.get("grant_type") != [_GRANT] or claims.get("scope") not in _SCOPES:
             raise GoogleError(400, "INVALID_ARGUMENT", "invalid_scope")
-        token = f"ya29.simulated-{len(self.tokens)}"
-        self.tokens.append(token)
+        self._given += 1
+        token = f"ya29.simulated-{self._given}"
         self._good.add(token)
         return {"access_token": token, "expires_in": _LASTS_S, "token_type": "Bearer"}
 

@@ -108,19 +108,21 @@ class Stage:
             [post.own, post.registry], post.own.directory.parent, post.platforms.sendings
         )
 
-    def begin(self) -> "Sends":
-        """Have contacts of all families write who have not written before."""
+    def begin(self, *names: str) -> "Sends":
+        """Have contacts write who have not written before, of all families or those named."""
         number = next(self._numbers)
-        for family in self.post.families.values():
+        families = [self.post.families[each] for each in names or self.post.families]
+        for family in families:
             self.post.begin(family, number)
-        return Sends(self.post, number)
+        return Sends(self.post, families, number)
 
 
 class Sends:
     """Two messages to a contact of each family, the first of which is at a certain step."""
 
-    def __init__(self, post: Correspondence, number: int) -> None:
+    def __init__(self, post: Correspondence, families: list[Family], number: int) -> None:
         self._post = post
+        self._families = families
         self._number = number
         self._ours: dict[str, list[MessageId]] = {}
         self._held: list[Future[None]] = []
@@ -130,19 +132,28 @@ class Sends:
         for family in self._families:
             self._held.append(family.intake.hold(family.contact(self._number)))
 
-    def send(self) -> None:
+    def hold_next(self) -> None:
+        """Let go of the answers that are held, and have the ones after them kept."""
+        held, self._held = self._held, []
+        self.hold()
+        for each in held:
+            each.set_result(None)
+
+    def send(self, *words: str) -> None:
         """Write, and wait until that is pending."""
         for family in self._families:
-            sent = [self._post.send(family, self._number, family.text(word)) for word in WORDS]
+            texts = [family.text(each) for each in words or WORDS]
+            sent = [self._post.send(family, self._number, each) for each in texts]
             self._ours[family.name] = sent
         until(lambda: all(self._post.state(each) == "pending" for each in self._all))
 
-    def wait_until_asked(self) -> None:
-        until(lambda: all(self._contact(each) in each.intake.asked for each in self._families))
+    def wait_until_asked(self, times: int = 1) -> None:
+        contacts = [(each.intake, self._contact(each)) for each in self._families]
+        until(lambda: all(intake.asked.count(contact) == times for intake, contact in contacts))
 
     def let_go(self) -> None:
-        for held in self._held:
-            held.set_result(None)
+        while self._held:
+            self._held.pop().set_result(None)
 
     def wait_until_answered(self) -> None:
         until(lambda: all(self._contact(each) in each.intake.answered for each in self._families))
@@ -155,10 +166,6 @@ class Sends:
         """Return what the platforms took, by family, and how each first message is shown."""
         until(lambda: all(map(self._post.is_settled, self._all)))
         return {each.name: self._shown(each) for each in self._families}
-
-    @property
-    def _families(self) -> list[Family]:
-        return list(self._post.families.values())
 
     @property
     def _all(self) -> list[MessageId]:
@@ -241,6 +248,24 @@ def test_killed_while_the_platform_holds_the_answer(stage: Stage, victims: tuple
 
     shown = FIRST_UNCERTAIN if "courier" in victims else ALL_TAKEN
     assert sends.settled() == everywhere(stage, shown, once=ALL_TAKEN)
+
+
+@by_victims
+def test_killed_between_the_parts_of_a_long_text(stage: Stage, victims: tuple[str, ...]) -> None:
+    parts = ["a" * 4_000, "b" * 4_000, "c" * 4_000]
+    sends = stage.begin("whatsapp", "telegram")
+    sends.hold()
+    sends.send(" ".join(parts), "two")
+    sends.wait_until_asked()
+    sends.hold_next()
+    sends.wait_until_asked(2)
+    stage.kill(*victims)
+    sends.let_go()
+
+    uncertain = [*parts[:2], "two", "delivery uncertain", "delivered"]
+    whole = [*parts, "two", "delivered", "delivered"]
+    shown = uncertain if "courier" in victims else whole
+    assert sends.settled() == {"whatsapp": shown, "telegram": shown}
 
 
 def test_the_courier_is_killed_with_answers_that_it_has_not_read(stage: Stage) -> None:
