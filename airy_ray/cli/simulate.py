@@ -58,6 +58,7 @@ def simulate(
     reads: Annotated[
         float, typer.Option(min=0.01, help="Conversations marked as read a second.")
     ] = 2,
+    answers: Annotated[float, typer.Option(min=0, help="Conversations answered a second.")] = 2,
     seed: Annotated[int, typer.Option(help="The same seed, the same traffic.")] = 1,
     give_up_after: Annotated[
         float, typer.Option(min=0, help="Seconds until a request is not retried any more.")
@@ -74,13 +75,14 @@ def simulate(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Report for programs.")] = False,
 ) -> None:
-    """Play all sources and website visitors: send traffic, then find all of it again.
+    """Play all sources and website visitors: send traffic, answer some, then find all of it again.
 
     Facebook, Instagram, Google, a custom source and a website are always played; others are whose
     secret is set and whose `api_url` is that of Facebook.
 
     Exit code 0: every acknowledged message was found exactly once, in order, with exact unread
-    counts. 1: something was not. 2: the traffic could not be sent.
+    counts, and every answer was taken by its platform exactly once. 1: something was not. 2: the
+    traffic could not be sent.
     """
     began_at = now_millis()
     try:
@@ -104,7 +106,16 @@ def simulate(
     try:
         with GraphServer(platforms.graph, port, platforms.routes):
             report = uvloop.run(
-                _run(target, platforms, traffic, seed, reads, give_up=give_up_after, settle=settle)
+                _run(
+                    target,
+                    platforms,
+                    traffic,
+                    seed,
+                    reads=reads,
+                    answers=answers,
+                    give_up=give_up_after,
+                    settle=settle,
+                )
             )
     except (ApiError, OSError) as error:
         fail(error)
@@ -118,8 +129,9 @@ async def _run(
     platforms: Platforms,
     traffic: Traffic,
     seed: int,
-    reads: float,
     *,
+    reads: float,
+    answers: float,
     give_up: float,
     settle: float,
 ) -> Report:
@@ -131,7 +143,12 @@ async def _run(
         showing = asyncio.create_task(_show(simulation))
         try:
             return await run(
-                simulation, traffic.planned(), seed=seed, reads_per_s=reads, settle_s=settle
+                simulation,
+                traffic.planned(),
+                seed=seed,
+                reads_per_s=reads,
+                settle_s=settle,
+                answers_per_s=answers,
             )
         finally:
             showing.cancel()
@@ -153,12 +170,14 @@ def _target(settings: Settings, url: str | None) -> Target:
         twilio_token=_text(sources.twilio.auth_token),
         viber_token=_text(sources.viber.auth_token),
     )
+    here, account_sid = sources.facebook.api_url.rstrip("/"), sources.twilio.account_sid
     return Target(
         url=address(settings, url),
         secrets=secrets,
         token=system_token(settings),
         called_at=settings.http.public_url,
-        played_at=sources.facebook.api_url.rstrip("/"),
+        played_at=here,
+        has_twilio=bool(account_sid) and sources.twilio.api_url.rstrip("/") == here,
     )
 
 

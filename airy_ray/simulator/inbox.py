@@ -135,6 +135,8 @@ def _message(told: Any) -> FoundMessage:
         from_contact=told["from_contact"],
         content=told["content"],
         reaction=reaction.get("emoji"),
+        state=told["delivery_state"],
+        error=metadata.get("error", ""),
     )
 
 

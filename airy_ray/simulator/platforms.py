@@ -7,15 +7,21 @@ from starlette.routing import Route
 
 from airy_ray.simulator import (
     action_endpoint,
+    custom,
     google_api,
+    instagram,
+    messenger,
     telegram,
     telegram_api,
+    twilio,
     twilio_api,
+    viber,
     viber_api,
     whatsapp,
 )
 from airy_ray.simulator.graph_api import GraphApi
 from airy_ray.simulator.hooks import Hook, Secrets, telegram_hook
+from airy_ray.simulator.intake import Intake
 from airy_ray.simulator.traffic import Cast
 
 PHONE_NUMBER = "106540352242922"
@@ -52,6 +58,23 @@ class Platforms:
         self.telegram = telegram_api.TelegramApi(telegram_api.BOT_TOKEN, self.bot_token)
         self.twilio = twilio_api.TwilioApi(account_sid, secrets.twilio_token)
         self.program = action_endpoint.ActionEndpoint()
+
+    def intakes(self, named: Cast, *, has_twilio: bool) -> dict[str, Intake]:
+        """Return where messages arrive that the system sends to a run's contacts, by source."""
+        graph = self.graph.intake
+        known = {
+            messenger.SOURCE: graph,
+            instagram.SOURCE: graph,
+            whatsapp.SOURCE: graph,
+            viber.SOURCE: self.viber.intake,
+            telegram.SOURCE: self.telegram.intake,
+        }
+        if has_twilio:
+            known |= dict.fromkeys((twilio.SMS, twilio.WHATSAPP), self.twilio.intake)
+        played = {messenger.SOURCE, *named.channels}
+        found = {source: intake for source, intake in known.items() if source in played}
+        is_custom = custom.SOURCE in named.channels
+        return found | ({named.program: self.program.intake} if is_custom else {})
 
     @property
     def routes(self) -> list[Route]:

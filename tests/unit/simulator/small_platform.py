@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from airy_ray.simulator.intake import Intake
 from airy_ray.simulator.telegram_api import TelegramApi
 from airy_ray.simulator.viber_api import ACCOUNT
 from airy_ray.sources import custom, facebook, google, telegram, twilio, viber, whatsapp
@@ -42,6 +43,8 @@ class Faults:
     loses_one: bool = False
     doubles_one: bool = False
     forgets_reads: bool = False
+    doubles_answers: bool = False
+    keeps_answers: bool = False
 
 
 @dataclass
@@ -58,6 +61,8 @@ class SmallPlatform:
     def __init__(self, faults: Faults) -> None:
         self.telegram = TelegramApi()
         """Where it says what updates of bots are sent to."""
+        self.intakes: dict[str, Intake] = {}
+        """Where it sends messages to, by source."""
         self.posts: Counter[str] = Counter()
         self._faults = faults
         self._conversations: dict[str, Conversation] = {}
@@ -136,6 +141,8 @@ class SmallPlatform:
                 return JSONResponse({"id": ACCOUNT})
             case "channels.telegram.connect":
                 return JSONResponse({"id": self._hear_of_bot(told["bot_token"])})
+            case "messages.send":
+                return JSONResponse(self._send(places[told["conversation_id"]], told["message"]))
             case "sources.create":
                 return JSONResponse({"token": "of the source"})
             case "sources.channels.create":
@@ -151,6 +158,16 @@ class SmallPlatform:
         if not self._faults.forgets_reads:
             places[told["conversation_id"]].unread.clear()
         return Response(status_code=204)
+
+    def _send(self, place: Conversation, content: Any) -> dict[str, Any]:
+        source = next(iter(place.messages.values()))["source"]
+        key, at = f"ours-{uuid4()}", datetime.now(UTC).isoformat()
+        for _ in range(2 if self._faults.doubles_answers else 1):
+            if not self._faults.keeps_answers:
+                self.intakes[source].take(place.channel_id, "somebody", content, key)
+        message = _message(source, key, content, at, is_inbound=False)
+        self._store(place, message)
+        return message
 
     def _hear_of_bot(self, token: str) -> str:
         bot = token.partition(":")[0]
@@ -209,6 +226,7 @@ def _message(source: str, key: str, content: Any, at: str, *, is_inbound: bool) 
         "content": content,
         "sent_at": at,
         "from_contact": is_inbound,
+        "delivery_state": "delivered",
         "metadata": {"source": {"id": key}},
     }
 
