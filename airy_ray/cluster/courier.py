@@ -27,7 +27,7 @@ from airy_ray.cluster.sendings import Sendings, sending_of
 from airy_ray.cluster.turns import TROUBLE_S, Turns
 from airy_ray.delivery import deciding
 from airy_ray.delivery.lanes import Turn
-from airy_ray.delivery.pacing import Buckets
+from airy_ray.delivery.pacing import Bucket, Buckets
 from airy_ray.errors import DeliveryError
 from airy_ray.model.conversation import Conversation
 from airy_ray.model.events import (
@@ -178,8 +178,8 @@ class Courier:
             begun, verdict = dispatch, Refused(error.reason)
         if isinstance(verdict, float):
             return verdict
-        if isinstance(verdict, Later) and verdict.after_s is not None:
-            bucket.close_until(self._loop.time() + verdict.after_s)
+        if isinstance(verdict, Later):
+            self._pause(bucket, verdict)
         return await self._settle(turn, begun, sending, verdict)
 
     async def _call(
@@ -200,6 +200,7 @@ class Courier:
         token = await self._calls.token(turn.source, channel, sending, outbound)
         if not isinstance(token, str):
             return dispatch, token
+        is_asked_for = token != outbound.token
         outbound = msgspec.structs.replace(outbound, token=token)
         calls = sending.calls(outbound)
         begun = await self._attempt(turn, dispatch)
@@ -212,8 +213,9 @@ class Courier:
         reply = await self._calls.made(call, is_deduplicating=sending.is_deduplicating)
         if not isinstance(reply, Reply):
             return begun, without(token, reply)
-        self._calls.distrust(turn.source, channel, reply)
         verdict = without(token, sending.read(outbound, reply))
+        if is_asked_for and self._calls.distrust(turn.source, channel, token, reply):
+            return begun, _renewing(turn, verdict)
         if isinstance(verdict, Taken):
             turn.calls_taken += 1
             turn.known_as = turn.known_as or verdict.source_message_id
@@ -294,6 +296,23 @@ class Courier:
         await self._partitions.tell(turn.partition, ReadTold(turn.message_id))
         return None
 
+    def _pause(self, bucket: Bucket, told: Later) -> None:
+        """Give a channel the pause that its platform asks for, unless only a conversation needs it.
+
+        What is said of a conversation means the channel where that sends as fast as it may.
+        """
+        now_s = self._loop.time()
+        if told.after_s is not None and (not told.is_of_conversation or bucket.is_busy(now_s)):
+            bucket.close_until(now_s + told.after_s)
+
 
 def _each_once(named: Iterable[T | None]) -> list[T]:
     return list(dict.fromkeys(each for each in named if each is not None))
+
+
+def _renewing(turn: Turn, verdict: Verdict) -> Verdict:
+    """Return what a refusal means whose reason is a token that may have ended before its time."""
+    if turn.has_renewed or not isinstance(verdict, Refused):
+        return verdict
+    turn.has_renewed = True
+    return Later(verdict.reason, verdict.answer)

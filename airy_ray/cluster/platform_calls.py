@@ -104,10 +104,13 @@ class PlatformCalls:
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Reply(response.status, body[:_ANSWER_BYTES_MAX], headers)
 
-    def distrust(self, source: str, channel: ChannelId, reply: Reply) -> None:
-        """Ask for another token if an answer says that it is not good any more."""
-        if reply.status == _UNAUTHORIZED:
-            self._tokens.pop((source, channel), None)
+    def distrust(self, source: str, channel: ChannelId, token: str, reply: Reply) -> bool:
+        """Return whether an answer says that a token is not good any more; another is asked for."""
+        is_refused = reply.status == _UNAUTHORIZED
+        kept, _ = self._tokens.get((source, channel), ("", 0.0))
+        if is_refused and kept == token:  # or it was another message's call that found out
+            del self._tokens[source, channel]
+        return is_refused
 
     async def close(self) -> None:
         """Close all connections."""

@@ -23,6 +23,7 @@ class Turn:
         known_as: what the source called it at the first of them.
         tries: how often the source did not take it.
         heard_of: the number of the newest attempt whose outcome is known here.
+        has_renewed: whether another token was asked for, because it was refused with one.
     """
 
     partition: PartitionIndex
@@ -34,6 +35,7 @@ class Turn:
     known_as: str | None = None
     tries: int = 0
     heard_of: int = 0
+    has_renewed: bool = False
 
     def slot_in_s(self, bucket: Bucket, now_s: float) -> float:
         """Have a slot of its channel's; return in how many seconds it comes."""
@@ -44,7 +46,7 @@ class Turn:
 
     def begin_anew(self) -> None:
         """Forget how far it was: it is sent again."""
-        self.has_slot = False
+        self.has_slot = self.has_renewed = False
         self.calls_taken = self.tries = self.heard_of = 0
         self.known_as = None
 

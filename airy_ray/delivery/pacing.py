@@ -22,6 +22,10 @@ class Bucket:
         self._full_at = full_at + self._apart_s
         return max(full_at - self._ahead_s, self._closed_until, now_s) - now_s
 
+    def is_busy(self, now_s: float) -> bool:
+        """Whether most of what a second allows has been given away."""
+        return self._full_at - now_s > (self._ahead_s + self._apart_s) / 2
+
     def close_until(self, until_s: float) -> None:
         """Give no slot before an instant: the platform asked for a pause."""
         self._closed_until = max(self._closed_until, until_s)

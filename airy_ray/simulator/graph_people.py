@@ -8,23 +8,12 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
+from airy_ray.simulator.graph_messages import GraphError
+
 _FIRST = ("Ada", "Grace", "Katherine", "Alan", "Edsger", "Barbara", "Radia", "Jörg")
 _LAST = ("Lovelace", "Hopper", "Johnson", "Turing", "Dijkstra", "Liskov", "Perlman", "Müller")
 _FIELDS = {"id", "name", "first_name", "last_name", "profile_pic"}
 _NODE = "(#100) Tried accessing nonexisting field ({0}) on node type (User)"
-
-
-class GraphError(Exception):
-    """What Meta answers to a call that it refuses."""
-
-    def __init__(
-        self, code: int, text: str, kind: str = "OAuthException", subcode: int | None = None
-    ) -> None:
-        super().__init__(code, text, kind, subcode)
-        self.code = code
-        self.text = text
-        self.kind = kind
-        self.subcode = subcode
 
 
 @dataclass(frozen=True)

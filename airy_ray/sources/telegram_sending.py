@@ -60,7 +60,10 @@ class TelegramSending(ChannelToken, msgspec.Struct, frozen=True, tag="telegram")
     opens_conversations = True
 
     def pace(self, content: bytes) -> Pace:
-        """Return the limit of a bot; that of each chat Telegram tells when it is met."""
+        """Return the limit of a bot; that of each chat Telegram tells when it is met.
+
+        It tells both alike.
+        """
         return Pace(_PER_S)
 
     def calls(self, message: Outbound) -> list[Call]:
@@ -167,5 +170,6 @@ def _not_taken(reply: Reply, told: dict[str, object]) -> Refused | Later:
     )
     asked = parameters.get("retry_after") if isinstance(parameters, dict) else None
     if isinstance(verdict, Later) and isinstance(asked, int):
-        return msgspec.structs.replace(verdict, after_s=sending.bounded_wait_s(asked))
+        wait_s = sending.bounded_wait_s(asked)  # of chats far more often than of the bot
+        return msgspec.structs.replace(verdict, after_s=wait_s, is_of_conversation=True)
     return verdict

@@ -293,7 +293,12 @@ class Played:
         self.viber = viber_api.ViberApi(self.viber_token)
         self.telegram = telegram_api.TelegramApi(*recorded.BOT_TOKENS.values())
         numbers = [self.phone_number, self.other_phone_number]
-        self.graph = simulated.GraphApi([], **self.app, phone_numbers=numbers)
+        self.graph = simulated.GraphApi(
+            [],
+            app_id=self.app["app_id"],
+            app_secret=self.app["app_secret"],
+            phone_numbers=numbers,
+        )
         self.server = simulated.GraphServer(
             self.graph,
             0,

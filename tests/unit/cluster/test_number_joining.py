@@ -72,7 +72,13 @@ def machine(tmp_path: Path) -> Iterator[MachineSpec]:
 def _owning(
     each: PartitionSpec, run_directory: Path, deliver: Callable[[list[Forward]], None]
 ) -> Iterator[Owner]:
-    owner = Owner(each, run_directory, channels=lambda _: builders.channel(), deliver=deliver)
+    owner = Owner(
+        each,
+        run_directory,
+        channels=lambda _: builders.channel(),
+        aliases=lambda _: None,
+        deliver=deliver,
+    )
     owner.start()
     try:
         yield owner

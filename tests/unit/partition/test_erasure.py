@@ -387,11 +387,15 @@ def replace_received(record: Record, at: int) -> Record:
     return msgspec.structs.replace(record, received_at=Micros(at * 1_000))
 
 
+def _nothing(_: bytes) -> None:
+    return None
+
+
 def forward(partition: Partition, now: int) -> None:
     """Bring what is in the outbox into the partition's own log, as its owner does."""
     for sequence, outgoing in forwarding.pending(partition):
         forwards = forwarding.records_of(
-            partition, sequence, outgoing, lambda _: None, Micros(now * 1_000)
+            partition, sequence, outgoing, _nothing, _nothing, Micros(now * 1_000)
         )
         append(partition.spec.directory, [each.record for each in forwards])
         forwarding.mark_forwarded(partition, sequence)

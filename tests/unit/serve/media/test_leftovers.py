@@ -172,11 +172,15 @@ def live(directory: Path, *doom: str) -> None:
         asyncio.run(looking.go_through(LATER))
 
 
+def _nothing(_: bytes) -> None:
+    return None
+
+
 def forward(partition: Partition, store: Doomed) -> None:
     """Append what a partition has for itself."""
     for sequence, outgoing in forwarding.pending(partition):
         told = forwarding.records_of(
-            partition, sequence, outgoing, lambda _: None, Micros(LATER * 1_000)
+            partition, sequence, outgoing, _nothing, _nothing, Micros(LATER * 1_000)
         )
         append(partition.spec.directory, [each.record for each in told])
         store.step("mark it told")
