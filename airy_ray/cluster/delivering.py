@@ -17,6 +17,7 @@ from airy_ray.cluster.access import LocalAccess
 from airy_ray.cluster.applied_waiters import AppliedWaiters
 from airy_ray.cluster.child_process import ChildProcess, alone, is_over, received
 from airy_ray.cluster.feeds import Feeds
+from airy_ray.cluster.fetching_spec import FetchingSpec
 from airy_ray.cluster.logs import log_to_stderr
 from airy_ray.cluster.registry import Registry
 from airy_ray.cluster.sendings import Sendings
@@ -34,13 +35,18 @@ class DeliveringProcess(ChildProcess):
     """The process as the supervisor holds it."""
 
     def __init__(
-        self, specs: Sequence[PartitionSpec], run_directory: Path, sendings: Sendings
+        self,
+        specs: Sequence[PartitionSpec],
+        run_directory: Path,
+        sendings: Sendings,
+        fetching: FetchingSpec | None = None,
     ) -> None:
+        """Start it; without `fetching` files of messages stay where they are."""
         super().__init__(__name__)
         partitions = [
             (int(spec.index), spec.count, str(spec.directory), str(spec.archive)) for spec in specs
         ]
-        setup = _Setup(str(run_directory), partitions, sendings)
+        setup = _Setup(str(run_directory), partitions, sendings, fetching)
         self.socket.sendall(msgspec.msgpack.encode(setup))
         self.socket.shutdown(socket.SHUT_WR)
 
@@ -49,6 +55,7 @@ class _Setup(msgspec.Struct, array_like=True):
     run_directory: str
     partitions: list[tuple[int, int, str, str]]
     sendings: Sendings
+    fetching: FetchingSpec | None = None
 
 
 def main(descriptor: int) -> None:
@@ -62,7 +69,8 @@ def main(descriptor: int) -> None:
 
 
 async def _deliver(setup: _Setup, connection: socket.socket) -> None:
-    from airy_ray.cluster.courier import Courier  # loads what the supervisor does without
+    from airy_ray.cluster.courier import Courier  # these load what the supervisor does without
+    from airy_ray.cluster.fetching import fetch
 
     run_directory = Path(setup.run_directory)
     specs = [
@@ -80,11 +88,17 @@ async def _deliver(setup: _Setup, connection: socket.socket) -> None:
     courier = Courier(accesses, appender, registry, feeds, setup.sendings)
     gc.freeze()
     running = asyncio.create_task(courier.run())
+    beside = []
+    if setup.fetching is not None:
+        beside.append(asyncio.create_task(fetch(setup.fetching, accesses, appender, registry)))
     over = asyncio.get_running_loop().create_future()
     _look(connection, over)
     await asyncio.wait([running, over], return_when=asyncio.FIRST_COMPLETED)
     if running.done():
         await running  # it only ends by an error: the supervisor starts another process
+    for each in beside:  # what is on its way is fetched by the next one
+        each.cancel()
+    await asyncio.gather(*beside, return_exceptions=True)
     await courier.stop(_STOP_S)
 
 

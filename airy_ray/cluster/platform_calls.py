@@ -6,6 +6,7 @@ Who never got the request cannot have taken the message; who got it and did not 
 import asyncio
 import ssl
 from collections import defaultdict
+from functools import cache
 from urllib.request import getproxies
 
 import aiohttp
@@ -30,7 +31,7 @@ class PlatformCalls:
     """
 
     def __init__(self) -> None:
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_S, ssl=_trust())
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_S, ssl=trust())
         self._http = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -100,7 +101,8 @@ class PlatformCalls:
         await self._http.close()
 
 
-def _trust() -> ssl.SSLContext:
+@cache
+def trust() -> ssl.SSLContext:
     """Return whom to trust: those that the machine does, and, as it may know nobody, Mozilla."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())

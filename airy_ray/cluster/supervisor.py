@@ -18,6 +18,7 @@ from ray.exceptions import GetTimeoutError, RayError
 from airy_ray.clock import now_millis
 from airy_ray.cluster.child_process import ChildProcess
 from airy_ray.cluster.delivering import DeliveringProcess
+from airy_ray.cluster.fetching_spec import FetchingSpec
 from airy_ray.cluster.garbage import give_back
 from airy_ray.cluster.indexing import IndexingProcess
 from airy_ray.cluster.logs import log_to_stderr
@@ -42,7 +43,9 @@ _STOP_S = 30.0
 class Supervisor:
     """Start the owners of all partitions, and watch over them."""
 
-    def __init__(self, machine: MachineSpec, sendings: Sendings) -> None:
+    def __init__(
+        self, machine: MachineSpec, sendings: Sendings, fetching: FetchingSpec | None = None
+    ) -> None:
         log_to_stderr()
         give_back()
         self._machine = machine
@@ -53,7 +56,7 @@ class Supervisor:
         self._start_child: dict[str, Callable[[], ChildProcess]] = {
             "indexing": lambda: IndexingProcess(machine.partitions, machine.run_directory),
             "courier": lambda: DeliveringProcess(
-                machine.partitions, machine.run_directory, sendings
+                machine.partitions, machine.run_directory, sendings, fetching
             ),
         }
         self._children: dict[str, ChildProcess] = {}
@@ -129,7 +132,9 @@ class Supervisor:
             pass  # it died and is on its way back
 
 
-def start_supervisor(machine: MachineSpec, sendings: Sendings) -> ActorHandle:
+def start_supervisor(
+    machine: MachineSpec, sendings: Sendings, fetching: FetchingSpec | None = None
+) -> ActorHandle:
     """Start, or find, the one supervisor."""
     return (
         ray.remote(Supervisor)
@@ -142,15 +147,17 @@ def start_supervisor(machine: MachineSpec, sendings: Sendings) -> ActorHandle:
             max_task_retries=-1,  # every method may be repeated
             num_cpus=0,  # it is not there to be scheduled by load
         )
-        .remote(machine, sendings)
+        .remote(machine, sendings, fetching)
     )
 
 
 class SupervisorClient:
     """The supervisor, called like a local object."""
 
-    def __init__(self, machine: MachineSpec, sendings: Sendings) -> None:
-        self._actor = start_supervisor(machine, sendings)
+    def __init__(
+        self, machine: MachineSpec, sendings: Sendings, fetching: FetchingSpec | None = None
+    ) -> None:
+        self._actor = start_supervisor(machine, sendings, fetching)
 
     def are_owned(self) -> bool:
         """Whether every partition has had an owner since the supervisor was made."""

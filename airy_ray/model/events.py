@@ -194,6 +194,16 @@ class ReadTold(msgspec.Struct, frozen=True, gc=False, tag=True):
     message_id: MessageId
 
 
+class FilesKept(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Files of a contact's message have copies of ours, or cannot have any: `values` tells which.
+
+    They are metadata of the message: each names a copy, or tells an `error`.
+    """
+
+    message_id: MessageId
+    values: dict[str, bytes]
+
+
 class ChannelSeen(msgspec.Struct, frozen=True, gc=False, tag=True):
     """The registry says how a channel is now."""
 
@@ -315,6 +325,7 @@ Event = (
     | MessageDelivered
     | MessageFailed
     | ReadTold
+    | FilesKept
     | ChannelSeen
     | ChannelStored
     | ChannelDisconnected

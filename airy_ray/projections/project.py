@@ -5,6 +5,7 @@ from typing import assert_never
 from airy_ray.clock import Millis
 from airy_ray.model import contact_events, events
 from airy_ray.model.events import Event
+from airy_ray.model.media_links import files_in
 from airy_ray.projections import (
     changes,
     channels,
@@ -60,6 +61,8 @@ def project(view: View, event: Event, at: Millis) -> Effect:
             return messages.fail(view, event, at)
         case events.ReadTold():
             return APPLIED if read_receipts.told(view, event) else NOTHING_NEW
+        case events.FilesKept():
+            return _keep_files(view, event, at)
         case events.ReactionChanged():
             return _react(view, event, at)
         case events.ReceiptReceived():
@@ -127,6 +130,14 @@ def _react(view: View, event: events.ReactionChanged, at: Millis) -> Effect:
         tombstones.sweep_later(view, conversation, at)
         return messages.IGNORED_ERASED
     return APPLIED if reactions.change(view, event, at) else NOTHING_NEW
+
+
+def _keep_files(view: View, event: events.FilesKept, at: Millis) -> Effect:
+    if view.message_keys.get(event.message_id) is None:  # erased meanwhile
+        erasure.leave_files(view, events.FilesLeft(tuple(sorted(files_in(*event.values.values())))))
+        return messages.IGNORED_UNKNOWN_MESSAGE
+    described = metadata.describe_message(view, None, event.message_id, event.values, at)
+    return APPLIED if described else NOTHING_NEW
 
 
 def _describe(view: View, event: events.ConversationDescribed, at: Millis) -> Effect:

@@ -15,14 +15,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
-import msgspec
 from obstore.exceptions import BaseError, PermissionDeniedError
 from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
 
 from airy_ray.clock import Millis
 from airy_ray.cluster.media import kinds
+from airy_ray.cluster.media.store_spec import StoreSpec, store_spec
 from airy_ray.cluster.media.upload import HEAD_BYTES, Upload
 from airy_ray.errors import StorageError
 from airy_ray.model.ids import format_id, media_id
@@ -180,7 +179,8 @@ class MediaStore:
 
     async def _reached(self) -> bool:
         try:
-            await asyncio.wait_for(self._store.head_async(_NOBODY), _REACH_WAIT_S)
+            async with asyncio.timeout(_REACH_WAIT_S):
+                await self._store.head_async(_NOBODY)
         except (FileNotFoundError, PermissionDeniedError, PermissionError):
             return True  # it answered; who may not list a bucket is told so instead of "not found"
         except (BaseError, OSError, TimeoutError):
@@ -215,33 +215,12 @@ def name_of(upload: Upload) -> str:
     return format_id(media_id(upload.digest)) + kinds.extension(upload.name)
 
 
-class StoreSpec(msgspec.Struct, frozen=True):
-    """Which store, in plain values: `directory` on this machine, or else `url` and `options`."""
-
-    directory: str | None
-    url: str | None
-    options: dict[str, str]
-    public_url: str | None
-
-
 def open_store(settings: Settings) -> MediaStore:
     """Return the store that is configured.
 
     Objects in S3 are not made public one by one: the bucket's policy has to allow reading them.
     """
     return opened(store_spec(settings))
-
-
-def store_spec(settings: Settings) -> StoreSpec:
-    """Return which store is configured."""
-    media = settings.media
-    directory = _directory(settings)
-    return StoreSpec(
-        None if directory is None else str(directory),
-        media.url,
-        {key: value.get_secret_value() for key, value in media.options.items()},
-        media.public_url,
-    )
 
 
 def opened(spec: StoreSpec) -> MediaStore:
@@ -261,17 +240,6 @@ def opened(spec: StoreSpec) -> MediaStore:
         retry_config={"max_retries": 3, "retry_timeout": _CALL_WAIT},
     )
     return MediaStore(store, public_url=spec.public_url or _amazon_url(spec.url))
-
-
-def _directory(settings: Settings) -> Path | None:
-    """Return the directory on this machine that files are kept in, if they are."""
-    url = settings.media.url
-    if url is None:
-        return (settings.data / "media").resolve()
-    if "://" not in url:
-        return Path(url).resolve()
-    parts = urlsplit(url)
-    return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
 
 
 def _is_before(time: datetime, at: Millis) -> bool:
