@@ -182,8 +182,23 @@ class Sources(_Section):
     telegram: Telegram = Telegram()
 
 
+class InboundMedia(_Section):
+    """Files that contacts send: copies are kept, for their platforms forget them."""
+
+    fetch: bool = True
+    """Whether they are fetched. If not, messages link to the platforms', as long as these last."""
+    max_bytes: int = Field(100 << 20, ge=1)
+    """The largest file fetched."""
+    types: tuple[str, ...] = ("image/*", "audio/*", "video/*", "application/*", "text/*")
+    """Media types that are kept, with `*` for anything; the bytes tell, not who sends them."""
+    allow_private_networks: bool = False
+    """Whether files may be fetched from private networks and this machine."""
+
+
 class Media(_Section):
-    """Files that users and visitors upload."""
+    """Files of messages."""
+
+    inbound: InboundMedia = InboundMedia()
 
     url: str | None = None
     """A directory or an object store (`s3://bucket/path`, `gs://…`, `az://…`, `file:///…`); without
@@ -195,7 +210,7 @@ class Media(_Section):
     """Where the store serves its objects; without it Amazon's address for S3, and for other stores
     the platform itself."""
     max_bytes: int = Field(512 << 20, ge=1)
-    """The largest file taken; larger ones get 413."""
+    """The largest file that users and visitors may upload; larger ones get 413."""
 
     @field_validator("url")
     @classmethod

@@ -4,6 +4,7 @@
 AiryError
 ├── ConfigError                  a setting is wrong; its text names the key
 ├── SourceError                  SignatureError · PayloadError · DeliveryError
+│                                FetchError
 ├── NotFoundError                ConversationNotFoundError · ChannelNotFoundError
 │                                MessageNotFoundError
 ├── RequestError                 a caller of the API asked what cannot be done; carries the answer
@@ -61,6 +62,18 @@ class DeliveryError(SourceError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class FetchError(SourceError):
+    """A file cannot be fetched; `may_pass` tells whether that may change."""
+
+    def __init__(self, reason: str, may_pass: bool = False) -> None:
+        super().__init__(reason, may_pass)
+        self.reason = reason
+        self.may_pass = may_pass
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 class NotFoundError(AiryError):

@@ -17,7 +17,7 @@ from airy_ray.model.commands import (
     UpdateContact,
     UpsertMetadata,
 )
-from airy_ray.model.events import MessageFailed, ProfileFetched
+from airy_ray.model.events import FilesKept, MessageFailed, ProfileFetched
 from airy_ray.model.ids import CommandId, ContactId, contact_id, format_id, message_of_command
 from airy_ray.partition.fold import encode_event
 from airy_ray.partition.history import History
@@ -117,7 +117,9 @@ def commanded(number: int) -> Iterator[Record]:
     failed = encode_event(MessageFailed(sent, f"{MARK} reason", f"{MARK} answer", Millis(at)))
     named = {"contact.display_name": f'"{MARK} name"'.encode()}
     fetched = encode_event(ProfileFetched(EVAS, Millis(NOW + 1), named, Millis(at)))
-    for outcome in (failed, fetched):
+    link = {f"data_https://cdn.example.org/{MARK}": b'{"error":"answered with 404"}'}
+    kept = encode_event(FilesKept(sent, link))
+    for outcome in (failed, fetched, kept):
         yield Record(Micros(at * 1_000), "outcome", "", outcome, payload_id(outcome))
     yield builders.command_record(
         UpsertMetadata(

@@ -8,18 +8,19 @@ import gc
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
 
 from airy_ray.cluster.access import LocalAccess
 from airy_ray.cluster.applied_waiters import AppliedWaiters
 from airy_ray.cluster.child_process import ChildProcess, alone, is_over, received
+from airy_ray.cluster.duties import Duties
 from airy_ray.cluster.feeds import Feeds
 from airy_ray.cluster.logs import log_to_stderr
 from airy_ray.cluster.registry import Registry
-from airy_ray.cluster.sendings import Sendings
 from airy_ray.cluster.shared_hops import SharedHops
 from airy_ray.cluster.thread_appender import ThreadAppender
 from airy_ray.model.ids import REGISTRY, PartitionIndex
@@ -33,19 +34,12 @@ _STOP_S = 4.0
 class DeliveringProcess(ChildProcess):
     """The process as the supervisor holds it."""
 
-    def __init__(
-        self,
-        specs: Sequence[PartitionSpec],
-        run_directory: Path,
-        sendings: Sendings,
-        *,
-        joins_numbers: bool = False,
-    ) -> None:
+    def __init__(self, specs: Sequence[PartitionSpec], run_directory: Path, duties: Duties) -> None:
         super().__init__(__name__)
         partitions = [
             (int(spec.index), spec.count, str(spec.directory), str(spec.archive)) for spec in specs
         ]
-        setup = _Setup(str(run_directory), partitions, sendings, joins_numbers)
+        setup = _Setup(str(run_directory), partitions, duties)
         self.socket.sendall(msgspec.msgpack.encode(setup))
         self.socket.shutdown(socket.SHUT_WR)
 
@@ -53,8 +47,16 @@ class DeliveringProcess(ChildProcess):
 class _Setup(msgspec.Struct, array_like=True):
     run_directory: str
     partitions: list[tuple[int, int, str, str]]
-    sendings: Sendings
-    joins_numbers: bool = False
+    duties: Duties
+
+
+class _Work(NamedTuple):
+    """What all duties are done with."""
+
+    accesses: Mapping[PartitionIndex, LocalAccess]
+    appender: ThreadAppender
+    registry: Registry
+    feeds: Feeds
 
 
 def main(descriptor: int) -> None:
@@ -82,24 +84,32 @@ async def _deliver(setup: _Setup, connection: socket.socket) -> None:
         spec.index: LocalAccess(spec, appender, waiters, searches, run_directory) for spec in specs
     }
     feeds = Feeds(specs, accesses, run_directory)
-    registry = Registry(accesses[REGISTRY].reader)
-    courier = Courier(accesses, appender, registry, feeds, setup.sendings)
-    gc.freeze()
+    work = _Work(accesses, appender, Registry(accesses[REGISTRY].reader), feeds)
+    courier = Courier(*work, setup.duties.sendings)
     running = asyncio.create_task(courier.run())
-    merging = None
-    if setup.joins_numbers:
-        from airy_ray.cluster.number_joining import NumberJoining
-
-        joining = NumberJoining(accesses, appender, specs[0].count, registry, feeds)
-        merging = asyncio.create_task(joining.run())
+    beside = [asyncio.create_task(each) for each in _beside(setup.duties, work)]
+    gc.freeze()
     over = asyncio.get_running_loop().create_future()
     _look(connection, over)
     await asyncio.wait([running, over], return_when=asyncio.FIRST_COMPLETED)
     if running.done():
         await running  # it only ends by an error: the supervisor starts another process
-    if merging is not None:
-        merging.cancel()  # a command that is stored is carried out, and not given again
+    for each in beside:  # what they have begun is seen to by the next ones
+        each.cancel()
+    await asyncio.gather(*beside, return_exceptions=True)
     await courier.stop(_STOP_S)
+
+
+def _beside(duties: Duties, work: _Work) -> Iterator[Coroutine[Any, Any, None]]:
+    """Begin what is wished beside sending; it goes on until cancelled, and loads what it needs."""
+    if duties.joins_numbers:
+        from airy_ray.cluster.number_joining import NumberJoining
+
+        yield NumberJoining(*work).run()
+    if duties.fetching is not None:
+        from airy_ray.cluster.fetching import fetch
+
+        yield fetch(duties.fetching, work.accesses, work.appender, work.registry)
 
 
 def _look(connection: socket.socket, over: asyncio.Future[None]) -> None:

@@ -54,13 +54,12 @@ class NumberJoining:
         self,
         accesses: Mapping[PartitionIndex, LocalAccess],
         appender: Appends,
-        count: int,
         registry: Registry,
         feeds: Feeds,
     ) -> None:
-        self._count = count
-        self._all = Partitions(accesses, count)
-        self._commands = Commands(accesses, count, wait_s=_WAIT_S)
+        self._count = accesses[REGISTRY].spec.count
+        self._all = Partitions(accesses, self._count)
+        self._commands = Commands(accesses, self._count, wait_s=_WAIT_S)
         self._partitions = OwnPartitions(accesses, appender)
         self._registry = registry
         self._feeds = feeds

@@ -6,6 +6,7 @@ Who never got the request cannot have taken the message; who got it and did not 
 import asyncio
 import ssl
 from collections import defaultdict
+from functools import cache
 from typing import TypeVar
 from urllib.request import getproxies
 
@@ -44,7 +45,7 @@ class PlatformCalls:
     """
 
     def __init__(self) -> None:
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_S, ssl=_trust())
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_S, ssl=trust())
         self._http = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -126,7 +127,8 @@ def without(token: str, verdict: V) -> V:
     return msgspec.structs.replace(verdict, reason=reason, answer=answer)
 
 
-def _trust() -> ssl.SSLContext:
+@cache
+def trust() -> ssl.SSLContext:
     """Return whom to trust: those that the machine does, and, as it may know nobody, Mozilla."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())

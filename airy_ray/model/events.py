@@ -223,6 +223,16 @@ class NumberSettled(msgspec.Struct, frozen=True, gc=False, tag=True):
     conversation_id: ConversationId
 
 
+class FilesKept(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Files of a contact's message have copies of ours, or cannot have any: `values` tells which.
+
+    They are metadata of the message: each names a copy, or tells an `error`.
+    """
+
+    message_id: MessageId
+    values: dict[str, bytes]
+
+
 class ChannelSeen(msgspec.Struct, frozen=True, gc=False, tag=True):
     """The registry says how a channel is now."""
 
@@ -347,6 +357,7 @@ Event = (
     | ProfileFetched
     | ProfilePutOff
     | NumberSettled
+    | FilesKept
     | ChannelSeen
     | ChannelStored
     | ChannelDisconnected

@@ -5,6 +5,7 @@ from typing import assert_never
 from airy_ray.clock import Millis
 from airy_ray.model import contact_events, events
 from airy_ray.model.events import Event
+from airy_ray.model.media_links import files_in
 from airy_ray.projections import (
     changes,
     channels,
@@ -68,6 +69,8 @@ def project(view: View, event: Event, at: Millis) -> Effect:
             return APPLIED if profiles.put_off(view, event) else NOTHING_NEW
         case events.NumberSettled():
             return APPLIED if numbers.settle(view, event) else NOTHING_NEW
+        case events.FilesKept():
+            return _keep_files(view, event, at)
         case events.ReactionChanged():
             return _react(view, event, at)
         case events.ReceiptReceived():
@@ -142,6 +145,14 @@ def _know(view: View, event: events.ProfileFetched, at: Millis) -> Effect:
         tombstones.sweep_record(view, event.conversation_id, at)
         return messages.IGNORED_ERASED
     return APPLIED if profiles.know(view, event) else NOTHING_NEW
+
+
+def _keep_files(view: View, event: events.FilesKept, at: Millis) -> Effect:
+    if view.message_keys.get(event.message_id) is None:  # erased meanwhile
+        erasure.leave_files(view, events.FilesLeft(tuple(sorted(files_in(*event.values.values())))))
+        return messages.IGNORED_UNKNOWN_MESSAGE
+    described = metadata.describe_message(view, None, event.message_id, event.values, at)
+    return APPLIED if described else NOTHING_NEW
 
 
 def _describe(view: View, event: events.ConversationDescribed, at: Millis) -> Effect:

@@ -54,7 +54,10 @@ def platform(graph_api: GraphApi, played: Played) -> Iterator[Running]:
         },
         "partitions": 4,
         "limits": {"body_bytes": BODY_BYTES_MAX},
-        "media": {"max_bytes": FILE_BYTES_MAX},
+        "media": {
+            "max_bytes": FILE_BYTES_MAX,
+            "inbound": {"fetch": False},  # recorded payloads link to hosts that others may have
+        },
     }
     with home(settings) as place, started(place) as running:
         yield running

@@ -39,7 +39,7 @@ def deliver_until(
         courier = Courier(accesses, appender, registry, feeds, cast(Sendings, sendings))
         running = asyncio.create_task(courier.run())
         async with asyncio.timeout(within_s):
-            await _until(is_done)
+            await until_done(is_done)
         running.cancel()
         await asyncio.wait([running])
         await courier.stop(1.0)
@@ -52,7 +52,8 @@ def deliver_until(
     asyncio.run(main())
 
 
-async def _until(is_done: Callable[[], bool]) -> None:
+async def until_done(is_done: Callable[[], bool]) -> None:
+    """Wait until something is done."""
     while True:
         if is_done():
             return

@@ -14,6 +14,7 @@ import pytest
 
 from airy_ray.clock import now_millis
 from airy_ray.cluster.delivering import DeliveringProcess
+from airy_ray.cluster.duties import Duties
 from airy_ray.cluster.sendings import CUSTOM, Sendings
 from airy_ray.model.channel import Channel
 from airy_ray.model.commands import CreateSource, ResendMessage, SendMessage
@@ -80,7 +81,9 @@ class Post:
     def start(self, sendings: Sendings | None = None) -> DeliveringProcess:
         """Start the courier, once more if it was killed."""
         self.courier = DeliveringProcess(
-            [self.own, self.registry], self.own.directory.parent, sendings or self.sendings
+            [self.own, self.registry],
+            self.own.directory.parent,
+            Duties(sendings or self.sendings),
         )
         return self.courier
 

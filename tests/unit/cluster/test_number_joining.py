@@ -10,6 +10,7 @@ import pytest
 
 from airy_ray.cluster.commands import Commands
 from airy_ray.cluster.delivering import DeliveringProcess
+from airy_ray.cluster.duties import Duties
 from airy_ray.cluster.log_delivery import LogDelivery, LogTails
 from airy_ray.cluster.machine import Machine, MachineSpec
 from airy_ray.cluster.owner import Owner
@@ -90,7 +91,7 @@ def _owning(
 def joining(machine: MachineSpec, *, is_wished: bool = True) -> Iterator[None]:
     """Run the process that merges."""
     process = DeliveringProcess(
-        machine.partitions, machine.run_directory, {}, joins_numbers=is_wished
+        machine.partitions, machine.run_directory, Duties(joins_numbers=is_wished)
     )
     try:
         yield

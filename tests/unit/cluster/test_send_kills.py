@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from airy_ray.cluster.delivering import DeliveringProcess
+from airy_ray.cluster.duties import Duties
 from airy_ray.cluster.owner import Owner
 from airy_ray.model.events import DeliveryAttempted, MessageDelivered
 from airy_ray.model.ids import REGISTRY, MessageId
@@ -105,7 +106,9 @@ class Stage:
     def _start_courier(self) -> DeliveringProcess:
         post = self.post
         return DeliveringProcess(
-            [post.own, post.registry], post.own.directory.parent, post.platforms.sendings
+            [post.own, post.registry],
+            post.own.directory.parent,
+            Duties(post.platforms.sendings),
         )
 
     def begin(self, *names: str) -> "Sends":

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from airy_ray.cluster.media.store import open_store
 from airy_ray.config import Facebook, Settings, Sources
 from airy_ray.errors import RebuildingError
 from airy_ray.serve.api.components import COMPONENTS, masked, services
 from airy_ray.serve.api.platform import Platform
-from airy_ray.serve.media.store import open_store
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from obstore.store import LocalStore
 from airy_ray.clock import Micros, Millis, now_millis
 from airy_ray.cluster.access import Question
 from airy_ray.cluster.commands import Commands
+from airy_ray.cluster.media.store import MediaStore
+from airy_ray.cluster.media.upload import Upload
 from airy_ray.cluster.partitions import Partitions
 from airy_ray.filters.fulltext import FullText
 from airy_ray.filters.query import Query
@@ -29,8 +31,6 @@ from airy_ray.partition.spec import PartitionSpec, Retention, Rule
 from airy_ray.partition.upkeep import Caretaker
 from airy_ray.rawlog.record import Offset, Record, prepare
 from airy_ray.serve.media.leftovers import Leftovers
-from airy_ray.serve.media.store import MediaStore
-from airy_ray.serve.media.uploads import Upload
 from airy_ray.state.queries import Reading, reading
 from airy_ray.state.search.searching import Found, SearchIndex
 from tests import builders
