@@ -16,21 +16,16 @@ from collections.abc import Mapping
 import msgspec
 
 from airy_ray.clock import now_micros, now_millis
-from airy_ray.cluster.access import Appends, LocalAccess, P, Question, T
+from airy_ray.cluster.access import Appends, LocalAccess
 from airy_ray.cluster.feeds import PAGE_BYTES, PAGE_CHANGES, Feeds
 from airy_ray.cluster.platform_calls import PlatformCalls
 from airy_ray.cluster.registry import Registry
 from airy_ray.cluster.sendings import Sendings, sending_of
+from airy_ray.cluster.steady import TROUBLE_S, SteadyPartitions
 from airy_ray.delivery import deciding
 from airy_ray.delivery.lanes import Lanes, Turn
 from airy_ray.delivery.pacing import Bucket
-from airy_ray.errors import (
-    AiryError,
-    DamagedError,
-    DeliveryError,
-    PartitionUnavailableError,
-    StateError,
-)
+from airy_ray.errors import AiryError, DeliveryError
 from airy_ray.model.conversation import Conversation
 from airy_ray.model.events import (
     DeliveryAttempted,
@@ -49,10 +44,8 @@ from airy_ray.model.ids import (
     format_id,
 )
 from airy_ray.model.message import Message
-from airy_ray.partition.fold import encode_event
 from airy_ray.projections import keys
 from airy_ray.projections.view import Dispatch
-from airy_ray.rawlog.record import Offset, Record, payload_id
 from airy_ray.sources.sending import (
     Later,
     Outbound,
@@ -70,9 +63,6 @@ logger = logging.getLogger(__name__)
 
 _AT_ONCE = 32
 """How many messages to one source are on their way at once."""
-_TROUBLE_S = 0.5
-"""How long to wait for what is ours: log, state, registry."""
-_WAIT_S = 5.0
 _FAR = 2_000
 """Beyond so many records it looks at all that is pending instead of at what they changed."""
 _NEWS = ("message.created", "message.updated", "metadata.updated")
@@ -89,8 +79,8 @@ class Courier:
         feeds: Feeds,
         sendings: Sendings,
     ) -> None:
-        self._accesses = accesses
-        self._appender = appender
+        self._indexes = [index for index in accesses if index != REGISTRY]
+        self._partitions = SteadyPartitions(accesses, appender)
         self._registry = registry
         self._feeds = feeds
         self._sendings = sendings
@@ -104,11 +94,10 @@ class Courier:
 
     async def run(self) -> None:
         """Deliver until cancelled."""
-        await self._applied(REGISTRY)
+        await self._partitions.applied(REGISTRY)
         async with asyncio.TaskGroup() as group:
-            for index in self._accesses:
-                if index != REGISTRY:
-                    group.create_task(self._follow(index))
+            for index in self._indexes:
+                group.create_task(self._follow(index))
 
     async def stop(self, within_s: float) -> None:
         """Begin nothing more; see calls that are under way to their end if they take no longer."""
@@ -119,14 +108,16 @@ class Courier:
 
     async def _follow(self, index: PartitionIndex) -> None:
         """Take in what is pending in a partition, now and from now on."""
-        await self._applied(index)
-        place = await self._ask(index, feed_head)  # before the rows: none is between them
-        self._take_in(index, await self._ask(index, Reading.dispatches))
+        await self._partitions.applied(index)
+        place = await self._partitions.ask(
+            index, feed_head
+        )  # before the rows: none is between them
+        self._take_in(index, await self._partitions.ask(index, Reading.dispatches))
         async for _ in self._feeds.written(index, "sends"):
-            head = await self._ask(index, feed_head)
+            head = await self._partitions.ask(index, feed_head)
             if keys.position(head) - keys.position(place) > _FAR:
                 place = head
-                self._take_in(index, await self._ask(index, Reading.dispatches))
+                self._take_in(index, await self._partitions.ask(index, Reading.dispatches))
             elif head != place:
                 place = await self._take_in_since(index, place)
 
@@ -134,21 +125,15 @@ class Courier:
         """Take in what the change feed tells of from a place on; return the place behind it."""
         has_more = True
         while has_more:
-            page = await self._ask(index, read_feed, place, PAGE_CHANGES, PAGE_BYTES)
+            page = await self._partitions.ask(index, read_feed, place, PAGE_CHANGES, PAGE_BYTES)
             place, has_more = page.place, page.has_more
             news = [each.message_id for _, each in page.changes if each.kind in _NEWS]
             told = list(dict.fromkeys(each for each in news if each is not None))
             if not page.is_whole:
-                self._take_in(index, await self._ask(index, Reading.dispatches))
+                self._take_in(index, await self._partitions.ask(index, Reading.dispatches))
             elif told:
-                self._take_in(index, await self._ask(index, Reading.dispatches_of, told))
+                self._take_in(index, await self._partitions.ask(index, Reading.dispatches_of, told))
         return place
-
-    async def _applied(self, index: PartitionIndex) -> None:
-        """Wait until a state has reached the end that its log has now."""
-        head = self._appender.tails[index].head
-        while not await self._accesses[index].wait(Offset(head - 1), _WAIT_S):
-            logger.info("partition %d: waiting until its log is applied", index)
 
     def _take_in(self, index: PartitionIndex, pending: list[tuple[MessageId, Dispatch]]) -> None:
         for identifier, dispatch in sorted(pending, key=lambda each: each[1].position):
@@ -174,10 +159,10 @@ class Courier:
             wait_s = await self._step(turn)
         except AiryError as error:
             logger.warning("message %s waits: %s", format_id(turn.message_id), error)
-            wait_s = _TROUBLE_S
+            wait_s = TROUBLE_S
         except Exception:  # whatever it is, it must not hold up other conversations
             logger.exception("message %s: cannot be sent now", format_id(turn.message_id))
-            wait_s = _TROUBLE_S
+            wait_s = TROUBLE_S
         if wait_s is None:
             self._lanes.finish(turn)
         else:
@@ -191,7 +176,7 @@ class Courier:
 
     async def _step(self, turn: Turn) -> float | None:
         """Call the source once, or give up; return when to go on, None if there is an outcome."""
-        parcel = await self._ask(turn.partition, Reading.parcel, turn.message_id)
+        parcel = await self._partitions.ask(turn.partition, Reading.parcel, turn.message_id)
         if parcel is None:
             return None  # erased
         dispatch, message, conversation = parcel
@@ -240,7 +225,7 @@ class Courier:
         calls = sending.calls(outbound)
         begun = await self._attempt(turn, dispatch)
         if begun is None:
-            return dispatch, _TROUBLE_S  # another was first, or it is gone
+            return dispatch, TROUBLE_S  # another was first, or it is gone
         if deciding.is_expired(begun, sending, now_millis()):
             return begun, deciding.EXPIRED
         turn.has_slot = False
@@ -263,8 +248,8 @@ class Courier:
         """Say that the source is going to be called; None if it must not be."""
         number = dispatch.attempts + 1
         event = DeliveryAttempted(turn.message_id, number, self._run)
-        await self._tell(turn.partition, event)
-        begun = await self._ask(turn.partition, Reading.dispatch, turn.message_id)
+        await self._partitions.tell(turn.partition, event)
+        begun = await self._partitions.ask(turn.partition, Reading.dispatch, turn.message_id)
         if begun is None or (begun.attempts, begun.courier) != (number, self._run):
             return None
         return begun
@@ -283,15 +268,17 @@ class Courier:
                 wait_s = deciding.wait_s(verdict, turn.tries, random.random())  # noqa: S311
                 if deciding.is_worth_waiting(dispatch, sending, at, wait_s):
                     if turn.calls_taken == 0:  # or another courier would send the beginning again
-                        await self._tell(turn.partition, DeliveryPutOff(turn.message_id, number))
+                        await self._partitions.tell(
+                            turn.partition, DeliveryPutOff(turn.message_id, number)
+                        )
                     turn.heard_of = number
                     return wait_s
                 event = MessageFailed(turn.message_id, reason, answer, at, number)
             case Refused(reason=reason, answer=answer):
                 event = MessageFailed(turn.message_id, reason, answer, at, number)
-        await self._tell(turn.partition, event)
+        await self._partitions.tell(turn.partition, event)
         turn.begin_anew()
-        pending = await self._ask(turn.partition, Reading.dispatch, turn.message_id)
+        pending = await self._partitions.ask(turn.partition, Reading.dispatch, turn.message_id)
         return None if pending is None else 0.0  # somebody has sent it again meanwhile
 
     def _outbound(
@@ -319,12 +306,12 @@ class Courier:
             if wait_s > 0:
                 return wait_s
             if await self._attempt(turn, dispatch) is None:
-                return _TROUBLE_S  # another was first, or it is gone
+                return TROUBLE_S  # another was first, or it is gone
             answer = await self._calls.made(call, is_deduplicating=False)
             if not isinstance(answer, Reply) or answer.status != 200:
                 why = answer.status if isinstance(answer, Reply) else answer.reason
                 logger.warning("message %s: not told as read: %s", format_id(message.id), why)
-        await self._tell(turn.partition, ReadTold(turn.message_id))
+        await self._partitions.tell(turn.partition, ReadTold(turn.message_id))
         return None
 
     def _wait_s(self, turn: Turn, bucket: Bucket) -> float:
@@ -339,30 +326,6 @@ class Courier:
         if kept_as not in self._buckets:
             self._buckets[kept_as] = Bucket(pace.per_s)
         return self._buckets[kept_as]
-
-    async def _tell(self, index: PartitionIndex, event: Event) -> None:
-        """Append an event, however long it takes, and wait until it is applied."""
-        body = encode_event(event)
-        record = Record(now_micros(), "outcome", "", body, payload_id(body))
-        while True:
-            try:
-                offset = await self._appender.append(index, record)
-                break
-            except AiryError as error:  # appended twice it is folded once: it has its number
-                logger.warning("partition %d: an outcome cannot be stored now: %s", index, error)
-                await asyncio.sleep(_TROUBLE_S)
-        while not await self._accesses[index].wait(offset, _WAIT_S):
-            logger.warning("partition %d: waiting until an outcome is applied", index)
-
-    async def _ask(
-        self, index: PartitionIndex, query: Question[P, T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """Return a partition's answer, as soon as its state can be read."""
-        while True:
-            try:
-                return await self._accesses[index].ask(query, *args, **kwargs)
-            except (StateError, DamagedError, PartitionUnavailableError):
-                await asyncio.sleep(_TROUBLE_S)
 
 
 def _without(token: str, verdict: Verdict) -> Verdict:
