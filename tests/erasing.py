@@ -17,7 +17,7 @@ from airy_ray.model.commands import (
     UpdateContact,
     UpsertMetadata,
 )
-from airy_ray.model.events import MessageFailed
+from airy_ray.model.events import DialogueKept, MessageFailed
 from airy_ray.model.ids import CommandId, ContactId, contact_id, format_id, message_of_command
 from airy_ray.partition.fold import encode_event
 from airy_ray.partition.history import History
@@ -115,7 +115,9 @@ def commanded(number: int) -> Iterator[Record]:
     )
     sent = message_of_command(command, EVAS)
     failed = encode_event(MessageFailed(sent, f"{MARK} reason", f"{MARK} answer", Millis(at)))
-    yield Record(Micros(at * 1_000), "outcome", "", failed, payload_id(failed))
+    kept = encode_event(DialogueKept(EVAS, "rasa", f'{{"topic":"{MARK}"}}'.encode()))
+    for body in (failed, kept):
+        yield Record(Micros(at * 1_000), "outcome", "", body, payload_id(body))
     yield builders.command_record(
         UpsertMetadata(
             id=format_id(builders.command_id(f"upsert {number}")),

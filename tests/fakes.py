@@ -88,6 +88,8 @@ class MemoryView:
     merges: Rows[Merge]
     sends: Rows[Dispatch]
     held: Rows[Held]
+    asked: Rows[bytes]
+    dialogues: Rows[bytes]
     timers: Rows[Timer]
     aliases: Rows[Place]
     tombstones: Rows[Tombstone]

@@ -194,6 +194,27 @@ class ReadTold(msgspec.Struct, frozen=True, gc=False, tag=True):
     message_id: MessageId
 
 
+class BotAsked(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A bot is about to be asked about a message of the contact's; the first to say so may.
+
+    Attributes:
+        run: which run of a process it is that asks.
+    """
+
+    message_id: MessageId
+    conversation_id: ConversationId
+    bot: str
+    run: int
+
+
+class DialogueKept(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A bot wants to be told `context`, JSON text, when it is asked next in a conversation."""
+
+    conversation_id: ConversationId
+    bot: str
+    context: bytes
+
+
 class ChannelSeen(msgspec.Struct, frozen=True, gc=False, tag=True):
     """The registry says how a channel is now."""
 
@@ -315,6 +336,8 @@ Event = (
     | MessageDelivered
     | MessageFailed
     | ReadTold
+    | BotAsked
+    | DialogueKept
     | ChannelSeen
     | ChannelStored
     | ChannelDisconnected

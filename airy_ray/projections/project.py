@@ -6,6 +6,7 @@ from airy_ray.clock import Millis
 from airy_ray.model import contact_events, events
 from airy_ray.model.events import Event
 from airy_ray.projections import (
+    bots,
     changes,
     channels,
     contacts,
@@ -60,6 +61,10 @@ def project(view: View, event: Event, at: Millis) -> Effect:
             return messages.fail(view, event, at)
         case events.ReadTold():
             return APPLIED if read_receipts.told(view, event) else NOTHING_NEW
+        case events.BotAsked():
+            return APPLIED if bots.ask(view, event) else NOTHING_NEW
+        case events.DialogueKept():
+            return APPLIED if bots.keep(view, event, at) else messages.IGNORED_ERASED
         case events.ReactionChanged():
             return _react(view, event, at)
         case events.ReceiptReceived():

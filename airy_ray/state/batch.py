@@ -125,6 +125,8 @@ class Batch:
     merges: Rows[Merge]
     sends: Rows[Dispatch]
     held: Rows[Held]
+    asked: Rows[bytes]
+    dialogues: Rows[bytes]
     timers: Rows[Timer]
     aliases: Rows[Place]
     tombstones: Rows[Tombstone]

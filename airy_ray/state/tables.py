@@ -38,7 +38,7 @@ from airy_ray.projections.view import (
     Waiting,
 )
 
-PROJECTION_VERSION = 4
+PROJECTION_VERSION = 5
 """Raised whenever the same log would make other rows; an older state is then rebuilt."""
 
 CHECKSUM_BYTES = 8
@@ -93,6 +93,8 @@ ROW_TYPES: dict[str, type[Any] | None] = {
     "merges": Merge,
     "sends": Dispatch,
     "held": Held,
+    "asked": None,
+    "dialogues": None,
     "timers": Timer,
     "aliases": Place,
     "tombstones": Tombstone,
