@@ -4,6 +4,7 @@
 AiryError
 ├── ConfigError                  a setting is wrong; its text names the key
 ├── SourceError                  SignatureError · PayloadError · DeliveryError
+├── BotError                     a bot did not answer as it should
 ├── NotFoundError                ConversationNotFoundError · ChannelNotFoundError
 │                                MessageNotFoundError
 ├── RequestError                 a caller of the API asked what cannot be done; carries the answer
@@ -57,6 +58,14 @@ class PayloadError(SourceError):
 
 class DeliveryError(SourceError):
     """A platform refused a call. `reason` is its own text, or ours when it gave none."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class BotError(AiryError):
+    """A bot did not answer, or not as its documentation says; `reason` quotes nothing of it."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
