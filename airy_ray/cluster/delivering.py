@@ -1,4 +1,4 @@
-"""The process in which the courier of a machine runs: started by the supervisor, ends with it.
+"""The process in which the courier of a machine runs, and bots are asked; it is the supervisor's.
 
 A process of its own and no actor: it takes half the memory, and needs nothing of Ray.
 """
@@ -8,13 +8,15 @@ import gc
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from airy_ray.cluster.access import LocalAccess
 from airy_ray.cluster.applied_waiters import AppliedWaiters
+from airy_ray.cluster.bots import AnyBot
 from airy_ray.cluster.child_process import ChildProcess, alone, is_over, received
 from airy_ray.cluster.feeds import Feeds
 from airy_ray.cluster.logs import log_to_stderr
@@ -25,6 +27,9 @@ from airy_ray.cluster.thread_appender import ThreadAppender
 from airy_ray.model.ids import REGISTRY, PartitionIndex
 from airy_ray.partition.spec import PartitionSpec
 
+if TYPE_CHECKING:
+    from airy_ray.cluster.answering import Answering
+
 _LOOK_S = 0.1
 _STOP_S = 4.0
 """How long calls that are under way may take in the end; what they came to would be uncertain."""
@@ -34,13 +39,17 @@ class DeliveringProcess(ChildProcess):
     """The process as the supervisor holds it."""
 
     def __init__(
-        self, specs: Sequence[PartitionSpec], run_directory: Path, sendings: Sendings
+        self,
+        specs: Sequence[PartitionSpec],
+        run_directory: Path,
+        sendings: Sendings,
+        bots: Sequence[AnyBot] = (),
     ) -> None:
         super().__init__(__name__)
         partitions = [
             (int(spec.index), spec.count, str(spec.directory), str(spec.archive)) for spec in specs
         ]
-        setup = _Setup(str(run_directory), partitions, sendings)
+        setup = _Setup(str(run_directory), partitions, sendings, list(bots))
         self.socket.sendall(msgspec.msgpack.encode(setup))
         self.socket.shutdown(socket.SHUT_WR)
 
@@ -49,6 +58,7 @@ class _Setup(msgspec.Struct, array_like=True):
     run_directory: str
     partitions: list[tuple[int, int, str, str]]
     sendings: Sendings
+    bots: list[AnyBot]
 
 
 def main(descriptor: int) -> None:
@@ -62,6 +72,7 @@ def main(descriptor: int) -> None:
 
 
 async def _deliver(setup: _Setup, connection: socket.socket) -> None:
+    from airy_ray.cluster.bot_places import forget_others
     from airy_ray.cluster.courier import Courier  # loads what the supervisor does without
 
     run_directory = Path(setup.run_directory)
@@ -78,14 +89,32 @@ async def _deliver(setup: _Setup, connection: socket.socket) -> None:
     feeds = Feeds(specs, accesses, run_directory)
     registry = Registry(accesses[REGISTRY].reader)
     courier = Courier(accesses, appender, registry, feeds, setup.sendings)
+    at_work: list[Courier | Answering] = [courier]
+    for spec in specs:
+        forget_others(spec.directory, [each.name for each in setup.bots])
+    if setup.bots:
+        at_work.append(_answering(setup.bots, accesses, appender, feeds))
     gc.freeze()
-    running = asyncio.create_task(courier.run())
+    running = [asyncio.create_task(each.run()) for each in at_work]
     over = asyncio.get_running_loop().create_future()
     _look(connection, over)
-    await asyncio.wait([running, over], return_when=asyncio.FIRST_COMPLETED)
-    if running.done():
-        await running  # it only ends by an error: the supervisor starts another process
-    await courier.stop(_STOP_S)
+    await asyncio.wait([*running, over], return_when=asyncio.FIRST_COMPLETED)
+    for each in running:
+        if each.done():
+            await each  # it only ends by an error: the supervisor starts another process
+    await asyncio.gather(*(each.stop(_STOP_S) for each in at_work))
+
+
+def _answering(
+    bots: Sequence[AnyBot],
+    accesses: Mapping[PartitionIndex, LocalAccess],
+    appender: ThreadAppender,
+    feeds: Feeds,
+) -> "Answering":
+    from airy_ray.cluster.answering import Answering  # loaded where there are bots
+    from airy_ray.cluster.bot_metrics import BotMetrics
+
+    return Answering(bots, accesses, appender, feeds, BotMetrics().count)
 
 
 def _look(connection: socket.socket, over: asyncio.Future[None]) -> None:

@@ -9,13 +9,14 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import ray
 from ray.actor import ActorHandle
 from ray.exceptions import GetTimeoutError, RayError
 
 from airy_ray.clock import now_millis
+from airy_ray.cluster.bots import AnyBot
 from airy_ray.cluster.child_process import ChildProcess
 from airy_ray.cluster.delivering import DeliveringProcess
 from airy_ray.cluster.garbage import give_back
@@ -42,7 +43,9 @@ _STOP_S = 30.0
 class Supervisor:
     """Start the owners of all partitions, and watch over them."""
 
-    def __init__(self, machine: MachineSpec, sendings: Sendings) -> None:
+    def __init__(
+        self, machine: MachineSpec, sendings: Sendings, bots: Sequence[AnyBot] = ()
+    ) -> None:
         log_to_stderr()
         give_back()
         self._machine = machine
@@ -53,7 +56,7 @@ class Supervisor:
         self._start_child: dict[str, Callable[[], ChildProcess]] = {
             "indexing": lambda: IndexingProcess(machine.partitions, machine.run_directory),
             "courier": lambda: DeliveringProcess(
-                machine.partitions, machine.run_directory, sendings
+                machine.partitions, machine.run_directory, sendings, bots
             ),
         }
         self._children: dict[str, ChildProcess] = {}
@@ -129,7 +132,9 @@ class Supervisor:
             pass  # it died and is on its way back
 
 
-def start_supervisor(machine: MachineSpec, sendings: Sendings) -> ActorHandle:
+def start_supervisor(
+    machine: MachineSpec, sendings: Sendings, bots: Sequence[AnyBot]
+) -> ActorHandle:
     """Start, or find, the one supervisor."""
     return (
         ray.remote(Supervisor)
@@ -142,15 +147,17 @@ def start_supervisor(machine: MachineSpec, sendings: Sendings) -> ActorHandle:
             max_task_retries=-1,  # every method may be repeated
             num_cpus=0,  # it is not there to be scheduled by load
         )
-        .remote(machine, sendings)
+        .remote(machine, sendings, bots)
     )
 
 
 class SupervisorClient:
     """The supervisor, called like a local object."""
 
-    def __init__(self, machine: MachineSpec, sendings: Sendings) -> None:
-        self._actor = start_supervisor(machine, sendings)
+    def __init__(
+        self, machine: MachineSpec, sendings: Sendings, bots: Sequence[AnyBot] = ()
+    ) -> None:
+        self._actor = start_supervisor(machine, sendings, bots)
 
     def are_owned(self) -> bool:
         """Whether every partition has had an owner since the supervisor was made."""

@@ -12,6 +12,7 @@ from pathlib import Path
 import ray
 from ray.exceptions import RayError
 
+from airy_ray.cluster.bots import bots
 from airy_ray.cluster.layout import Layout, jwt_secret
 from airy_ray.cluster.machine import machine_spec
 from airy_ray.cluster.sendings import sendings
@@ -73,6 +74,7 @@ class System:
                 settings.http.public_url,
                 source_key=tokens.key_of(jwt_secret(settings)),
             ),
+            bots(settings.bots),
         )
 
     def start_applications(self) -> None:
