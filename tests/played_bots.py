@@ -5,7 +5,7 @@ import re
 from base64 import b64encode
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
@@ -160,11 +160,12 @@ class _Handler(BaseHTTPRequestHandler):
                 return {"object": "chat.completion", "choices": [{"index": 0, "message": message}]}
 
     def _answer(self, told: Told) -> None:
-        self.send_response(told.status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(told.body)))
-        self.end_headers()
-        self.wfile.write(told.body)
+        with suppress(ConnectionError):  # who asked has given up
+            self.send_response(told.status)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(told.body)))
+            self.end_headers()
+            self.wfile.write(told.body)
 
     def log_message(self, *_: object) -> None:
         pass

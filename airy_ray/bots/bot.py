@@ -62,29 +62,32 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
 
 class Bot(Protocol):
-    """A bot, with our access to it.
-
-    Attributes:
-        sender: whom its messages are from.
-        only_suggests: whether its answers are proposed to people instead of sent.
-        lines_max: how much of what was said before it has to be told.
-        at_once: how many questions it is asked at once.
-    """
+    """A bot, with our access to it."""
 
     @property
-    def name(self) -> str: ...  # noqa: D102
+    def name(self) -> str:
+        """What it is called in settings, logs and metrics."""
+        ...
 
     @property
-    def sender(self) -> str: ...  # noqa: D102
+    def sender(self) -> str:
+        """Whom its messages are from."""
+        ...
 
     @property
-    def only_suggests(self) -> bool: ...  # noqa: D102
+    def only_suggests(self) -> bool:
+        """Whether its answers are proposed to people instead of sent."""
+        ...
 
     @property
-    def lines_max(self) -> int: ...  # noqa: D102
+    def lines_max(self) -> int:
+        """How many messages it has to be told, for it remembers none; 0 if it does."""
+        ...
 
     @property
-    def at_once(self) -> int: ...  # noqa: D102
+    def at_once(self) -> int:
+        """In how many conversations it is asked at once."""
+        ...
 
     def call(self, question: Question) -> Call:
         """Return the one call that asks it."""

@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 _KEEP_S = 1.0
 """How often it is kept where the bots are; what is told again by then is known to be asked."""
+_AGAIN_S = 5.0
 _CREATED = "message.created"
 _FROM_CONTACT = b'"from_contact":true'
 """In every event of a contact's message, and seldom in others: who takes it up looks at its row."""
@@ -56,12 +57,21 @@ class Answering:
         async with asyncio.TaskGroup() as group:
             for index in self._directories:
                 for asking in self._asking:
-                    group.create_task(self._follow(index, asking))
+                    group.create_task(self._keep_following(index, asking))
 
     async def stop(self, within_s: float) -> None:
         """Ask nothing more; hear those out who are asked if they take no longer."""
         await asyncio.gather(*(each.stop(within_s) for each in self._asking))
         await self._calls.close()
+
+    async def _keep_following(self, index: PartitionIndex, asking: Asking) -> None:
+        """Follow a partition for a bot, whatever happens: the courier goes on beside it."""
+        while True:
+            try:
+                await self._follow(index, asking)
+            except Exception:
+                logger.exception("partition %d: %s hears nothing", index, asking.bot.name)
+            await asyncio.sleep(_AGAIN_S)
 
     async def _follow(self, index: PartitionIndex, asking: Asking) -> None:
         """Have a bot asked about what comes in a partition, from where it is."""

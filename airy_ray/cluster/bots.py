@@ -1,4 +1,4 @@
-"""All bots that are configured, made of the settings: one line per bot."""
+"""All bots that are configured, made of the settings."""
 
 from __future__ import annotations
 
@@ -17,35 +17,26 @@ AnyBot = Rasa | Cognigy | Watson | OpenAi
 
 def bots(settings: config.Bots) -> list[AnyBot]:
     """Return the bots that contacts talk to; as a rule none."""
-    made = (
-        _rasa(settings.rasa),
-        _cognigy(settings.cognigy),
-        _watson(settings.ibm_watson_assistant),
-        _openai(settings.openai),
-    )
-    return [bot for bot in made if bot is not None]
+    made: list[AnyBot] = []
+    if (rasa := settings.rasa) is not None:
+        made.append(Rasa(rasa.webhook_url, rasa.wait_s, rasa.at_once))
+    if (flow := settings.cognigy) is not None:
+        made.append(Cognigy(flow.rest_endpoint_url, flow.user_id, flow.wait_s, flow.at_once))
+    if (watson := settings.ibm_watson_assistant) is not None:
+        made.append(_watson(watson))
+    if (model := settings.openai) is not None:
+        made.append(_openai(model))
+    return made
 
 
-def _rasa(told: config.Rasa | None) -> Rasa | None:
-    return told and Rasa(told.webhook_url, told.wait_s, told.at_once)
-
-
-def _cognigy(told: config.Cognigy | None) -> Cognigy | None:
-    return told and Cognigy(told.rest_endpoint_url, told.user_id, told.wait_s, told.at_once)
-
-
-def _watson(told: config.IbmWatsonAssistant | None) -> Watson | None:
-    return told and Watson(
-        told.url,
-        told.api_key.get_secret_value(),
-        told.assistant_id,
-        told.wait_s,
-        told.at_once,
+def _watson(told: config.IbmWatsonAssistant) -> Watson:
+    return Watson(
+        told.url, told.api_key.get_secret_value(), told.assistant_id, told.wait_s, told.at_once
     )
 
 
-def _openai(told: config.OpenAi | None) -> OpenAi | None:
-    return told and OpenAi(
+def _openai(told: config.OpenAi) -> OpenAi:
+    return OpenAi(
         told.url,
         told.model,
         None if told.api_key is None else told.api_key.get_secret_value(),

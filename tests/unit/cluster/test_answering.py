@@ -20,7 +20,7 @@ from airy_ray.clock import now_millis
 from airy_ray.cluster.bot_places import read_place
 from airy_ray.cluster.bots import AnyBot
 from airy_ray.model.commands import DescribeConversation
-from airy_ray.model.events import MessageReplaced
+from airy_ray.model.events import MessageOverwritten, MessageReplaced
 from airy_ray.model.ids import ConversationId, format_id
 from airy_ray.model.message import Message
 from airy_ray.partition.fold import encode_event
@@ -96,7 +96,7 @@ def said(post: Post, conversation: ConversationId = ADA) -> list[str]:
     return [json.loads(each.content)["text"] for each in ours]
 
 
-def test_a_bot_answers_and_the_answer_is_delivered(post: Post, bots: PlayedBots) -> None:
+def test_a_bot_answers_what_comes_and_its_answer_is_delivered(post: Post, bots: PlayedBots) -> None:
     start(post, rasa(bots))
     write(post, "m2")
     until(lambda: post.texts() == [YOU_SAID])
@@ -104,6 +104,7 @@ def test_a_bot_answers_and_the_answer_is_delivered(post: Post, bots: PlayedBots)
     answer = messages(post)[-1]
 
     assert (answer.sender_id, answer.from_contact) == ("rasa-bot", False)
+    # and not m1, which was there before
     assert [(each.text, each.conversation) for each in bots.heard] == [(HI, format_id(ADA))]
     assert bots.refused == []
 
@@ -151,14 +152,6 @@ def test_answers_are_in_their_order(post: Post, bots: PlayedBots) -> None:
     assert said(post) == [f"{number}" for number in range(12)]
 
 
-def test_history_is_not_told(post: Post, bots: PlayedBots) -> None:
-    start(post, rasa(bots))
-    write(post, "m2")
-    until(lambda: said(post) == [YOU_SAID])
-
-    assert bots.texts() == [HI]  # and not m1, which was there before
-
-
 def test_a_bot_goes_on_where_it_was(post: Post, bots: PlayedBots) -> None:
     start(post, rasa(bots))
     write(post, "m2")
@@ -194,7 +187,11 @@ def test_edits_and_repetitions_are_not_told(post: Post, bots: PlayedBots) -> Non
     until(lambda: said(post) == [YOU_SAID])
     edited = builders.message("m2", text="edited", updated_at=now_millis())
     body = encode_event(MessageReplaced(builders.place(), edited))
-    append(post.own.directory, [builders.record(body, kind="outcome", source="")])
+    again = encode_event(MessageOverwritten(builders.place(), builders.message("m2", text="again")))
+    append(
+        post.own.directory,
+        [builders.record(each, kind="outcome", source="") for each in (again, body)],
+    )
     write(post, "m2")
     write(post, "m3")
     until(lambda: len(said(post)) == 2)
@@ -258,6 +255,16 @@ def test_a_bot_that_is_not_there_holds_up_no_message_of_ours(post: Post) -> None
         nobody = f"http://127.0.0.1:{closed.getsockname()[1]}"
     start(post, Rasa(nobody, LONG_S, 8))
     write(post, "m2")
+    sent = post.send("Hello")
+
+    assert post.settled(sent)["state"] == "delivered"
+
+
+def test_who_cannot_tell_how_far_a_bot_is_holds_up_no_message_of_ours(
+    post: Post, bots: PlayedBots
+) -> None:
+    (post.own.directory / "bot-rasa.place").mkdir()
+    post.start(bots=[rasa(bots)])
     sent = post.send("Hello")
 
     assert post.settled(sent)["state"] == "delivered"
