@@ -10,10 +10,19 @@ import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 
 from airy_ray.errors import ConfigError
 
@@ -195,6 +204,72 @@ class InboundMedia(_Section):
     """Whether files may be fetched from private networks and this machine."""
 
 
+def _is_web_address(url: str) -> str:
+    found = urlsplit(url)
+    if found.scheme not in ("http", "https") or not found.hostname:
+        raise ValueError("expected an address that begins with http:// or https://")
+    return url
+
+
+WebAddress = Annotated[str, AfterValidator(_is_web_address)]
+
+
+class _Bot(_Section):
+    """A bot that answers contacts."""
+
+    wait_s: float = Field(30, gt=0, le=600)
+    """How long it may take to answer; then it has not."""
+    at_once: int = Field(8, ge=1, le=256)
+    """How many conversations it is asked in at once."""
+
+
+class Rasa(_Bot):
+    """An assistant of Rasa's, over its REST channel."""
+
+    webhook_url: WebAddress
+    """Where Rasa is, such as `http://rasa:5005`, without `/webhooks/rest/webhook`."""
+
+
+class Cognigy(_Bot):
+    """A flow of Cognigy's, over a REST endpoint."""
+
+    rest_endpoint_url: WebAddress
+    user_id: str = ""
+    """Who Cognigy thinks writes; without it each conversation is a user of its own."""
+
+
+class IbmWatsonAssistant(_Bot):
+    """An assistant of IBM Watson's."""
+
+    url: WebAddress
+    api_key: SecretStr
+    assistant_id: str
+
+
+class OpenAi(_Bot):
+    """A language model behind an API like OpenAI's."""
+
+    url: WebAddress
+    """Of the API, such as `https://api.openai.com/v1`, without `/chat/completions`."""
+    model: str
+    api_key: SecretStr | None = None
+    mode: Literal["answer", "suggest"] = "answer"
+    """Whether it answers contacts, or proposes answers to who does."""
+    instructions: str | None = None
+    """What it is told before all that was said."""
+    messages_max: int = Field(20, ge=1, le=200)
+    """How many of a conversation's last messages it is told."""
+
+
+class Bots(_Section):
+    """Who answers contacts while no person does; without any, nothing of it runs."""
+
+    rasa: Rasa | None = None
+    cognigy: Cognigy | None = None
+    ibm_watson_assistant: IbmWatsonAssistant | None = None
+    openai: OpenAi | None = None
+
+
 class Media(_Section):
     """Files of messages."""
 
@@ -333,6 +408,7 @@ class Settings(_Section):
     http: Http = Http()
     security: Security = Security()
     sources: Sources = Sources()
+    bots: Bots = Bots()
     media: Media = Media()
     archive: Archive = Archive()
     state: State = State()

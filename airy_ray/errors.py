@@ -5,6 +5,7 @@ AiryError
 ├── ConfigError                  a setting is wrong; its text names the key
 ├── SourceError                  SignatureError · PayloadError · DeliveryError
 │                                FetchError
+├── BotError                     a bot did not answer as it should
 ├── NotFoundError                ConversationNotFoundError · ChannelNotFoundError
 │                                MessageNotFoundError
 ├── RequestError                 a caller of the API asked what cannot be done; carries the answer
@@ -74,6 +75,14 @@ class FetchError(SourceError):
 
     def __str__(self) -> str:
         return self.reason
+
+
+class BotError(AiryError):
+    """A bot did not answer, or not as its documentation says; `reason` quotes nothing of it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class NotFoundError(AiryError):

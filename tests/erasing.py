@@ -17,7 +17,7 @@ from airy_ray.model.commands import (
     UpdateContact,
     UpsertMetadata,
 )
-from airy_ray.model.events import FilesKept, MessageFailed, ProfileFetched
+from airy_ray.model.events import DialogueKept, FilesKept, MessageFailed, ProfileFetched
 from airy_ray.model.ids import CommandId, ContactId, contact_id, format_id, message_of_command
 from airy_ray.partition.fold import encode_event
 from airy_ray.partition.history import History
@@ -119,7 +119,8 @@ def commanded(number: int) -> Iterator[Record]:
     fetched = encode_event(ProfileFetched(EVAS, Millis(NOW + 1), named, Millis(at)))
     link = {f"data_https://cdn.example.org/{MARK}": b'{"error":"answered with 404"}'}
     kept = encode_event(FilesKept(sent, link))
-    for outcome in (failed, fetched, kept):
+    dialogue = encode_event(DialogueKept(EVAS, "rasa", f'{{"topic":"{MARK}"}}'.encode()))
+    for outcome in (failed, fetched, kept, dialogue):
         yield Record(Micros(at * 1_000), "outcome", "", outcome, payload_id(outcome))
     yield builders.command_record(
         UpsertMetadata(

@@ -91,6 +91,8 @@ class MemoryView:
     profiles: Rows[WantedProfile]
     numbers: Rows[bytes]
     held: Rows[Held]
+    asked: Rows[bytes]
+    dialogues: Rows[bytes]
     timers: Rows[Timer]
     aliases: Rows[Place]
     tombstones: Rows[Tombstone]

@@ -1,4 +1,4 @@
-"""The process in which the courier of a machine runs: started by the supervisor, ends with it.
+"""The process in which the courier of a machine runs, and bots are asked; it is the supervisor's.
 
 A process of its own and no actor: it takes half the memory, and needs nothing of Ray.
 """
@@ -70,6 +70,7 @@ def main(descriptor: int) -> None:
 
 
 async def _deliver(setup: _Setup, connection: socket.socket) -> None:
+    from airy_ray.cluster.bot_places import forget_others
     from airy_ray.cluster.courier import Courier  # loads what the supervisor does without
 
     run_directory = Path(setup.run_directory)
@@ -84,6 +85,8 @@ async def _deliver(setup: _Setup, connection: socket.socket) -> None:
         spec.index: LocalAccess(spec, appender, waiters, searches, run_directory) for spec in specs
     }
     feeds = Feeds(specs, accesses, run_directory)
+    for spec in specs:
+        forget_others(spec.directory, [each.name for each in setup.duties.bots])
     work = _Work(accesses, appender, Registry(accesses[REGISTRY].reader), feeds)
     courier = Courier(*work, setup.duties.sendings)
     running = asyncio.create_task(courier.run())
@@ -96,8 +99,7 @@ async def _deliver(setup: _Setup, connection: socket.socket) -> None:
         await running  # it only ends by an error: the supervisor starts another process
     for each in beside:  # what they have begun is seen to by the next ones
         each.cancel()
-    await asyncio.gather(*beside, return_exceptions=True)
-    await courier.stop(_STOP_S)
+    await asyncio.gather(courier.stop(_STOP_S), *beside, return_exceptions=True)
 
 
 def _beside(duties: Duties, work: _Work) -> Iterator[Coroutine[Any, Any, None]]:
@@ -110,6 +112,10 @@ def _beside(duties: Duties, work: _Work) -> Iterator[Coroutine[Any, Any, None]]:
         from airy_ray.cluster.fetching import fetch
 
         yield fetch(duties.fetching, work.accesses, work.appender, work.registry)
+    if duties.bots:
+        from airy_ray.cluster.answering import answer
+
+        yield answer(duties.bots, work.accesses, work.appender, work.feeds, within_s=_STOP_S)
 
 
 def _look(connection: socket.socket, over: asyncio.Future[None]) -> None:

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from airy_ray.cluster.bots import AnyBot
 from airy_ray.cluster.fetching_spec import FetchingSpec
 from airy_ray.cluster.sendings import Sendings
 
@@ -12,8 +13,10 @@ class Duties(msgspec.Struct, array_like=True, frozen=True):
     Attributes:
         joins_numbers: whether contacts with the same phone number are merged.
         fetching: how files of contacts' messages are fetched; None if they stay where they are.
+        bots: who is asked what to answer to contacts.
     """
 
     sendings: Sendings = msgspec.field(default_factory=dict)
     joins_numbers: bool = False
     fetching: FetchingSpec | None = None
+    bots: list[AnyBot] = []

@@ -233,6 +233,27 @@ class FilesKept(msgspec.Struct, frozen=True, gc=False, tag=True):
     values: dict[str, bytes]
 
 
+class BotAsked(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A bot is about to be asked about a message of the contact's; the first to say so may.
+
+    Attributes:
+        run: which run of a process it is that asks.
+    """
+
+    message_id: MessageId
+    conversation_id: ConversationId
+    bot: str
+    run: int
+
+
+class DialogueKept(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A bot wants to be told `context`, JSON text, when it is asked next in a conversation."""
+
+    conversation_id: ConversationId
+    bot: str
+    context: bytes
+
+
 class ChannelSeen(msgspec.Struct, frozen=True, gc=False, tag=True):
     """The registry says how a channel is now."""
 
@@ -358,6 +379,8 @@ Event = (
     | ProfilePutOff
     | NumberSettled
     | FilesKept
+    | BotAsked
+    | DialogueKept
     | ChannelSeen
     | ChannelStored
     | ChannelDisconnected

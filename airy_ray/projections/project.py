@@ -7,6 +7,7 @@ from airy_ray.model import contact_events, events
 from airy_ray.model.events import Event
 from airy_ray.model.media_links import files_in
 from airy_ray.projections import (
+    bots,
     changes,
     channels,
     contacts,
@@ -71,6 +72,10 @@ def project(view: View, event: Event, at: Millis) -> Effect:
             return APPLIED if numbers.settle(view, event) else NOTHING_NEW
         case events.FilesKept():
             return _keep_files(view, event, at)
+        case events.BotAsked():
+            return APPLIED if bots.ask(view, event) else NOTHING_NEW
+        case events.DialogueKept():
+            return APPLIED if bots.keep(view, event, at) else messages.IGNORED_ERASED
         case events.ReactionChanged():
             return _react(view, event, at)
         case events.ReceiptReceived():

@@ -230,6 +230,10 @@ class View(Protocol):
     """Conversations whose contact's phone number was not looked for elsewhere yet, by id."""
     held: Rows[Held]
     """Messages that wait for their conversation, by its id."""
+    asked: Rows[bytes]
+    """Which run of a process asked a bot about a message, by conversation, message and bot."""
+    dialogues: Rows[bytes]
+    """What bots want to be told when they are asked next, by conversation and bot."""
     timers: Rows[Timer]
     aliases: Rows[Place]
     tombstones: Rows[Tombstone]

@@ -12,6 +12,7 @@ from pathlib import Path
 import ray
 from ray.exceptions import RayError
 
+from airy_ray.cluster.bots import bots
 from airy_ray.cluster.duties import Duties
 from airy_ray.cluster.fetching_spec import fetching_spec
 from airy_ray.cluster.layout import Layout, jwt_secret
@@ -76,6 +77,7 @@ class System:
             ),
             joins_numbers=settings.contacts.join_same_number,
             fetching=fetching_spec(settings),
+            bots=bots(settings.bots),
         )
         self._supervisor = SupervisorClient(machine_spec(settings, self._layout), duties)
 

@@ -128,6 +128,8 @@ class Batch:
     profiles: Rows[WantedProfile]
     numbers: Rows[bytes]
     held: Rows[Held]
+    asked: Rows[bytes]
+    dialogues: Rows[bytes]
     timers: Rows[Timer]
     aliases: Rows[Place]
     tombstones: Rows[Tombstone]

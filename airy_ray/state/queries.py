@@ -268,6 +268,16 @@ class Reading:
         """Whether nobody is still to be looked for who has the number of a contact."""
         return self._get("numbers", conversation) is None
 
+    def asked_by(self, conversation: ConversationId, message: MessageId, bot: str) -> int | None:
+        """Return which run of a process asked a bot about a message, if one did."""
+        run: bytes | None = self._get("asked", keys.asked(conversation, message, bot))
+        return None if run is None else int.from_bytes(run, "big")
+
+    def dialogue(self, conversation: ConversationId, bot: str) -> bytes | None:
+        """Return what a bot wants to be told when it is asked next in a conversation."""
+        context: bytes | None = self._get("dialogues", keys.dialogue(conversation, bot))
+        return context
+
     def answer(self, command: CommandId) -> Answer | None:
         """Return the answer of a command, once it was carried out."""
         answer: Answer | None = self._get("requests", command)

@@ -96,6 +96,8 @@ ROW_TYPES: dict[str, type[Any] | None] = {
     "profiles": WantedProfile,
     "numbers": None,
     "held": Held,
+    "asked": None,
+    "dialogues": None,
     "timers": Timer,
     "aliases": Place,
     "tombstones": Tombstone,

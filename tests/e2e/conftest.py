@@ -8,9 +8,12 @@ from tests.e2e import platforms
 from tests.e2e.client import Agent, Client
 from tests.e2e.platforms import GraphApi, Played
 from tests.e2e.program import Running, home, small_disk, started
+from tests.played_bots import PlayedBots, played_bots
 
 BODY_BYTES_MAX = 1 << 20
 SYSTEM_TOKEN = "a-system-token"
+TO_RASA = "Rasa, "
+"""What texts begin with that the bot answers."""
 DISK_BYTES = 48 << 20
 FILE_BYTES_MAX = 120 << 20
 
@@ -77,11 +80,19 @@ def agent(client: Client) -> Agent:
 
 
 @pytest.fixture(scope="package")
-def guarded() -> Iterator[Running]:
-    """Another platform: with authentication, and on a small disk of its own where we may mount."""
+def rasa() -> Iterator[PlayedBots]:
+    """A bot, which says nothing to who does not speak to it."""
+    with played_bots(TO_RASA) as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
+def guarded(rasa: PlayedBots) -> Iterator[Running]:
+    """Another platform: with authentication, a bot, and a small disk where we may mount."""
     settings = {
         "security": {"system_token": SYSTEM_TOKEN, "jwt_secret": platforms.JWT_SECRET},
         "sources": {"google": {"partner_key": platforms.PARTNER_KEY}},
+        "bots": {"rasa": {"webhook_url": rasa.url}},
         "partitions": 1,
     }
     with home(settings) as place, small_disk(place.data, DISK_BYTES), started(place) as running:

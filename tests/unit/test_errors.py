@@ -18,6 +18,7 @@ MADE: dict[type[AiryError], tuple[Any, ...]] = {
     errors.PayloadError: ("not JSON",),
     errors.DeliveryError: ("blocked",),
     errors.FetchError: ("it is empty", False),
+    errors.BotError: ("status 500",),
     errors.NotFoundError: ("a text",),
     errors.ConversationNotFoundError: ("an id",),
     errors.ChannelNotFoundError: ("an id",),

@@ -3,16 +3,17 @@
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
 
 from airy_ray.clock import now_millis
+from airy_ray.cluster.bots import AnyBot
 from airy_ray.cluster.delivering import DeliveringProcess
 from airy_ray.cluster.duties import Duties
 from airy_ray.cluster.sendings import CUSTOM, Sendings
@@ -48,6 +49,8 @@ from tests.e2e.platforms import ACTION, CUT_OFF, GOOGLE_TOKEN, Answer, GraphApi
 from tests.log_builders import append, spec, webhook
 from tests.unit.cluster.test_owner import running, until
 
+T = TypeVar("T")
+
 TOKEN = "EAApage"
 SOURCE_KEY = b"a key of this installation, long enough"
 AGENT = "an-agent"
@@ -78,12 +81,14 @@ class Post:
             "whatsapp": WhatsappSending(self.api.url, "v25.0"),
         }
 
-    def start(self, sendings: Sendings | None = None) -> DeliveringProcess:
+    def start(
+        self, sendings: Sendings | None = None, bots: Sequence[AnyBot] = ()
+    ) -> DeliveringProcess:
         """Start the courier, once more if it was killed."""
         self.courier = DeliveringProcess(
             [self.own, self.registry],
             self.own.directory.parent,
-            Duties(sendings or self.sendings),
+            Duties(sendings or self.sendings, bots=list(bots)),
         )
         return self.courier
 
@@ -130,6 +135,11 @@ class Post:
     def tell(self, asked: SendMessage | ResendMessage, at: int | None) -> None:
         record = builders.command_record(asked, at=now_millis() if at is None else at)
         append(self.own.directory, [record])
+
+    def ask(self, query: Callable[..., T], *args: Any) -> T:
+        """Ask the state something."""
+        with self._reader.read() as view:
+            return query(view, *args)
 
     def message(self, identifier: MessageId) -> Message | None:
         with self._reader.read() as view:
