@@ -5,7 +5,7 @@ Both take a message of one id once, however often it comes.
 
 import json
 from collections.abc import Awaitable, Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -43,11 +43,13 @@ class GoogleError(Exception):
 
 
 _REFUSALS = {
-    Trouble.OUTSIDE_WINDOW: GoogleError(403, "PERMISSION_DENIED", "The conversation has ended."),
-    Trouble.RATE_LIMITED: GoogleError(429, "RESOURCE_EXHAUSTED", "Quota exceeded."),
-    Trouble.DOWN: GoogleError(503, "UNAVAILABLE", "The service is currently unavailable."),
-    Trouble.TOKEN_EXPIRED: GoogleError(
-        401, "UNAUTHENTICATED", "Request had invalid authentication credentials."
+    Trouble.OUTSIDE_WINDOW: partial(
+        GoogleError, 403, "PERMISSION_DENIED", "The conversation has ended."
+    ),
+    Trouble.RATE_LIMITED: partial(GoogleError, 429, "RESOURCE_EXHAUSTED", "Quota exceeded."),
+    Trouble.DOWN: partial(GoogleError, 503, "UNAVAILABLE", "The service is currently unavailable."),
+    Trouble.TOKEN_EXPIRED: partial(
+        GoogleError, 401, "UNAUTHENTICATED", "Request had invalid authentication credentials."
     ),
 }
 
@@ -103,7 +105,7 @@ class GoogleApi:
     def check(self, token: str) -> None:
         """Raise that a token is not good, if so."""
         if token not in self._good:
-            raise _REFUSALS[Trouble.TOKEN_EXPIRED]
+            raise _REFUSALS[Trouble.TOKEN_EXPIRED]()
 
     def send(self, channel: str, to: str, token: str, known_as: str, content: Any) -> None:
         """Take a message, unless it was taken before."""
@@ -111,7 +113,7 @@ class GoogleApi:
         if trouble is Trouble.TOKEN_EXPIRED:
             self._good.discard(token)
         if trouble is not None:
-            raise _REFUSALS[trouble]
+            raise _REFUSALS[trouble]()
         _check(known_as, content)
         if known_as not in self._known:
             self._known.add(known_as)

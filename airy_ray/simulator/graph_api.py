@@ -119,7 +119,7 @@ class GraphApi:
         to, message = graph_messages.of_page(body)
         trouble = self.intake.meet(to)
         if trouble is not None:
-            raise graph_messages.PAGE_REFUSALS[trouble]
+            raise graph_messages.PAGE_REFUSALS[trouble]()
         graph_messages.check(message, is_on_instagram=to in self.on_instagram)
         known_as = _token(f"message {len(self.intake.taken)}", page).replace("EAA", "m_")
         self.intake.take(page, to, message, known_as)
@@ -137,7 +137,7 @@ class GraphApi:
         to = graph_messages.recipient_of(told)
         trouble = self.intake.meet(to)
         if trouble is not None:
-            raise graph_messages.NUMBER_REFUSALS[trouble]
+            raise graph_messages.NUMBER_REFUSALS[trouble]()
         graph_messages.check_whatsapp(told)
         known_as = _token(f"message {len(self.intake.taken)}", number).replace("EAA", "wamid.")
         self.intake.take(number, to, told, known_as)

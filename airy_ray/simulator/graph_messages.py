@@ -1,5 +1,6 @@
 """What Meta's Graph API looks for in messages, and how it refuses them (sources §1.5, §2, §3.5)."""
 
+from functools import partial
 from typing import Any
 
 from airy_ray.simulator.intake import Trouble
@@ -44,16 +45,20 @@ def invalid_token() -> GraphError:
 
 _EXPIRED = "Error validating access token: Session has expired."
 PAGE_REFUSALS = {
-    Trouble.OUTSIDE_WINDOW: GraphError(10, "(#10) This message is sent outside of allowed window."),
-    Trouble.RATE_LIMITED: GraphError(613, "(#613) Calls to this api have exceeded the rate limit."),
-    Trouble.DOWN: GraphError(2, "An unexpected error has occurred.", status=503),
-    Trouble.TOKEN_EXPIRED: GraphError(190, _EXPIRED, status=401),
+    Trouble.OUTSIDE_WINDOW: partial(
+        GraphError, 10, "(#10) This message is sent outside of allowed window."
+    ),
+    Trouble.RATE_LIMITED: partial(
+        GraphError, 613, "(#613) Calls to this api have exceeded the rate limit."
+    ),
+    Trouble.DOWN: partial(GraphError, 2, "An unexpected error has occurred.", status=503),
+    Trouble.TOKEN_EXPIRED: partial(GraphError, 190, _EXPIRED, status=401),
 }
 NUMBER_REFUSALS = {
-    Trouble.OUTSIDE_WINDOW: GraphError(131047, "(#131047) Re-engagement message"),
-    Trouble.RATE_LIMITED: GraphError(130429, "(#130429) Rate limit hit"),
-    Trouble.DOWN: GraphError(131016, "(#131016) Service unavailable", status=503),
-    Trouble.TOKEN_EXPIRED: GraphError(190, _EXPIRED, status=401),
+    Trouble.OUTSIDE_WINDOW: partial(GraphError, 131047, "(#131047) Re-engagement message"),
+    Trouble.RATE_LIMITED: partial(GraphError, 130429, "(#130429) Rate limit hit"),
+    Trouble.DOWN: partial(GraphError, 131016, "(#131016) Service unavailable", status=503),
+    Trouble.TOKEN_EXPIRED: partial(GraphError, 190, _EXPIRED, status=401),
 }
 
 

@@ -2,6 +2,7 @@
 
 import re
 from base64 import b64decode
+from functools import partial
 from hashlib import blake2b
 from typing import Any
 from urllib.parse import parse_qs
@@ -29,14 +30,14 @@ class TwilioError(Exception):
 
 
 _REFUSALS = {
-    Trouble.OUTSIDE_WINDOW: TwilioError(
-        400, 63016, "Failed to send freeform message outside the allowed window."
+    Trouble.OUTSIDE_WINDOW: partial(
+        TwilioError, 400, 63016, "Failed to send freeform message outside the allowed window."
     ),
-    Trouble.RATE_LIMITED: TwilioError(429, 20429, "Too Many Requests"),
-    Trouble.DOWN: TwilioError(503, 20503, "Service unavailable"),
-    Trouble.TOKEN_EXPIRED: TwilioError(401, 20003, "Authenticate"),
+    Trouble.RATE_LIMITED: partial(TwilioError, 429, 20429, "Too Many Requests"),
+    Trouble.DOWN: partial(TwilioError, 503, 20503, "Service unavailable"),
+    Trouble.TOKEN_EXPIRED: partial(TwilioError, 401, 20003, "Authenticate"),
 }
-_UNSUBSCRIBED = TwilioError(400, 21610, "Attempt to send to unsubscribed recipient")
+_UNSUBSCRIBED = partial(TwilioError, 400, 21610, "Attempt to send to unsubscribed recipient")
 
 
 class TwilioApi:
@@ -53,7 +54,7 @@ class TwilioApi:
             self.account_sid,
             f"{self.account_sid}:{self._auth_token}",
         ):
-            raise _REFUSALS[Trouble.TOKEN_EXPIRED]
+            raise _REFUSALS[Trouble.TOKEN_EXPIRED]()
         to, sender = _one(form, "To"), _one(form, "From")
         if not _NUMBER.fullmatch(to):
             raise TwilioError(400, 21211, f"The 'To' number {to} is not a valid phone number.")
@@ -63,9 +64,9 @@ class TwilioApi:
             raise TwilioError(400, 21910, "Invalid From and To pair.")
         trouble = self.intake.meet(to)
         if trouble is Trouble.OUTSIDE_WINDOW and not to.startswith("whatsapp:"):
-            raise _UNSUBSCRIBED  # messages have no window, but people may have had enough
+            raise _UNSUBSCRIBED()  # messages have no window, but people may have had enough
         if trouble is not None:
-            raise _REFUSALS[trouble]
+            raise _REFUSALS[trouble]()
         _check(form)
         digest = blake2b(f"{to} {len(self.intake.taken)}".encode(), digest_size=16).hexdigest()
         self.intake.take(sender, to, form, f"SM{digest}")
@@ -85,7 +86,7 @@ def routes(api: TwilioApi) -> list[Route]:
         except TwilioError as error:
             return _refused(error)
         except ValueError:
-            return _refused(_REFUSALS[Trouble.TOKEN_EXPIRED])
+            return _refused(_REFUSALS[Trouble.TOKEN_EXPIRED]())
         return await api.intake.answer(told["to"], told, 201)
 
     path = "/2010-04-01/Accounts/{account_sid}/Messages.json"
