@@ -548,7 +548,7 @@ def _settings(data: Path, port: int, graph_port: int) -> dict[str, object]:
         },
         "archive": {"segment_bytes": 1 << 17, "segment_age_s": 60, "tail_records": 100},
         "state": {"sync_s": 2, "snapshot_records": 1_000},
-        "realtime": {"queue_bytes": 1 << 16},
+        "realtime": {"queue_bytes": 1 << 16, "resume_events": 1_000_000},
         "media": {"inbound": {"fetch": False}},  # what is played links to hosts that are none
     }
 
