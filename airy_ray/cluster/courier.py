@@ -98,6 +98,7 @@ class Courier:
         """Deliver until cancelled."""
         await self._partitions.applied(REGISTRY)
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._profiles.run())
             for index in self._partitions:
                 if index != REGISTRY:
                     group.create_task(self._follow(index))
@@ -141,7 +142,7 @@ class Courier:
 
     async def _take_in_all(self, index: PartitionIndex) -> None:
         self._take_in(index, await self._partitions.ask(index, Reading.dispatches))
-        self._profiles.take_in(index, await self._partitions.ask(index, Reading.wanted_profiles))
+        self._profiles.watch(index)
 
     def _take_in(self, index: PartitionIndex, pending: list[tuple[MessageId, Dispatch]]) -> None:
         for identifier, dispatch in sorted(pending, key=lambda each: each[1].position):

@@ -5,12 +5,14 @@
 2. What came of it is appended. Calls are harmless, so nothing is said before one: who was killed is
    followed by another who asks again.
 3. What may pass is tried again for a few hours, later and later; the rest is given up at once.
+4. However many profiles are wanted, few of them are in memory; the others wait in their rows.
 """
 
 import asyncio
 import logging
 import random
 from collections.abc import Iterable
+from contextlib import suppress
 
 from airy_ray.clock import now_millis
 from airy_ray.cluster.own_partitions import OwnPartitions
@@ -35,6 +37,9 @@ logger = logging.getLogger(__name__)
 _AT_ONCE = 4
 """How many contacts a source is asked for at once."""
 _PACE = Pace(10.0, "profile")
+_WAITING_MAX = 1_000
+_LOOK_S = 15.0
+"""How often it is looked for what was put off and is due, and for what there was no room for."""
 _UNHEARD_S = 60.0
 """How long to wait where what was told has come to nothing, as it must not."""
 
@@ -55,18 +60,46 @@ class ProfileFetching:
         self._calls = calls
         self._turns = Turns(self._step, _AT_ONCE)
         self._buckets = Buckets()
+        self._indexes: list[PartitionIndex] = []
+        self._has_left = False
+        self._is_to_look = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
+    async def run(self) -> None:
+        """Have fetched what waits in rows of the partitions that are watched, until cancelled."""
+        while True:
+            self._is_to_look.clear()
+            self._has_left = False
+            random.shuffle(self._indexes)  # or the first might have all the room
+            for index in self._indexes:
+                due = await self._partitions.ask(
+                    index, Reading.due_profiles, now_millis(), _WAITING_MAX + 1
+                )
+                self.take_in(index, due)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_S):
+                    await self._is_to_look.wait()
+
+    def watch(self, index: PartitionIndex) -> None:
+        """Look for all that waits in a partition, now and from now on."""
+        if index not in self._indexes:
+            self._indexes.append(index)
+        self._is_to_look.set()
+
     def take_in(self, index: PartitionIndex, wanted: Iterable[WantedProfile]) -> None:
-        """Have profiles fetched; one that waits to be tried again is, if it is due by now."""
+        """Have profiles fetched that are due, as far as there is room."""
         now = now_millis()
         for each in wanted:
             place = each.place
-            if isinstance(sending_of(self._sendings, place.source), Profiles):
-                named = MessageId(place.conversation_id)  # it has one profile
-                self._turns.add(Turn(index, named, place.conversation_id, place.source), each.since)
-                if each.due_at <= now:
-                    self._turns.hurry(named)
+            if each.due_at > now or not isinstance(
+                sending_of(self._sendings, place.source), Profiles
+            ):
+                continue
+            if len(self._turns) >= _WAITING_MAX:
+                self._has_left = True
+                break
+            named = MessageId(place.conversation_id)  # it has one profile
+            self._turns.add(Turn(index, named, place.conversation_id, place.source), each.since)
         self._turns.begin()
 
     async def stop(self) -> None:
@@ -74,13 +107,12 @@ class ProfileFetching:
         await self._turns.cancel()
 
     async def _step(self, turn: Turn) -> float | None:
-        """Ask for a contact once; return when to go on, None if nothing more is wanted."""
+        """Ask for a contact once; return when to go on, None if nothing more is wanted now."""
         wanted = await self._wanted(turn)
-        if wanted is None:
+        if wanted is None or wanted.due_at > now_millis():
+            if self._has_left and len(self._turns) <= _WAITING_MAX // 2:
+                self._is_to_look.set()
             return None
-        early_ms = wanted.due_at - now_millis()
-        if early_ms > 0:
-            return early_ms / 1_000
         channel = self._registry.channel(wanted.place.channel_id)
         bucket = self._buckets.of(wanted.place.channel_id, _PACE)
         wait_s = turn.slot_in_s(bucket, self._loop.time())

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from airy_ray.delivery.lanes import Lanes, Turn
 from airy_ray.errors import AiryError
-from airy_ray.model.ids import MessageId, format_id
+from airy_ray.model.ids import format_id
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +27,11 @@ class Turns:
         self._lanes = Lanes(at_once)
         self._loop = asyncio.get_running_loop()
         self._taken: set[asyncio.Task[None]] = set()
-        self._paused: dict[MessageId, tuple[Turn, asyncio.TimerHandle]] = {}
         self._is_stopping = False
+
+    def __len__(self) -> int:
+        """How many turns are not over."""
+        return len(self._lanes)
 
     def add(self, turn: Turn, position: int) -> None:
         """Take a turn in, unless it is known; `begin` has it taken."""
@@ -42,13 +45,6 @@ class Turns:
             task = self._loop.create_task(self._take(turn))
             self._taken.add(task)
             task.add_done_callback(self._taken.discard)
-
-    def hurry(self, identifier: MessageId) -> None:
-        """Have a turn that waits go on now, unless it waits for the slot that it has."""
-        turn, timer = self._paused.get(identifier, (None, None))
-        if turn is not None and timer is not None and not turn.has_slot:
-            timer.cancel()
-            self._go_on(turn)
 
     async def stop(self, within_s: float) -> None:
         """Begin nothing more; see steps that are under way to their end if they take no longer."""
@@ -77,11 +73,9 @@ class Turns:
             self._lanes.finish(turn)
         else:
             self._lanes.pause(turn)
-            timer = self._loop.call_later(wait_s, self._go_on, turn)
-            self._paused[turn.message_id] = turn, timer
+            self._loop.call_later(wait_s, self._go_on, turn)
         self.begin()
 
     def _go_on(self, turn: Turn) -> None:
-        del self._paused[turn.message_id]
         self._lanes.go_on(turn)
         self.begin()

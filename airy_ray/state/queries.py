@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import lmdb
 
+from airy_ray.clock import Millis
 from airy_ray.errors import RowCorruptError
 from airy_ray.model.api_token import ApiToken
 from airy_ray.model.channel import Channel
@@ -250,9 +251,10 @@ class Reading:
         wanted: WantedProfile | None = self._get("profiles", conversation)
         return wanted
 
-    def wanted_profiles(self) -> list[WantedProfile]:
-        """Return all profiles that are to be fetched."""
-        return [row for _, row in self._under("profiles", b"", None)]
+    def due_profiles(self, at: Millis, limit: int) -> list[WantedProfile]:
+        """Return profiles that are to be fetched by an instant, `limit` at most."""
+        rows = (row for _, row in self._under("profiles", b"", None))
+        return list(islice((row for row in rows if row.due_at <= at), limit))
 
     def wanted_profiles_of(self, conversations: list[ConversationId]) -> list[WantedProfile]:
         """Return those that are to be fetched for some conversations."""

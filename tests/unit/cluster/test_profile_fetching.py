@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from airy_ray.clock import now_millis
+from airy_ray.cluster import profile_fetching
 from airy_ray.cluster.doorbell import Damaged, Ringer, asking_bell
 from airy_ray.model.commands import DescribeConversation
 from airy_ray.model.ids import ConversationId, format_id
@@ -91,6 +92,20 @@ def test_a_contact_gets_the_name_that_the_source_tells(post: Post) -> None:
     assert contact(post) == TOLD
     assert contact(post, BOB) == {"fetch_state": "failed"}
     assert asked(post) == asked(post, "/v25.0/bob") == asked(post, PARTICIPANTS) == 1
+
+
+def test_there_may_be_more_than_there_is_room_for(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(profile_fetching, "_WAITING_MAX", 2)
+    names = [f"contact-{number}" for number in range(7)]
+    append(post.own.directory, [webhook(f"m-{each}", contact=each) for each in names])
+    conversations = [builders.conversation_id(each) for each in names]
+    delivering(
+        post, sending(post.api.url), lambda: all(known(post, each)() for each in conversations)
+    )
+
+    assert {asked(post, f"/v25.0/{each}") for each in names} == {1}
 
 
 def test_what_is_known_is_not_asked_for_again(post: Post) -> None:
