@@ -121,9 +121,8 @@ class Fetching:
         """See to what a partition's feed tells of, from where that was left."""
         reader = self._accesses[index].reader
         kept = _Place(self._accesses[index].spec.directory / "files.place")
-        place = min(
-            kept.place, await self._partitions.ask(index, feed_head)
-        )  # the log may be an older one
+        head = await self._partitions.ask(index, feed_head)
+        place = min(kept.place, head)  # the log may be an older one
         seen = -1
         while True:
             version = -1
@@ -243,9 +242,8 @@ class Fetching:
     ) -> None:
         """Have a message name a copy, or why there is none, and wait until it does."""
         event: Event = FilesKept(identifier, values)
-        if (
-            await self._partitions.ask(index, Reading.message, identifier) is None
-        ):  # erased meanwhile
+        message = await self._partitions.ask(index, Reading.message, identifier)
+        if message is None:  # erased meanwhile
             event = FilesLeft(tuple(sorted(files_in(*values.values()))))
         await self._partitions.tell(index, event)
 
