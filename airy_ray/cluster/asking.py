@@ -21,7 +21,8 @@ from airy_ray.clock import Micros, now_micros
 from airy_ray.cluster.bot_metrics import Outcome
 from airy_ray.cluster.own_partitions import OwnPartitions
 from airy_ray.cluster.platform_calls import PlatformCalls
-from airy_ray.delivery.lanes import Lanes, Turn
+from airy_ray.cluster.turns import Turns
+from airy_ray.delivery.lanes import Turn
 from airy_ray.errors import BotError
 from airy_ray.model import json_text
 from airy_ray.model.commands import AnyCommand, SendMessage, SuggestReplies
@@ -70,12 +71,10 @@ class Asking:
         self._calls = calls
         self._count = count
         self._run = int(now_micros())
-        self._lanes = Lanes(bot.at_once)
+        self._turns = Turns(self._step, bot.at_once)
         self._waiting: dict[PartitionIndex, dict[MessageId, int]] = defaultdict(dict)
-        self._turns: set[asyncio.Task[None]] = set()
         self._has_room = asyncio.Event()
         self._has_room.set()
-        self._is_stopping = False
 
     async def room(self) -> None:
         """Wait until not too many questions wait for the bot."""
@@ -86,10 +85,10 @@ class Asking:
     ) -> None:
         """Ask about a message, which the change feed tells of at `sequence`, in its turn."""
         self._waiting[index].setdefault(message, sequence)
-        self._lanes.add(Turn(index, message, conversation, self.bot.name), sequence)
-        if len(self._lanes) >= _WAITING_MAX:
+        self._turns.add(Turn(index, message, conversation, self.bot.name), sequence)
+        if len(self._turns) >= _WAITING_MAX:
             self._has_room.clear()
-        self._begin()
+        self._turns.begin()
 
     def settled(self, index: PartitionIndex, read_until: int) -> int:
         """Return before which place of a partition, read until another, no question waits."""
@@ -97,19 +96,9 @@ class Asking:
 
     async def stop(self, within_s: float) -> None:
         """Ask nothing more; hear what the bot is saying out if it takes no longer."""
-        self._is_stopping = True
-        if self._turns:
-            await asyncio.wait(self._turns, timeout=within_s)
+        await self._turns.stop(within_s)
 
-    def _begin(self) -> None:
-        if self._is_stopping:
-            return
-        for turn in self._lanes.begin():
-            task = asyncio.get_running_loop().create_task(self._take(turn))
-            self._turns.add(task)
-            task.add_done_callback(self._turns.discard)
-
-    async def _take(self, turn: Turn) -> None:
+    async def _step(self, turn: Turn) -> None:
         """Ask about one message, whatever comes of it."""
         outcome: Outcome | None = "failed"
         try:
@@ -121,10 +110,8 @@ class Asking:
         if outcome is not None:
             self._count(self.bot.name, outcome)
         self._waiting[turn.partition].pop(turn.message_id, None)
-        self._lanes.finish(turn)
-        if len(self._lanes) < _WAITING_MAX:
+        if len(self._turns) <= _WAITING_MAX:  # this one is over
             self._has_room.set()
-        self._begin()
 
     async def _ask(self, turn: Turn) -> Outcome | None:
         """Ask the bot, once at most, and say what it says; None if it is not to be asked."""
