@@ -56,6 +56,7 @@ def platform(graph_api: GraphApi, played: Played) -> Iterator[Running]:
             **played.settings,
         },
         "partitions": 4,
+        "realtime": {"connects_per_s": 10_000},  # tests come and go as fast as they can
         "limits": {"body_bytes": BODY_BYTES_MAX},
         "media": {
             "max_bytes": FILE_BYTES_MAX,
