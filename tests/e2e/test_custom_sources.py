@@ -166,7 +166,11 @@ def test_an_answer_opens_the_conversation_that_the_contact_will(source: Source) 
     source.bring(messages=[said()])
 
     conversation = source.conversation(channel)
-    until(lambda: len(source.messages(conversation)) == 2)
+    until(lambda: states(source.messages(conversation)) == ["delivered", "failed"])
+
+
+def states(messages: list[Any]) -> list[str]:
+    return sorted(each["delivery_state"] for each in messages)
 
 
 @pytest.mark.parametrize(
