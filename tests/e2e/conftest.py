@@ -1,9 +1,12 @@
 """One platform for all tests of a run, started as its users start it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 
+from airy_ray.rawlog.record import Record, opened
+from airy_ray.rawlog.tail import LogTail
 from tests.e2e import platforms
 from tests.e2e.client import Agent, Client
 from tests.e2e.platforms import GraphApi, Played
@@ -72,6 +75,23 @@ def client(platform: Running) -> Iterator[Client]:
     """Who calls the platform."""
     with Client(platform.url) as caller:
         yield caller
+
+
+@pytest.fixture
+def received(platform: Running, client: Client) -> Callable[[], list[Record]]:
+    """Who tells what was received since then; what the courier finds out may come at any time."""
+    client.settle()
+    before = client.heads()
+
+    def told() -> list[Record]:
+        found = []
+        for name, first in before.items():
+            directory = platform.home.data / "partitions" / name
+            with closing(LogTail(directory, is_read_only=True)) as tail:
+                found += [opened(value, offset) for offset, value in tail.read(first, 1_000)]
+        return [record for record in found if record.kind != "outcome"]
+
+    return told
 
 
 @pytest.fixture
