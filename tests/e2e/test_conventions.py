@@ -202,7 +202,12 @@ def test_the_configuration_is_what_the_user_interfaces_ask_for(client: Client) -
     assert config["tag_config"] == {"colors": COLORS}
 
 
-NOT_CONFIGURED = {"rasa-connector", "cognigy-connector", "ibm-watson-assistant-connector"}
+NOT_CONFIGURED = {
+    "rasa-connector",
+    "cognigy-connector",
+    "ibm-watson-assistant-connector",
+    "openai-connector",
+}
 
 
 def service_is_complete(service: Any) -> bool:
