@@ -16,8 +16,14 @@ setup: .venv/.installed
 run: setup
 	@exec $(BIN)/airy-ray up $(ARGS)
 
+# what starts no platform runs on all cores first; platforms run alone, for some tests look at the time
 test: setup
+ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
+else
+	$(BIN)/python -m pytest --numprocesses auto tests/unit tests/contract tests/simulation
+	$(BIN)/python -m pytest tests/cluster tests/e2e
+endif
 
 check: setup
 	$(BIN)/ruff format --check .

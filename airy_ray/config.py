@@ -10,10 +10,19 @@ import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 
 from airy_ray.errors import ConfigError
 
@@ -182,8 +191,89 @@ class Sources(_Section):
     telegram: Telegram = Telegram()
 
 
+class InboundMedia(_Section):
+    """Files that contacts send: copies are kept, for their platforms forget them."""
+
+    fetch: bool = True
+    """Whether they are fetched. If not, messages link to the platforms', as long as these last."""
+    max_bytes: int = Field(100 << 20, ge=1)
+    """The largest file fetched."""
+    types: tuple[str, ...] = ("image/*", "audio/*", "video/*", "application/*", "text/*")
+    """Media types that are kept, with `*` for anything; the bytes tell, not who sends them."""
+    allow_private_networks: bool = False
+    """Whether files may be fetched from private networks and this machine."""
+
+
+def _is_web_address(url: str) -> str:
+    found = urlsplit(url)
+    if found.scheme not in ("http", "https") or not found.hostname:
+        raise ValueError("expected an address that begins with http:// or https://")
+    return url
+
+
+WebAddress = Annotated[str, AfterValidator(_is_web_address)]
+
+
+class _Bot(_Section):
+    """A bot that answers contacts."""
+
+    wait_s: float = Field(30, gt=0, le=600)
+    """How long it may take to answer; then it has not."""
+    at_once: int = Field(8, ge=1, le=256)
+    """How many conversations it is asked in at once."""
+
+
+class Rasa(_Bot):
+    """An assistant of Rasa's, over its REST channel."""
+
+    webhook_url: WebAddress
+    """Where Rasa is, such as `http://rasa:5005`, without `/webhooks/rest/webhook`."""
+
+
+class Cognigy(_Bot):
+    """A flow of Cognigy's, over a REST endpoint."""
+
+    rest_endpoint_url: WebAddress
+    user_id: str = ""
+    """Who Cognigy thinks writes; without it each conversation is a user of its own."""
+
+
+class IbmWatsonAssistant(_Bot):
+    """An assistant of IBM Watson's."""
+
+    url: WebAddress
+    api_key: SecretStr
+    assistant_id: str
+
+
+class OpenAi(_Bot):
+    """A language model behind an API like OpenAI's."""
+
+    url: WebAddress
+    """Of the API, such as `https://api.openai.com/v1`, without `/chat/completions`."""
+    model: str
+    api_key: SecretStr | None = None
+    mode: Literal["answer", "suggest"] = "answer"
+    """Whether it answers contacts, or proposes answers to who does."""
+    instructions: str | None = None
+    """What it is told before all that was said."""
+    messages_max: int = Field(20, ge=1, le=200)
+    """How many of a conversation's last messages it is told."""
+
+
+class Bots(_Section):
+    """Who answers contacts while no person does; without any, nothing of it runs."""
+
+    rasa: Rasa | None = None
+    cognigy: Cognigy | None = None
+    ibm_watson_assistant: IbmWatsonAssistant | None = None
+    openai: OpenAi | None = None
+
+
 class Media(_Section):
-    """Files that users and visitors upload."""
+    """Files of messages."""
+
+    inbound: InboundMedia = InboundMedia()
 
     url: str | None = None
     """A directory or an object store (`s3://bucket/path`, `gs://…`, `az://…`, `file:///…`); without
@@ -195,7 +285,7 @@ class Media(_Section):
     """Where the store serves its objects; without it Amazon's address for S3, and for other stores
     the platform itself."""
     max_bytes: int = Field(512 << 20, ge=1)
-    """The largest file taken; larger ones get 413."""
+    """The largest file that users and visitors may upload; larger ones get 413."""
 
     @field_validator("url")
     @classmethod
@@ -244,6 +334,14 @@ class RetentionRule(_Section):
     """How long after their newest message."""
 
 
+class Contacts(_Section):
+    """Who is one person."""
+
+    join_same_number: bool = False
+    """Merge contacts of WhatsApp and Twilio who have the same phone number, those that are there
+    already too; `contacts.unmerge` parts them for good."""
+
+
 class Limits(_Section):
     """Bounds on what one caller can ask of the platform."""
 
@@ -277,7 +375,7 @@ class Realtime(_Section):
     """How many missed events are sent to who resumes; who missed more reloads instead."""
     frame_bytes: int = Field(65_536, ge=1_024)
     """The largest body that a client may send."""
-    connects_per_s: int = Field(200, ge=1)
+    connects_per_s: int = Field(200, ge=10)
     """How many WebSockets are let in each second; others get 503 and come again. A storm of them,
     as after a restart, must not hold up those who are in."""
     subscriptions: int = Field(100, ge=1)
@@ -321,10 +419,12 @@ class Settings(_Section):
     http: Http = Http()
     security: Security = Security()
     sources: Sources = Sources()
+    bots: Bots = Bots()
     media: Media = Media()
     archive: Archive = Archive()
     state: State = State()
     changes: Changes = Changes()
+    contacts: Contacts = Contacts()
     limits: Limits = Limits()
     realtime: Realtime = Realtime()
     webhooks: Webhooks = Webhooks()

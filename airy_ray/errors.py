@@ -4,6 +4,8 @@
 AiryError
 ├── ConfigError                  a setting is wrong; its text names the key
 ├── SourceError                  SignatureError · PayloadError · DeliveryError
+│                                FetchError
+├── BotError                     a bot did not answer as it should
 ├── NotFoundError                ConversationNotFoundError · ChannelNotFoundError
 │                                MessageNotFoundError
 ├── RequestError                 a caller of the API asked what cannot be done; carries the answer
@@ -57,6 +59,26 @@ class PayloadError(SourceError):
 
 class DeliveryError(SourceError):
     """A platform refused a call. `reason` is its own text, or ours when it gave none."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class FetchError(SourceError):
+    """A file cannot be fetched; `may_pass` tells whether that may change."""
+
+    def __init__(self, reason: str, may_pass: bool = False) -> None:
+        super().__init__(reason, may_pass)
+        self.reason = reason
+        self.may_pass = may_pass
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class BotError(AiryError):
+    """A bot did not answer, or not as its documentation says; `reason` quotes nothing of it."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

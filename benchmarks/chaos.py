@@ -43,9 +43,10 @@ from airy_ray.model.ids import channel_id, conversation_id, format_id, owner_of
 from airy_ray.serve.ports import free_port
 from airy_ray.simulator import messenger
 from airy_ray.simulator.graph_api import GraphApi, GraphServer
+from airy_ray.simulator.hooks import Secrets
 from airy_ray.simulator.http import HttpClient
 from airy_ray.simulator.inbox import ApiError, Inbox
-from airy_ray.simulator.messenger import Moment
+from airy_ray.simulator.moments import Moment
 from airy_ray.simulator.oracle import KINDS_OF_WRONG, Verdict
 from airy_ray.simulator.postman import Postman
 from airy_ray.simulator.retries import Ack, Retries
@@ -56,7 +57,7 @@ from benchmarks.listeners import Listener, behind, feeds, judged, listening
 from benchmarks.measuring import BenchmarkError, Report, console
 
 APP_ID = "412345678901234"
-TARGET_SECRETS = {"app_secret": "chaos", "partner_key": "chaos"}  # signs what we send to ourselves
+SECRETS = Secrets("chaos", "chaos")  # sign what we send to ourselves
 
 SHARES = {
     "partition": 32,
@@ -238,7 +239,7 @@ class Installation:
 class Prober:
     """Sends a message to a partition and waits until it can be read."""
 
-    def __init__(self, http: HttpClient, simulation: Simulation, target: Target, seed: int) -> None:
+    def __init__(self, http: HttpClient, simulation: Simulation, seed: int) -> None:
         retries = Retries(Random(seed), give_up_s=_RECOVERED_S, first_s=0.05, longest_s=0.2)
         self._inbox = Inbox(http, retries, token=None)
         self._postman = Postman(
@@ -246,8 +247,7 @@ class Prober:
             retries,
             simulation.oracle,
             simulation.gates,
-            app_secret=target.app_secret,
-            partner_key=target.partner_key,
+            simulation.hooks,
         )
         self._named = simulation.named
         self._random = Random(seed)
@@ -390,17 +390,17 @@ async def torment(directory: Path, kills: int, seed: int, rate: float, subscribe
     report = Report("chaos", "nothing acknowledged is lost, doubled or out of order under SIGKILL")
     began_at = now_millis()
     named = cast(seed, began_at, pages=2, app_id=APP_ID)
-    graph = GraphApi(named.pages, app_id=APP_ID, app_secret=TARGET_SECRETS["app_secret"])
+    graph = GraphApi(named.pages, app_id=APP_ID, app_secret=SECRETS.app_secret)
     with GraphServer(graph, 0) as server:
         installation = Installation(directory, server.port)
         try:
             await installation.start()
-            target = Target(installation.url, **TARGET_SECRETS)
+            target = Target(installation.url, SECRETS)
             async with HttpClient(target.url, connections=_CONNECTIONS) as http:
                 simulation = Simulation(http, target, named, seed=seed, give_up_s=600)
                 shape = Shape(rate, None)
                 traffic = Traffic(shape, named, seed=seed, began_at=began_at)
-                chaos = Chaos(installation, Prober(http, simulation, target, seed), Random(seed))
+                chaos = Chaos(installation, Prober(http, simulation, seed), Random(seed))
                 with listening(installation.url, subscribers, seed) as listeners:
                     verdict = await _under_traffic(simulation, traffic, chaos, _deck(kills, seed))
                     late = await behind(listeners, installation.data, within_s=_VERIFIED_S)
@@ -541,14 +541,15 @@ def _settings(data: Path, port: int, graph_port: int) -> dict[str, object]:
         "sources": {
             "facebook": {
                 "app_id": APP_ID,
-                "app_secret": TARGET_SECRETS["app_secret"],
+                "app_secret": SECRETS.app_secret,
                 "api_url": f"http://127.0.0.1:{graph_port}",
             },
-            "google": {"partner_key": TARGET_SECRETS["partner_key"]},
+            "google": {"partner_key": SECRETS.partner_key},
         },
         "archive": {"segment_bytes": 1 << 17, "segment_age_s": 60, "tail_records": 100},
         "state": {"sync_s": 2, "snapshot_records": 1_000},
-        "realtime": {"queue_bytes": 1 << 16},
+        "realtime": {"queue_bytes": 1 << 16, "resume_events": 1_000_000},
+        "media": {"inbound": {"fetch": False}},  # what is played links to hosts that are none
     }
 
 

@@ -6,7 +6,8 @@ HAProxy to a replica that is deployed like the API's, is read by the same code, 
 
 Filters are also measured inside the store, without HTTP: as an API process looks through the index
 and reads the rows, from this process, on the same files. `BENCH_SIZES=1000,100000` in the
-environment leaves out the million, which takes some minutes to be stored.
+environment leaves out the million, which takes some minutes to be stored;
+`BENCH_MESSAGES=10000000` has so many messages in the largest, and takes an hour and 40 GB of disk.
 """
 
 import asyncio
@@ -65,12 +66,15 @@ _NO_OP_SHARE = 0.6
 _GROWN_MAX = 1.1
 
 _PAGE_SIZE = 20
+_MESSAGES_IN_ALL = int(os.environ.get("BENCH_MESSAGES", "0"))
 _BUSY = 1_000
-"""How many conversations have a full page of messages; the others have one message."""
+"""How many conversations have a full page of messages, unless so many are asked for that more have;
+the others have one message."""
 _ASKED = 20_000
 """How many different requests there are, if there are as many conversations."""
 _APPEND = 4_000
 _FOLDED_S = 900.0
+"""How long a million messages may take to be folded, or to be found."""
 _WARM_UP_S = 1.0
 
 _LIST, _MESSAGES, _INFO = "conversations.list", "messages.list", "conversations.info"
@@ -247,9 +251,10 @@ def _filled(directory: Path, size: int) -> Iterator[Platform]:
     with platform(directory) as ours:
         ours.connect("facebook", PAGE)
         with console.status(f"folding {stored:,} messages"):
-            ours.wait_until_projected(messages=stored, timeout_s=_FOLDED_S)
-            wait_until(lambda: _is_indexed(ours, size), "the search index", timeout_s=_FOLDED_S)
-            ours.wait_until_quiet(timeout_s=_FOLDED_S)
+            within_s = _FOLDED_S * max(1, stored // 1_000_000)
+            ours.wait_until_projected(messages=stored, timeout_s=within_s)
+            wait_until(lambda: _is_indexed(ours, size), "the search index", timeout_s=within_s)
+            ours.wait_until_quiet(timeout_s=within_s)
         _check(ours, size)
         yield ours
 
@@ -265,7 +270,7 @@ def _fill(settings: Settings, size: int) -> int:
     """Write the logs of a new data directory; return how many messages are in them."""
     layout = prepare_data(settings)
     tails = {spec.index: LogTail(spec.directory) for spec in specs(settings, layout)}
-    count = size + min(size, _BUSY) * (_PAGE_SIZE - 1)
+    count = size + _busy(size) * (_PAGE_SIZE - 1)
     began_at = Millis(now_millis() - count)
     bodies = text_messages("q", _contacts(size), begin_at=began_at)
     while group := list(itertools.islice(bodies, _APPEND)):
@@ -302,18 +307,24 @@ def _tagging(size: int, partitions: int, at: Micros) -> dict[PartitionIndex, lis
 
 def _contacts(size: int) -> Iterable[str]:
     """Yield who writes: everybody once, the busy ones as often as fills a page."""
-    busy = [f"u{number}" for number in range(min(size, _BUSY))]
+    busy = [f"u{number}" for number in range(_busy(size))]
     for _ in range(_PAGE_SIZE - 1):
         yield from busy
     for number in range(size):
         yield f"u{number}"
 
 
+def _busy(size: int) -> int:
+    """Return how many of `size` conversations have a full page of messages."""
+    wanted = (_MESSAGES_IN_ALL - size) // (_PAGE_SIZE - 1) if size == _SIZES[-1] else 0
+    return min(size, max(wanted, _BUSY))
+
+
 def _requests(size: int) -> dict[str, list[Post]]:
     """Return what is asked, each time of another conversation drawn at random."""
     draw = Random(size)
     anyone = draw.sample(range(size), min(size, _ASKED))
-    busy = draw.sample(range(min(size, _BUSY)), min(size, _BUSY))
+    busy = draw.sample(range(_busy(size)), min(_busy(size), _BUSY))
     return {
         _LIST: [_post({"page_size": _PAGE_SIZE})],
         _MESSAGES: [

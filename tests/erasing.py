@@ -17,7 +17,7 @@ from airy_ray.model.commands import (
     UpdateContact,
     UpsertMetadata,
 )
-from airy_ray.model.events import MessageFailed
+from airy_ray.model.events import DialogueKept, FilesKept, MessageFailed, ProfileFetched
 from airy_ray.model.ids import CommandId, ContactId, contact_id, format_id, message_of_command
 from airy_ray.partition.fold import encode_event
 from airy_ray.partition.history import History
@@ -101,7 +101,7 @@ def named_in_a_change(number: int) -> Record:
 
 
 def commanded(number: int) -> Iterator[Record]:
-    """Yield commands about Eva's conversation and messages, and an outcome."""
+    """Yield commands about Eva's conversation and messages, and outcomes."""
     at = NOW + number
     seed = "send" if number == 4 else f"send {number}"
     command = builders.command_id(seed)
@@ -115,7 +115,13 @@ def commanded(number: int) -> Iterator[Record]:
     )
     sent = message_of_command(command, EVAS)
     failed = encode_event(MessageFailed(sent, f"{MARK} reason", f"{MARK} answer", Millis(at)))
-    yield Record(Micros(at * 1_000), "outcome", "", failed, payload_id(failed))
+    named = {"contact.display_name": f'"{MARK} name"'.encode()}
+    fetched = encode_event(ProfileFetched(EVAS, Millis(NOW + 1), named, Millis(at)))
+    link = {f"data_https://cdn.example.org/{MARK}": b'{"error":"answered with 404"}'}
+    kept = encode_event(FilesKept(sent, link))
+    dialogue = encode_event(DialogueKept(EVAS, "rasa", f'{{"topic":"{MARK}"}}'.encode()))
+    for outcome in (failed, fetched, kept, dialogue):
+        yield Record(Micros(at * 1_000), "outcome", "", outcome, payload_id(outcome))
     yield builders.command_record(
         UpsertMetadata(
             id=format_id(builders.command_id(f"upsert {number}")),

@@ -36,6 +36,7 @@ from airy_ray.projections.view import (
     Timer,
     Tombstone,
     Waiting,
+    WantedProfile,
 )
 from airy_ray.rawlog.record import Kind, Record, payload_id
 from airy_ray.state.batch import Batch
@@ -88,7 +89,11 @@ class MemoryView:
     identities: Rows[Identity]
     merges: Rows[Merge]
     sends: Rows[Dispatch]
+    profiles: Rows[WantedProfile]
+    numbers: Rows[bytes]
     held: Rows[Held]
+    asked: Rows[bytes]
+    dialogues: Rows[bytes]
     timers: Rows[Timer]
     aliases: Rows[Place]
     tombstones: Rows[Tombstone]

@@ -8,22 +8,34 @@ from urllib.parse import urlsplit
 
 import typer
 import uvloop
+from pydantic import SecretStr
 
 from airy_ray.cli.client import address, system_token
 from airy_ray.cli.output import console, error_console, fail, print_json, print_table
 from airy_ray.clock import now_millis
-from airy_ray.config import Settings, is_loopback, load
+from airy_ray.config import Settings, Telegram, Viber, Whatsapp, is_loopback, load
 from airy_ray.errors import ConfigError
-from airy_ray.simulator import telegram_api, viber_api
-from airy_ray.simulator.graph_api import USER_TOKEN, GraphApi, GraphServer
+from airy_ray.simulator import (
+    action_endpoint,
+    custom,
+    google_api,
+    instagram,
+    telegram,
+    telegram_api,
+    twilio,
+    viber,
+    whatsapp,
+)
+from airy_ray.simulator.graph_api import USER_TOKEN, GraphServer
+from airy_ray.simulator.hooks import Secrets
 from airy_ray.simulator.http import HttpClient
 from airy_ray.simulator.inbox import ApiError
+from airy_ray.simulator.platforms import PHONE_NUMBER, Platforms
 from airy_ray.simulator.report import Report
 from airy_ray.simulator.simulation import Simulation, Target, run
 from airy_ray.simulator.traffic import Cast, Shape, Traffic, cast
 
 _CONNECTIONS = 64
-_PHONE_NUMBER = "106540352242922"
 _SHOWN_S = 0.5
 
 
@@ -41,11 +53,12 @@ def simulate(
         float, typer.Option(min=0, max=1, help="Share of webhooks up to 3 s late.")
     ] = 0.1,
     batches: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of Facebook's bodies with many items.")
+        float, typer.Option(min=0, max=1, help="Share of bodies with many items, where they may.")
     ] = 0.15,
     reads: Annotated[
         float, typer.Option(min=0.01, help="Conversations marked as read a second.")
     ] = 2,
+    answers: Annotated[float, typer.Option(min=0, help="Conversations answered a second.")] = 2,
     seed: Annotated[int, typer.Option(help="The same seed, the same traffic.")] = 1,
     give_up_after: Annotated[
         float, typer.Option(min=0, help="Seconds until a request is not retried any more.")
@@ -62,30 +75,47 @@ def simulate(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Report for programs.")] = False,
 ) -> None:
-    """Play Facebook, Google and website visitors: send traffic, then find all of it again.
+    """Play all sources and website visitors: send traffic, answer some, then find all of it again.
+
+    Facebook, Instagram, Google, a custom source and a website are always played; others are whose
+    secret is set and whose `api_url` is that of Facebook.
 
     Exit code 0: every acknowledged message was found exactly once, in order, with exact unread
-    counts. 1: something was not. 2: the traffic could not be sent.
+    counts, and every answer was taken by its platform exactly once. 1: something was not. 2: the
+    traffic could not be sent.
     """
     began_at = now_millis()
     try:
         settings = load({}, file=config)
         target = _target(settings, url)
-        named = cast(seed, began_at, pages=pages, app_id=settings.sources.facebook.app_id or "")
+        others, left_out = _others(settings)
+        app_id = settings.sources.facebook.app_id or ""
+        named = cast(seed, began_at, pages=pages, app_id=app_id, others=others)
         port = platform_port or _configured_port(settings)
     except ConfigError as error:
         fail(error)
-    graph = _graph(named, target)
+    platforms = _platforms(named, target, settings)
     if platform_only:
-        _play(graph, named, port, settings)
+        _play(platforms, named, port)
         return
+    for each in left_out:
+        error_console.print(f"not played: {each}", style="dim", markup=False, highlight=False)
 
     shape = Shape(rate, duration, conversations, pages, duplicates, disorder, batches)
     traffic = Traffic(shape, named, seed=seed, began_at=began_at)
     try:
-        with GraphServer(graph, port):
+        with GraphServer(platforms.graph, port, platforms.routes):
             report = uvloop.run(
-                _run(target, named, traffic, seed, reads, give_up=give_up_after, settle=settle)
+                _run(
+                    target,
+                    platforms,
+                    traffic,
+                    seed,
+                    reads=reads,
+                    answers=answers,
+                    give_up=give_up_after,
+                    settle=settle,
+                )
             )
     except (ApiError, OSError) as error:
         fail(error)
@@ -96,21 +126,29 @@ def simulate(
 
 async def _run(
     target: Target,
-    named: Cast,
+    platforms: Platforms,
     traffic: Traffic,
     seed: int,
-    reads: float,
     *,
+    reads: float,
+    answers: float,
     give_up: float,
     settle: float,
 ) -> Report:
     """Send the traffic, showing how far it is, and find it again."""
     async with HttpClient(target.url, connections=_CONNECTIONS) as http:
-        simulation = Simulation(http, target, named, seed=seed, give_up_s=give_up)
+        simulation = Simulation(
+            http, target, traffic.named, seed=seed, give_up_s=give_up, platforms=platforms
+        )
         showing = asyncio.create_task(_show(simulation))
         try:
             return await run(
-                simulation, traffic.planned(), seed=seed, reads_per_s=reads, settle_s=settle
+                simulation,
+                traffic.planned(),
+                seed=seed,
+                reads_per_s=reads,
+                settle_s=settle,
+                answers_per_s=answers,
             )
         finally:
             showing.cancel()
@@ -118,29 +156,73 @@ async def _run(
 
 def _target(settings: Settings, url: str | None) -> Target:
     """Return the system under test, with the secrets that it shares with the platforms."""
-    facebook, google = settings.sources.facebook, settings.sources.google
-    if not (facebook.app_id or "").isdecimal():
+    sources = settings.sources
+    if not (sources.facebook.app_id or "").isdecimal():
         raise ConfigError("sources.facebook.app_id: is needed to tell own echoes, and is a number")
-    if facebook.app_secret is None:
+    if sources.facebook.app_secret is None:
         raise ConfigError("sources.facebook.app_secret: is needed to sign webhooks")
-    if google.partner_key is None:
+    if sources.google.partner_key is None:
         raise ConfigError("sources.google.partner_key: is needed to sign webhooks")
+    secrets = Secrets(
+        app_secret=_text(sources.facebook.app_secret),
+        partner_key=_text(sources.google.partner_key),
+        whatsapp_secret=_text(sources.whatsapp.app_secret),
+        twilio_token=_text(sources.twilio.auth_token),
+        viber_token=_text(sources.viber.auth_token),
+    )
+    here, account_sid = sources.facebook.api_url.rstrip("/"), sources.twilio.account_sid
     return Target(
         url=address(settings, url),
-        app_secret=facebook.app_secret.get_secret_value(),
-        partner_key=google.partner_key.get_secret_value(),
+        secrets=secrets,
         token=system_token(settings),
+        called_at=settings.http.public_url,
+        played_at=here,
+        has_twilio=bool(account_sid) and sources.twilio.api_url.rstrip("/") == here,
     )
 
 
-def _graph(named: Cast, target: Target) -> GraphApi:
-    """Return Meta's API, with the pages of this run in it."""
-    return GraphApi(
-        named.pages,
-        app_id=named.app_id,
-        app_secret=target.app_secret,
-        phone_numbers=[_PHONE_NUMBER],
+def _others(settings: Settings) -> tuple[list[str], list[str]]:
+    """Return the other sources that can be played, and why the rest cannot."""
+    sources = settings.sources
+    here = sources.facebook.api_url.rstrip("/")
+    by_twilio = "" if sources.twilio.auth_token else "sources.twilio.auth_token is not set"
+    wanting = {
+        instagram.SOURCE: "",
+        whatsapp.SOURCE: _wanting("whatsapp", sources.whatsapp, here, "app_secret"),
+        twilio.SMS: by_twilio,
+        twilio.WHATSAPP: by_twilio,
+        viber.SOURCE: _wanting("viber", sources.viber, here, "auth_token"),
+        telegram.SOURCE: _wanting("telegram", sources.telegram, here),
+        custom.SOURCE: "",
+    }
+    played = [source for source, why in wanting.items() if not why]
+    return played, [f"{source}: {why}" for source, why in wanting.items() if why]
+
+
+def _wanting(
+    hook: str, section: Whatsapp | Viber | Telegram, here: str, secret: str | None = None
+) -> str:
+    """Return what keeps a source from being played; nothing if it can be."""
+    if secret is not None and getattr(section, secret) is None:
+        return f"sources.{hook}.{secret} is not set"
+    if section.api_url.rstrip("/") != here:
+        return f"sources.{hook}.api_url is not {here}"
+    return ""
+
+
+def _platforms(named: Cast, target: Target, settings: Settings) -> Platforms:
+    """Return the APIs of all platforms, with the channels of this run in them."""
+    app = settings.sources.whatsapp
+    return Platforms(
+        named,
+        target.secrets,
+        apps=[(app.app_id or "", target.secrets.whatsapp_secret)],
+        account_sid=settings.sources.twilio.account_sid or "",
     )
+
+
+def _text(secret: SecretStr | None) -> str:
+    return "" if secret is None else secret.get_secret_value()
 
 
 def _configured_port(settings: Settings) -> int:
@@ -154,28 +236,25 @@ def _configured_port(settings: Settings) -> int:
     return parts.port
 
 
-def _play(graph: GraphApi, named: Cast, port: int, settings: Settings) -> None:
-    """Play the APIs of Meta, Viber and Telegram, all at one address, until Ctrl-C."""
-    token = settings.sources.viber.auth_token
-    viber = viber_api.ViberApi("" if token is None else token.get_secret_value())
-    telegram = telegram_api.TelegramApi(telegram_api.BOT_TOKEN)
-    others = [*viber_api.routes(viber), *telegram_api.routes(telegram)]
+def _play(platforms: Platforms, named: Cast, port: int) -> None:
+    """Play the platforms' APIs, all at one address, until Ctrl-C."""
     try:
-        server = GraphServer(graph, port, others)
+        server = GraphServer(platforms.graph, port, platforms.routes)
     except OSError as error:
         fail(error)
+    here = f"http://127.0.0.1:{port}"
     print_table(
         ["what to connect with", ""],
         [
             ("page_token, user_token", USER_TOKEN),
             *(("page_id", page) for page in named.pages),
-            ("phone_number_id", _PHONE_NUMBER),
+            ("phone_number_id", PHONE_NUMBER),
             ("bot_token", telegram_api.BOT_TOKEN),
+            ("sa_file", f"what is at {here}{google_api.ACCOUNT_PATH}"),
+            ("action_endpoint", f"{here}{action_endpoint.PATH}"),
         ],
     )
-    console.print(
-        f"The platforms' APIs are played at http://127.0.0.1:{port}; Ctrl-C stops it", style="dim"
-    )
+    console.print(f"The platforms' APIs are played at {here}; Ctrl-C stops it", style="dim")
     with contextlib.suppress(KeyboardInterrupt):
         server.serve()
 

@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
 from typing import Annotated, Any, NoReturn
@@ -23,6 +24,7 @@ from airy_ray.serve import metrics, ray_environment
 from airy_ray.serve.api.identity_providers import provider
 
 _READY_S = 120.0
+"""How long nothing may move on while it is waited for the applications."""
 _POLL_S = 0.1
 _LOOK_S = 1.0
 _LEFTOVER_S = 30.0
@@ -104,8 +106,8 @@ def _run(
             system.start_partitions()
         with console.status("starting the applications"):
             system.start_applications()
-        with console.status("waiting for every route"):
-            _wait_until_ready(settings)
+        with console.status("waiting for every route") as shown:
+            wait_until_ready(settings, shown.update)
             # not here: what a signal raises in the middle of a finalizer goes no further
             collecting = Thread(target=give_back)
             collecting.start()
@@ -183,21 +185,29 @@ def _sessions(run: Path) -> Path:
     return directory
 
 
-def _wait_until_ready(settings: Settings) -> None:
-    """Wait until each application answers, through the door that everybody takes."""
-    deadline = time.monotonic() + _READY_S
+def wait_until_ready(settings: Settings, tell: Callable[[str], None]) -> None:
+    """Wait until each application answers, through the door that everybody takes.
+
+    States that are rebuilt after a crash may take long; as long as they go on they are waited for.
+    """
+    told, deadline = "", time.monotonic() + _READY_S
     with httpx.Client(base_url=address(settings), timeout=5) as client:
-        while not _is_ready(client):
+        while (waiting := _waiting_for(client)) is not None:
+            if waiting not in ("", told):
+                told, deadline = waiting, time.monotonic() + _READY_S
+                tell(told)
             if time.monotonic() > deadline:
-                raise TimeoutError("the applications do not answer")
+                raise TimeoutError(told or "the applications do not answer")
             time.sleep(_POLL_S)
 
 
-def _is_ready(client: httpx.Client) -> bool:
+def _waiting_for(client: httpx.Client) -> str | None:
+    """Return what is not ready yet, in words if it says so; None if all is."""
     try:
-        return (
-            client.get("/actuator/health").status_code == 200
-            and client.get("/webhooks/health").status_code == 200
-        )
-    except httpx.HTTPError:
-        return False
+        health = client.get("/actuator/health")
+        if health.status_code == client.get("/webhooks/health").status_code == 200:
+            return None
+        told: dict[str, str] = health.json()["partitions"]
+    except (httpx.HTTPError, ValueError, KeyError):
+        return ""
+    return "; ".join(f"partition {name}: {why}" for name, why in told.items())

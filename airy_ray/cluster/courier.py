@@ -11,26 +11,24 @@
 import asyncio
 import logging
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 import msgspec
 
 from airy_ray.clock import now_micros, now_millis
-from airy_ray.cluster.access import Appends, LocalAccess, P, Question, T
+from airy_ray.cluster.access import Appends, LocalAccess
 from airy_ray.cluster.feeds import PAGE_BYTES, PAGE_CHANGES, Feeds
-from airy_ray.cluster.platform_calls import PlatformCalls
+from airy_ray.cluster.own_partitions import OwnPartitions
+from airy_ray.cluster.platform_calls import PlatformCalls, without
+from airy_ray.cluster.profile_fetching import ProfileFetching
 from airy_ray.cluster.registry import Registry
 from airy_ray.cluster.sendings import Sendings, sending_of
+from airy_ray.cluster.turns import TROUBLE_S, Turns
 from airy_ray.delivery import deciding
-from airy_ray.delivery.lanes import Lanes, Turn
-from airy_ray.delivery.pacing import Bucket
-from airy_ray.errors import (
-    AiryError,
-    DamagedError,
-    DeliveryError,
-    PartitionUnavailableError,
-    StateError,
-)
+from airy_ray.delivery.lanes import Turn
+from airy_ray.delivery.pacing import Bucket, Buckets
+from airy_ray.errors import DeliveryError
 from airy_ray.model.conversation import Conversation
 from airy_ray.model.events import (
     DeliveryAttempted,
@@ -49,14 +47,11 @@ from airy_ray.model.ids import (
     format_id,
 )
 from airy_ray.model.message import Message
-from airy_ray.partition.fold import encode_event
 from airy_ray.projections import keys
 from airy_ray.projections.view import Dispatch
-from airy_ray.rawlog.record import Offset, Record, payload_id
 from airy_ray.sources.sending import (
     Later,
     Outbound,
-    Pace,
     Refused,
     Reply,
     Sending,
@@ -66,13 +61,12 @@ from airy_ray.sources.sending import (
 from airy_ray.state.feed import feed_head, read_feed
 from airy_ray.state.queries import Reading
 
+T = TypeVar("T")
+
 logger = logging.getLogger(__name__)
 
 _AT_ONCE = 32
 """How many messages to one source are on their way at once."""
-_TROUBLE_S = 0.5
-"""How long to wait for what is ours: log, state, registry."""
-_WAIT_S = 5.0
 _FAR = 2_000
 """Beyond so many records it looks at all that is pending instead of at what they changed."""
 _NEWS = ("message.created", "message.updated", "metadata.updated")
@@ -89,44 +83,43 @@ class Courier:
         feeds: Feeds,
         sendings: Sendings,
     ) -> None:
-        self._accesses = accesses
-        self._appender = appender
+        self._partitions = OwnPartitions(accesses, appender)
         self._registry = registry
         self._feeds = feeds
         self._sendings = sendings
         self._run = int(now_micros())
         self._calls = PlatformCalls()
-        self._lanes = Lanes(_AT_ONCE)
-        self._buckets: dict[tuple[ChannelId, str], Bucket] = {}
+        self._turns = Turns(self._step, _AT_ONCE)
+        self._profiles = ProfileFetching(self._partitions, registry, sendings, self._calls)
+        self._buckets = Buckets()
         self._loop = asyncio.get_running_loop()
-        self._turns: set[asyncio.Task[None]] = set()
-        self._is_stopping = False
 
     async def run(self) -> None:
         """Deliver until cancelled."""
-        await self._applied(REGISTRY)
+        await self._partitions.applied(REGISTRY)
         async with asyncio.TaskGroup() as group:
-            for index in self._accesses:
+            group.create_task(self._profiles.run())
+            for index in self._partitions:
                 if index != REGISTRY:
                     group.create_task(self._follow(index))
 
     async def stop(self, within_s: float) -> None:
         """Begin nothing more; see calls that are under way to their end if they take no longer."""
-        self._is_stopping = True
-        if self._turns:
-            await asyncio.wait(self._turns, timeout=within_s)
+        await self._profiles.stop()
+        await self._turns.stop(within_s)
         await self._calls.close()
 
     async def _follow(self, index: PartitionIndex) -> None:
         """Take in what is pending in a partition, now and from now on."""
-        await self._applied(index)
-        place = await self._ask(index, feed_head)  # before the rows: none is between them
-        self._take_in(index, await self._ask(index, Reading.dispatches))
-        async for _ in self._feeds.written(index, "sends"):
-            head = await self._ask(index, feed_head)
+        await self._partitions.applied(index)
+        # the place before the rows: none is between them
+        place = await self._partitions.ask(index, feed_head)
+        await self._take_in_all(index)
+        async for _ in self._feeds.written(index, "sends", "profiles"):
+            head = await self._partitions.ask(index, feed_head)
             if keys.position(head) - keys.position(place) > _FAR:
                 place = head
-                self._take_in(index, await self._ask(index, Reading.dispatches))
+                await self._take_in_all(index)
             elif head != place:
                 place = await self._take_in_since(index, place)
 
@@ -134,21 +127,22 @@ class Courier:
         """Take in what the change feed tells of from a place on; return the place behind it."""
         has_more = True
         while has_more:
-            page = await self._ask(index, read_feed, place, PAGE_CHANGES, PAGE_BYTES)
+            page = await self._partitions.ask(index, read_feed, place, PAGE_CHANGES, PAGE_BYTES)
             place, has_more = page.place, page.has_more
-            news = [each.message_id for _, each in page.changes if each.kind in _NEWS]
-            told = list(dict.fromkeys(each for each in news if each is not None))
             if not page.is_whole:
-                self._take_in(index, await self._ask(index, Reading.dispatches))
-            elif told:
-                self._take_in(index, await self._ask(index, Reading.dispatches_of, told))
+                await self._take_in_all(index)
+                continue
+            news = [each for _, each in page.changes if each.kind in _NEWS]
+            messages = _each_once(each.message_id for each in news)
+            self._take_in(index, await self._partitions.ask(index, Reading.dispatches_of, messages))
+            conversations = _each_once(each.conversation_id for each in news)
+            wanted = await self._partitions.ask(index, Reading.wanted_profiles_of, conversations)
+            self._profiles.take_in(index, wanted)
         return place
 
-    async def _applied(self, index: PartitionIndex) -> None:
-        """Wait until a state has reached the end that its log has now."""
-        head = self._appender.tails[index].head
-        while not await self._accesses[index].wait(Offset(head - 1), _WAIT_S):
-            logger.info("partition %d: waiting until its log is applied", index)
+    async def _take_in_all(self, index: PartitionIndex) -> None:
+        self._take_in(index, await self._partitions.ask(index, Reading.dispatches))
+        self._profiles.watch(index)
 
     def _take_in(self, index: PartitionIndex, pending: list[tuple[MessageId, Dispatch]]) -> None:
         for identifier, dispatch in sorted(pending, key=lambda each: each[1].position):
@@ -157,41 +151,12 @@ class Courier:
                 # what was read holds up no answer
                 lane = identifier if dispatch.is_read_receipt else place.conversation_id
                 turn = Turn(index, identifier, ConversationId(lane), place.source)
-                self._lanes.add(turn, dispatch.position)
-        self._begin()
-
-    def _begin(self) -> None:
-        if self._is_stopping:
-            return
-        for turn in self._lanes.begin():
-            task = self._loop.create_task(self._take(turn))
-            self._turns.add(task)
-            task.add_done_callback(self._turns.discard)
-
-    async def _take(self, turn: Turn) -> None:
-        """Take one step for a message; then it waits, or the next of its conversation follows."""
-        try:
-            wait_s = await self._step(turn)
-        except AiryError as error:
-            logger.warning("message %s waits: %s", format_id(turn.message_id), error)
-            wait_s = _TROUBLE_S
-        except Exception:  # whatever it is, it must not hold up other conversations
-            logger.exception("message %s: cannot be sent now", format_id(turn.message_id))
-            wait_s = _TROUBLE_S
-        if wait_s is None:
-            self._lanes.finish(turn)
-        else:
-            self._lanes.pause(turn)
-            self._loop.call_later(wait_s, self._go_on, turn)
-        self._begin()
-
-    def _go_on(self, turn: Turn) -> None:
-        self._lanes.go_on(turn)
-        self._begin()
+                self._turns.add(turn, dispatch.position)
+        self._turns.begin()
 
     async def _step(self, turn: Turn) -> float | None:
         """Call the source once, or give up; return when to go on, None if there is an outcome."""
-        parcel = await self._ask(turn.partition, Reading.parcel, turn.message_id)
+        parcel = await self._partitions.ask(turn.partition, Reading.parcel, turn.message_id)
         if parcel is None:
             return None  # erased
         dispatch, message, conversation = parcel
@@ -204,8 +169,8 @@ class Courier:
         outbound = self._outbound(dispatch, message, conversation, sending)
         if isinstance(outbound, Refused):
             return await self._settle(turn, dispatch, sending, outbound)
-        bucket = self._bucket(message.channel_id, sending.pace(message.content))
-        wait_s = self._wait_s(turn, bucket)
+        bucket = self._buckets.of(message.channel_id, sending.pace(message.content))
+        wait_s = turn.slot_in_s(bucket, self._loop.time())
         if wait_s > 0:
             return wait_s
         try:
@@ -214,8 +179,8 @@ class Courier:
             begun, verdict = dispatch, Refused(error.reason)
         if isinstance(verdict, float):
             return verdict
-        if isinstance(verdict, Later) and verdict.after_s is not None:
-            bucket.close_until(self._loop.time() + verdict.after_s)
+        if isinstance(verdict, Later):
+            self._pause(bucket, verdict)
         return await self._settle(turn, begun, sending, verdict)
 
     async def _call(
@@ -236,20 +201,22 @@ class Courier:
         token = await self._calls.token(turn.source, channel, sending, outbound)
         if not isinstance(token, str):
             return dispatch, token
+        is_asked_for = token != outbound.token
         outbound = msgspec.structs.replace(outbound, token=token)
         calls = sending.calls(outbound)
         begun = await self._attempt(turn, dispatch)
         if begun is None:
-            return dispatch, _TROUBLE_S  # another was first, or it is gone
+            return dispatch, TROUBLE_S  # another was first, or it is gone
         if deciding.is_expired(begun, sending, now_millis()):
             return begun, deciding.EXPIRED
         turn.has_slot = False
         call = calls[turn.calls_taken]
         reply = await self._calls.made(call, is_deduplicating=sending.is_deduplicating)
         if not isinstance(reply, Reply):
-            return begun, _without(token, reply)
-        self._calls.distrust(turn.source, channel, reply)
-        verdict = _without(token, sending.read(outbound, reply))
+            return begun, without(token, reply)
+        verdict = without(token, sending.read(outbound, reply))
+        if is_asked_for and self._calls.distrust(turn.source, channel, token, reply):
+            return begun, _renewing(turn, verdict)
         if isinstance(verdict, Taken):
             turn.calls_taken += 1
             turn.known_as = turn.known_as or verdict.source_message_id
@@ -263,8 +230,8 @@ class Courier:
         """Say that the source is going to be called; None if it must not be."""
         number = dispatch.attempts + 1
         event = DeliveryAttempted(turn.message_id, number, self._run)
-        await self._tell(turn.partition, event)
-        begun = await self._ask(turn.partition, Reading.dispatch, turn.message_id)
+        await self._partitions.tell(turn.partition, event)
+        begun = await self._partitions.ask(turn.partition, Reading.dispatch, turn.message_id)
         if begun is None or (begun.attempts, begun.courier) != (number, self._run):
             return None
         return begun
@@ -283,15 +250,17 @@ class Courier:
                 wait_s = deciding.wait_s(verdict, turn.tries, random.random())  # noqa: S311
                 if deciding.is_worth_waiting(dispatch, sending, at, wait_s):
                     if turn.calls_taken == 0:  # or another courier would send the beginning again
-                        await self._tell(turn.partition, DeliveryPutOff(turn.message_id, number))
+                        await self._partitions.tell(
+                            turn.partition, DeliveryPutOff(turn.message_id, number)
+                        )
                     turn.heard_of = number
                     return wait_s
                 event = MessageFailed(turn.message_id, reason, answer, at, number)
             case Refused(reason=reason, answer=answer):
                 event = MessageFailed(turn.message_id, reason, answer, at, number)
-        await self._tell(turn.partition, event)
+        await self._partitions.tell(turn.partition, event)
         turn.begin_anew()
-        pending = await self._ask(turn.partition, Reading.dispatch, turn.message_id)
+        pending = await self._partitions.ask(turn.partition, Reading.dispatch, turn.message_id)
         return None if pending is None else 0.0  # somebody has sent it again meanwhile
 
     def _outbound(
@@ -315,60 +284,36 @@ class Courier:
         channel = self._registry.channel(message.channel_id)
         call = deciding.read_receipt(message, channel, sending)
         if call is not None and dispatch.attempts == 0:
-            wait_s = self._wait_s(turn, self._bucket(message.channel_id, sending.pace(b"")))
+            bucket = self._buckets.of(message.channel_id, sending.pace(b""))
+            wait_s = turn.slot_in_s(bucket, self._loop.time())
             if wait_s > 0:
                 return wait_s
             if await self._attempt(turn, dispatch) is None:
-                return _TROUBLE_S  # another was first, or it is gone
+                return TROUBLE_S  # another was first, or it is gone
             answer = await self._calls.made(call, is_deduplicating=False)
             if not isinstance(answer, Reply) or answer.status != 200:
                 why = answer.status if isinstance(answer, Reply) else answer.reason
                 logger.warning("message %s: not told as read: %s", format_id(message.id), why)
-        await self._tell(turn.partition, ReadTold(turn.message_id))
+        await self._partitions.tell(turn.partition, ReadTold(turn.message_id))
         return None
 
-    def _wait_s(self, turn: Turn, bucket: Bucket) -> float:
-        """Return how long the pace of a channel has the next call of a message wait."""
-        if turn.has_slot:
-            return 0.0
-        turn.has_slot = True
-        return bucket.reserve(self._loop.time())
+    def _pause(self, bucket: Bucket, told: Later) -> None:
+        """Give a channel the pause that its platform asks for, unless only a conversation needs it.
 
-    def _bucket(self, channel: ChannelId, pace: Pace) -> Bucket:
-        kept_as = channel, pace.kind
-        if kept_as not in self._buckets:
-            self._buckets[kept_as] = Bucket(pace.per_s)
-        return self._buckets[kept_as]
-
-    async def _tell(self, index: PartitionIndex, event: Event) -> None:
-        """Append an event, however long it takes, and wait until it is applied."""
-        body = encode_event(event)
-        record = Record(now_micros(), "outcome", "", body, payload_id(body))
-        while True:
-            try:
-                offset = await self._appender.append(index, record)
-                break
-            except AiryError as error:  # appended twice it is folded once: it has its number
-                logger.warning("partition %d: an outcome cannot be stored now: %s", index, error)
-                await asyncio.sleep(_TROUBLE_S)
-        while not await self._accesses[index].wait(offset, _WAIT_S):
-            logger.warning("partition %d: waiting until an outcome is applied", index)
-
-    async def _ask(
-        self, index: PartitionIndex, query: Question[P, T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """Return a partition's answer, as soon as its state can be read."""
-        while True:
-            try:
-                return await self._accesses[index].ask(query, *args, **kwargs)
-            except (StateError, DamagedError, PartitionUnavailableError):
-                await asyncio.sleep(_TROUBLE_S)
+        What is said of a conversation means the channel where that sends as fast as it may.
+        """
+        now_s = self._loop.time()
+        if told.after_s is not None and (not told.is_of_conversation or bucket.is_busy(now_s)):
+            bucket.close_until(now_s + told.after_s)
 
 
-def _without(token: str, verdict: Verdict) -> Verdict:
-    """Return a verdict that does not tell the token: platforms quote it in their errors."""
-    if isinstance(verdict, Taken) or not token:
+def _each_once(named: Iterable[T | None]) -> list[T]:
+    return list(dict.fromkeys(each for each in named if each is not None))
+
+
+def _renewing(turn: Turn, verdict: Verdict) -> Verdict:
+    """Return what a refusal means whose reason is a token that may have ended before its time."""
+    if turn.has_renewed or not isinstance(verdict, Refused):
         return verdict
-    answer = None if verdict.answer is None else verdict.answer.replace(token, "…")
-    reason = verdict.reason.replace(token, "…")
-    return msgspec.structs.replace(verdict, reason=reason, answer=answer)
+    turn.has_renewed = True
+    return Later(verdict.reason, verdict.answer)

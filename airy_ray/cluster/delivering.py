@@ -1,6 +1,7 @@
-"""The process of a machine's courier and publisher: started by the supervisor, ends with it.
+"""The process in which a machine's courier and publisher run, and bots are asked.
 
-A process of its own and no actor: it takes half the memory, and needs nothing of Ray.
+It is the supervisor's: a process of its own and no actor, for it takes half the memory, and needs
+nothing of Ray.
 """
 
 import asyncio
@@ -8,21 +9,21 @@ import gc
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
 
 from airy_ray.cluster.access import LocalAccess
 from airy_ray.cluster.applied_waiters import AppliedWaiters
 from airy_ray.cluster.child_process import ChildProcess, alone, is_over, received
+from airy_ray.cluster.duties import Duties
 from airy_ray.cluster.feeds import Feeds
 from airy_ray.cluster.logs import log_to_stderr
 from airy_ray.cluster.registry import Registry
-from airy_ray.cluster.sendings import Sendings
 from airy_ray.cluster.shared_hops import SharedHops
 from airy_ray.cluster.thread_appender import ThreadAppender
-from airy_ray.cluster.webhook_spec import CallingSpec
 from airy_ray.model.ids import REGISTRY, PartitionIndex
 from airy_ray.partition.spec import PartitionSpec
 
@@ -34,18 +35,12 @@ _STOP_S = 4.0
 class DeliveringProcess(ChildProcess):
     """The process as the supervisor holds it."""
 
-    def __init__(
-        self,
-        specs: Sequence[PartitionSpec],
-        run_directory: Path,
-        sendings: Sendings,
-        calling: CallingSpec,
-    ) -> None:
+    def __init__(self, specs: Sequence[PartitionSpec], run_directory: Path, duties: Duties) -> None:
         super().__init__(__name__)
         partitions = [
             (int(spec.index), spec.count, str(spec.directory), str(spec.archive)) for spec in specs
         ]
-        setup = _Setup(str(run_directory), partitions, sendings, calling)
+        setup = _Setup(str(run_directory), partitions, duties)
         self.socket.sendall(msgspec.msgpack.encode(setup))
         self.socket.shutdown(socket.SHUT_WR)
 
@@ -53,8 +48,16 @@ class DeliveringProcess(ChildProcess):
 class _Setup(msgspec.Struct, array_like=True):
     run_directory: str
     partitions: list[tuple[int, int, str, str]]
-    sendings: Sendings
-    calling: CallingSpec
+    duties: Duties
+
+
+class _Work(NamedTuple):
+    """What all duties are done with."""
+
+    accesses: Mapping[PartitionIndex, LocalAccess]
+    appender: ThreadAppender
+    registry: Registry
+    feeds: Feeds
 
 
 def main(descriptor: int) -> None:
@@ -68,8 +71,8 @@ def main(descriptor: int) -> None:
 
 
 async def _deliver(setup: _Setup, connection: socket.socket) -> None:
+    from airy_ray.cluster.bot_places import forget_others
     from airy_ray.cluster.courier import Courier  # loads what the supervisor does without
-    from airy_ray.cluster.publisher import Publisher
 
     run_directory = Path(setup.run_directory)
     specs = [
@@ -83,20 +86,41 @@ async def _deliver(setup: _Setup, connection: socket.socket) -> None:
         spec.index: LocalAccess(spec, appender, waiters, searches, run_directory) for spec in specs
     }
     feeds = Feeds(specs, accesses, run_directory)
-    registry = Registry(accesses[REGISTRY].reader)
-    courier = Courier(accesses, appender, registry, feeds, setup.sendings)
-    webhook_feeds = Feeds(specs, accesses, run_directory, "w")
-    publisher = Publisher(accesses, appender, registry, webhook_feeds, setup.calling)
-    gc.freeze()
+    for spec in specs:
+        forget_others(spec.directory, [each.name for each in setup.duties.bots])
+    work = _Work(accesses, appender, Registry(accesses[REGISTRY].reader), feeds)
+    courier = Courier(*work, setup.duties.sendings)
     running = asyncio.create_task(courier.run())
-    publishing = asyncio.create_task(publisher.run())
+    beside = [asyncio.create_task(each) for each in _beside(setup.duties, work)]
+    gc.freeze()
     over = asyncio.get_running_loop().create_future()
     _look(connection, over)
     await asyncio.wait([running, over], return_when=asyncio.FIRST_COMPLETED)
     if running.done():
         await running  # it only ends by an error: the supervisor starts another process
-    publishing.cancel()
-    await asyncio.gather(asyncio.wait([publishing], timeout=_STOP_S), courier.stop(_STOP_S))
+    for each in beside:  # what they have begun is seen to by the next ones
+        each.cancel()
+    await asyncio.gather(courier.stop(_STOP_S), *beside, return_exceptions=True)
+
+
+def _beside(duties: Duties, work: _Work) -> Iterator[Coroutine[Any, Any, None]]:
+    """Begin what is wished beside sending; it goes on until cancelled, and loads what it needs."""
+    if duties.joins_numbers:
+        from airy_ray.cluster.number_joining import NumberJoining
+
+        yield NumberJoining(*work).run()
+    if duties.fetching is not None:
+        from airy_ray.cluster.fetching import fetch
+
+        yield fetch(duties.fetching, work.accesses, work.appender, work.registry)
+    if duties.bots:
+        from airy_ray.cluster.answering import answer
+
+        yield answer(duties.bots, work.accesses, work.appender, work.feeds, within_s=_STOP_S)
+    if duties.calling is not None:
+        from airy_ray.cluster.publisher import Publisher
+
+        yield Publisher(*work, duties.calling).run()
 
 
 def _look(connection: socket.socket, over: asyncio.Future[None]) -> None:

@@ -7,8 +7,8 @@ another generation takes over, or this process begins again.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -29,20 +29,21 @@ PAGE_BYTES = 1 << 18
 
 
 class Feeds:
-    """Follows the feeds of one machine's partitions, in one process; each `name` once in it."""
+    """Follows the feeds of one machine's partitions, in one process."""
 
     def __init__(
         self,
         partitions: Sequence[PartitionSpec],
         accesses: Mapping[PartitionIndex, ReadAccess],
         run_directory: Path,
-        name: str = "f",
     ) -> None:
         self._accesses = accesses
         self._names = {each.index: each.name for each in partitions}
-        self._bell = Bell(run_directory, f"{name}-{os.getpid()}")
+        self._bell = Bell(run_directory, f"f-{os.getpid()}")
         self._ringer = Ringer(run_directory)
-        self._news = {each.index: asyncio.Event() for each in partitions}
+        self._news: dict[PartitionIndex, set[asyncio.Event]] = {
+            each.index: set() for each in partitions
+        }
         self._followed_at: dict[tuple[PartitionIndex, str], float] = {}
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._bell.fileno(), self._hear)
@@ -54,38 +55,49 @@ class Feeds:
         nothing comes, and then what came meanwhile.
         """
         access = access_to(self._accesses, partition)
-        news = self._news[partition]
-        while True:
-            self._follow(partition, "changes")
-            news.clear()
-            try:
-                page = await access.ask(read_feed, place, PAGE_CHANGES, PAGE_BYTES)
-            except (StateError, DamagedError, PartitionUnavailableError):
-                await asyncio.sleep(_RETRY_S)
-                continue
-            if page.place != place or not page.is_whole:
-                place = page.place
-                yield page
-            if not page.has_more:
-                await _rung(news, _POLL_S)
+        with self._listening(partition) as news:
+            while True:
+                self._follow(partition, "changes")
+                news.clear()
+                try:
+                    page = await access.ask(read_feed, place, PAGE_CHANGES, PAGE_BYTES)
+                except (StateError, DamagedError, PartitionUnavailableError):
+                    await asyncio.sleep(_RETRY_S)
+                    continue
+                if page.place != place or not page.is_whole:
+                    place = page.place
+                    yield page
+                if not page.has_more:
+                    await _rung(news, _POLL_S)
 
-    async def written(self, partition: PartitionIndex, table: str) -> AsyncIterator[None]:
-        """Yield when a batch has written to a table of a partition, and every second; never ends.
+    async def written(self, partition: PartitionIndex, *tables: str) -> AsyncIterator[None]:
+        """Yield when a batch has written to one of these tables, and every second; never ends.
 
         For who has to act only then: unlike `pages` it hurries nobody.
         """
-        news = self._news[partition]
-        while True:
-            self._follow(partition, table)
-            await _rung(news, _LOOK_S)
-            news.clear()
-            yield
+        with self._listening(partition) as news:
+            while True:
+                for table in tables:
+                    self._follow(partition, table)
+                await _rung(news, _LOOK_S)
+                news.clear()
+                yield
 
     def close(self) -> None:
         """Stop listening."""
         self._loop.remove_reader(self._bell.fileno())
         self._bell.close()
         self._ringer.close()
+
+    @contextmanager
+    def _listening(self, partition: PartitionIndex) -> Iterator[asyncio.Event]:
+        """Have an event be set by news of a partition: one's own, for others clear theirs."""
+        news = asyncio.Event()
+        self._news[partition].add(news)
+        try:
+            yield news
+        finally:
+            self._news[partition].discard(news)
 
     def _follow(self, partition: PartitionIndex, table: str) -> None:
         """Ask the owner for its datagrams, now and then: it may be another by now."""
@@ -98,8 +110,7 @@ class Feeds:
     def _hear(self) -> None:
         for said in self._bell.drain():
             with suppress(msgspec.DecodeError):
-                news = self._news.get(decode_applied(said).partition)
-                if news is not None:
+                for news in self._news.get(decode_applied(said).partition, ()):
                     news.set()
 
 

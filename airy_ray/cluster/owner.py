@@ -30,7 +30,7 @@ from airy_ray.errors import DamagedError, DiskFullError, PartitionUnavailableErr
 from airy_ray.partition import forwarding, ownership
 from airy_ray.partition.forwarding import Forward
 from airy_ray.partition.partition import Partition, open_partition
-from airy_ray.partition.routing import ChannelLookup
+from airy_ray.partition.routing import AliasLookup, ChannelLookup
 from airy_ray.partition.spec import PartitionSpec
 from airy_ray.partition.upkeep import Caretaker
 from airy_ray.projections.view import Outgoing
@@ -73,11 +73,13 @@ class Owner:
         run_directory: Path,
         *,
         channels: ChannelLookup,
+        aliases: AliasLookup,
         deliver: Deliver,
     ) -> None:
         self.spec = spec
         self.partition: Partition | None = None
         self._channels = channels
+        self._aliases = aliases
         self._deliver = deliver
         self._appended = Bell(run_directory, owner_bell(spec.name))
         self._asking = Bell(run_directory, asking_bell(spec.name))
@@ -190,10 +192,10 @@ class Owner:
             self._distrust(partition)
             return True
         for sequence, outgoing in pending:
-            received_at = now_micros()
-            self._deliver(
-                forwarding.records_of(partition, sequence, outgoing, self._channels, received_at)
+            forwards = forwarding.records_of(
+                partition, sequence, outgoing, self._channels, self._aliases, now_micros()
             )
+            self._deliver(forwards)
         if pending:
             forwarding.mark_forwarded(partition, pending[-1][0])
         return fallen > 0 or bool(pending)

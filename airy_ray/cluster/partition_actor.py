@@ -6,6 +6,7 @@ It decides nothing about messages: `Owner` runs the partition, `LocalAccess` ans
 import asyncio
 import os
 from collections.abc import Awaitable
+from contextlib import closing
 from typing import Any, TypeVar
 
 import msgspec
@@ -20,11 +21,12 @@ from airy_ray.cluster.logs import log_to_stderr
 from airy_ray.cluster.machine import Machine, MachineSpec
 from airy_ray.cluster.owner import Owner
 from airy_ray.cluster.registry import Registry
-from airy_ray.errors import PartitionUnavailableError
+from airy_ray.errors import DamagedError, PartitionUnavailableError, StateError
 from airy_ray.filters.fulltext import FullText
 from airy_ray.filters.query import Query
 from airy_ray.model.channel import Channel
-from airy_ray.model.ids import REGISTRY, ChannelId, PartitionIndex
+from airy_ray.model.events import Place
+from airy_ray.model.ids import REGISTRY, ChannelId, PartitionIndex, owner_of
 from airy_ray.partition.reader import PartitionReader
 from airy_ray.rawlog.record import Offset, Record, encode
 from airy_ray.state.queries import Reading
@@ -62,6 +64,7 @@ class PartitionActor:
             machine.partition(index),
             machine.run_directory,
             channels=self._channel,
+            aliases=self._alias,
             deliver=self._delivery.deliver,
         )
         collect_seldom()
@@ -101,6 +104,16 @@ class PartitionActor:
         if self._registry is None:
             self._registry = Registry(PartitionReader(self._tails[REGISTRY]))
         return self._registry.channel(identifier)
+
+    def _alias(self, alias: bytes) -> Place | None:
+        """Return where an alias leads; nowhere while its partition cannot be read."""
+        count = self._machine_spec.partition(self._index).count
+        try:
+            keeper = PartitionReader(self._tails[owner_of(alias, count)])
+            with closing(keeper), keeper.read() as view:
+                return view.alias(alias)
+        except (StateError, DamagedError):
+            return None
 
     def _access(self) -> LocalAccess:
         if self._machine is None:  # needs the event loop, which a constructor does not have

@@ -7,13 +7,27 @@ import asyncio
 import ssl
 from collections import defaultdict
 from functools import cache
+from typing import TypeVar
 from urllib.request import getproxies
 
 import aiohttp
 import certifi
+import msgspec
 
 from airy_ray.model.ids import ChannelId
-from airy_ray.sources.sending import Authorized, Call, Later, Outbound, Refused, Reply, Sending
+from airy_ray.sources.sending import (
+    Authorized,
+    Call,
+    Later,
+    Outbound,
+    Refused,
+    Reply,
+    Sending,
+    Taken,
+    Verdict,
+)
+
+V = TypeVar("V", bound=Verdict)
 
 _ANSWER_BYTES_MAX = 1 << 16
 _IDLE_S = 3.0
@@ -91,14 +105,26 @@ class PlatformCalls:
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Reply(response.status, body[:_ANSWER_BYTES_MAX], headers)
 
-    def distrust(self, source: str, channel: ChannelId, reply: Reply) -> None:
-        """Ask for another token if an answer says that it is not good any more."""
-        if reply.status == _UNAUTHORIZED:
-            self._tokens.pop((source, channel), None)
+    def distrust(self, source: str, channel: ChannelId, token: str, reply: Reply) -> bool:
+        """Return whether an answer says that a token is not good any more; another is asked for."""
+        is_refused = reply.status == _UNAUTHORIZED
+        kept, _ = self._tokens.get((source, channel), ("", 0.0))
+        if is_refused and kept == token:  # or it was another message's call that found out
+            del self._tokens[source, channel]
+        return is_refused
 
     async def close(self) -> None:
         """Close all connections."""
         await self._http.close()
+
+
+def without(token: str, verdict: V) -> V:
+    """Return a verdict that does not tell the token: platforms quote it in their errors."""
+    if isinstance(verdict, Taken) or not token:
+        return verdict
+    answer = None if verdict.answer is None else verdict.answer.replace(token, "…")
+    reason = verdict.reason.replace(token, "…")
+    return msgspec.structs.replace(verdict, reason=reason, answer=answer)
 
 
 @cache

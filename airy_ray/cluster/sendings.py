@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from airy_ray.model.custom_source import is_custom
 from airy_ray.sources.custom_sending import CustomSending
-from airy_ray.sources.facebook_sending import FacebookSending
+from airy_ray.sources.facebook_sending import FacebookSending, InstagramSending
 from airy_ray.sources.google_sending import GoogleSending
 from airy_ray.sources.telegram_sending import TelegramSending
 from airy_ray.sources.twilio_sending import TwilioSending
@@ -22,6 +22,7 @@ AnySending = (
     CustomSending
     | FacebookSending
     | GoogleSending
+    | InstagramSending
     | TelegramSending
     | TwilioSending
     | ViberSending
@@ -29,6 +30,8 @@ AnySending = (
 )
 Sendings = dict[str, AnySending]
 """By source, with one for all custom sources; messages to others stay pending."""
+
+M = TypeVar("M", bound=FacebookSending)
 
 CUSTOM = "*"
 
@@ -55,8 +58,8 @@ def sending_of(sendings: Sendings, source: str) -> AnySending | None:
 
 def _built_in(settings: Sources, public_url: str | None) -> Sendings:
     return {
-        "facebook": _messenger(settings, _MESSENGER_PER_S),
-        "instagram": _messenger(settings, _INSTAGRAM_PER_S),
+        "facebook": _meta(FacebookSending, settings, _MESSENGER_PER_S),
+        "instagram": _meta(InstagramSending, settings, _INSTAGRAM_PER_S),
         "google": GoogleSending(
             settings.google.api_url,
             settings.google.rcs_api_url,
@@ -71,9 +74,9 @@ def _built_in(settings: Sources, public_url: str | None) -> Sendings:
     }
 
 
-def _messenger(settings: Sources, per_s: float) -> FacebookSending:
+def _meta(kind: type[M], settings: Sources, per_s: float) -> M:
     app = settings.facebook
-    return FacebookSending(app.api_url, app.graph_version, app.human_agent_tag, per_s)
+    return kind(app.api_url, app.graph_version, app.human_agent_tag, per_s)
 
 
 def _twilio(settings: Sources, public_url: str | None, *, is_whatsapp: bool) -> TwilioSending:

@@ -18,13 +18,12 @@ from ray.exceptions import GetTimeoutError, RayError
 from airy_ray.clock import now_millis
 from airy_ray.cluster.child_process import ChildProcess
 from airy_ray.cluster.delivering import DeliveringProcess
+from airy_ray.cluster.duties import Duties
 from airy_ray.cluster.garbage import give_back
 from airy_ray.cluster.indexing import IndexingProcess
 from airy_ray.cluster.logs import log_to_stderr
 from airy_ray.cluster.machine import MachineSpec
 from airy_ray.cluster.partition_actor import NAMESPACE, ActorStatus, RemoteAccess, start_partition
-from airy_ray.cluster.sendings import Sendings
-from airy_ray.cluster.webhook_spec import CallingSpec
 from airy_ray.model.ids import PartitionIndex
 from airy_ray.rawlog.tail import BEACON
 from airy_ray.storage.beacon import Beacon, is_alive
@@ -43,7 +42,7 @@ _STOP_S = 30.0
 class Supervisor:
     """Start the owners of all partitions, and watch over them."""
 
-    def __init__(self, machine: MachineSpec, sendings: Sendings, calling: CallingSpec) -> None:
+    def __init__(self, machine: MachineSpec, duties: Duties) -> None:
         log_to_stderr()
         give_back()
         self._machine = machine
@@ -53,9 +52,7 @@ class Supervisor:
         self._beacons = {spec.index: Beacon(spec.directory / BEACON) for spec in machine.partitions}
         self._start_child: dict[str, Callable[[], ChildProcess]] = {
             "indexing": lambda: IndexingProcess(machine.partitions, machine.run_directory),
-            "courier": lambda: DeliveringProcess(
-                machine.partitions, machine.run_directory, sendings, calling
-            ),
+            "courier": lambda: DeliveringProcess(machine.partitions, machine.run_directory, duties),
         }
         self._children: dict[str, ChildProcess] = {}
         self._stop = threading.Event()
@@ -130,7 +127,7 @@ class Supervisor:
             pass  # it died and is on its way back
 
 
-def start_supervisor(machine: MachineSpec, sendings: Sendings, calling: CallingSpec) -> ActorHandle:
+def start_supervisor(machine: MachineSpec, duties: Duties) -> ActorHandle:
     """Start, or find, the one supervisor."""
     return (
         ray.remote(Supervisor)
@@ -143,15 +140,15 @@ def start_supervisor(machine: MachineSpec, sendings: Sendings, calling: CallingS
             max_task_retries=-1,  # every method may be repeated
             num_cpus=0,  # it is not there to be scheduled by load
         )
-        .remote(machine, sendings, calling)
+        .remote(machine, duties)
     )
 
 
 class SupervisorClient:
     """The supervisor, called like a local object."""
 
-    def __init__(self, machine: MachineSpec, sendings: Sendings, calling: CallingSpec) -> None:
-        self._actor = start_supervisor(machine, sendings, calling)
+    def __init__(self, machine: MachineSpec, duties: Duties) -> None:
+        self._actor = start_supervisor(machine, duties)
 
     def are_owned(self) -> bool:
         """Whether every partition has had an owner since the supervisor was made."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
+from airy_ray.delivery.pacing import Bucket
 from airy_ray.model.ids import ConversationId, MessageId, PartitionIndex
 
 
@@ -22,6 +23,7 @@ class Turn:
         known_as: what the source called it at the first of them.
         tries: how often the source did not take it.
         heard_of: the number of the newest attempt whose outcome is known here.
+        has_renewed: whether another token was asked for, because it was refused with one.
     """
 
     partition: PartitionIndex
@@ -33,10 +35,18 @@ class Turn:
     known_as: str | None = None
     tries: int = 0
     heard_of: int = 0
+    has_renewed: bool = False
+
+    def slot_in_s(self, bucket: Bucket, now_s: float) -> float:
+        """Have a slot of its channel's; return in how many seconds it comes."""
+        if self.has_slot:
+            return 0.0
+        self.has_slot = True
+        return bucket.reserve(now_s)
 
     def begin_anew(self) -> None:
         """Forget how far it was: it is sent again."""
-        self.has_slot = False
+        self.has_slot = self.has_renewed = False
         self.calls_taken = self.tries = self.heard_of = 0
         self.known_as = None
 

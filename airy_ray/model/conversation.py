@@ -25,6 +25,7 @@ class Conversation(msgspec.Struct, frozen=True, gc=False, array_like=True):
         last_inbound_at: when the contact last wrote, which opens a window for answers.
         is_contactless: whether its contact was deleted; the next message brings it one again.
         erased_at: until when it was erased, of one that began anew after that.
+        is_with_people: whether bots are to keep out of it.
     """
 
     id: ConversationId
@@ -43,6 +44,7 @@ class Conversation(msgspec.Struct, frozen=True, gc=False, array_like=True):
     last_inbound_at: Millis | None = None
     is_contactless: bool = False
     erased_at: Millis | None = None
+    is_with_people: bool = False
 
 
 def default_name(source: str, conversation: ConversationId) -> str:

@@ -194,6 +194,66 @@ class ReadTold(msgspec.Struct, frozen=True, gc=False, tag=True):
     message_id: MessageId
 
 
+class ProfileFetched(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A source was asked for a contact's profile, and told `values`, or nothing.
+
+    Attributes:
+        since: when the profile came to be wanted.
+        values: dotted key to JSON text; empty if there is nothing to be known.
+    """
+
+    conversation_id: ConversationId
+    since: Millis
+    values: dict[str, bytes]
+    at: Millis
+
+
+class ProfilePutOff(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A source did not tell a profile now, the `tries`th time; it is asked again at `due_at`."""
+
+    conversation_id: ConversationId
+    since: Millis
+    tries: int
+    due_at: Millis
+
+
+class NumberSettled(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Who else has the phone number of a conversation's contact was looked for, once."""
+
+    conversation_id: ConversationId
+
+
+class FilesKept(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Files of a contact's message have copies of ours, or cannot have any: `values` tells which.
+
+    They are metadata of the message: each names a copy, or tells an `error`.
+    """
+
+    message_id: MessageId
+    values: dict[str, bytes]
+
+
+class BotAsked(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A bot is about to be asked about a message of the contact's; the first to say so may.
+
+    Attributes:
+        run: which run of a process it is that asks.
+    """
+
+    message_id: MessageId
+    conversation_id: ConversationId
+    bot: str
+    run: int
+
+
+class DialogueKept(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A bot wants to be told `context`, JSON text, when it is asked next in a conversation."""
+
+    conversation_id: ConversationId
+    bot: str
+    context: bytes
+
+
 class ChannelSeen(msgspec.Struct, frozen=True, gc=False, tag=True):
     """The registry says how a channel is now."""
 
@@ -315,6 +375,12 @@ Event = (
     | MessageDelivered
     | MessageFailed
     | ReadTold
+    | ProfileFetched
+    | ProfilePutOff
+    | NumberSettled
+    | FilesKept
+    | BotAsked
+    | DialogueKept
     | ChannelSeen
     | ChannelStored
     | ChannelDisconnected

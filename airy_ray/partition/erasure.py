@@ -137,6 +137,7 @@ class Eraser:
         number = tail.number
         run = _begun(spec)
         archive.take_over(spec.archive, spec.index, segments)
+        archive.drop_unnamed(spec.archive, spec.index, segments)
         was_erasing = repair.is_erasing(tail)
         try:
             rewritten = self._last(child.results(rewrite, spec, pending, run))

@@ -16,7 +16,7 @@ from airy_ray.clock import Micros
 from airy_ray.model.ids import PartitionIndex, partition_of
 from airy_ray.partition.partition import Partition
 from airy_ray.partition.repair import FORWARDED
-from airy_ray.partition.routing import ChannelLookup, reroute
+from airy_ray.partition.routing import AliasLookup, ChannelLookup, reroute
 from airy_ray.projections.view import Outgoing
 from airy_ray.projections.waiting import REROUTE
 from airy_ray.rawlog.record import Kind, Offset, Record, payload_id
@@ -61,13 +61,18 @@ def has_pending(partition: Partition, source: str) -> bool:
 
 
 def records_of(
-    partition: Partition, sequence: int, outgoing: Outgoing, channels: ChannelLookup, now: Micros
+    partition: Partition,
+    sequence: int,
+    outgoing: Outgoing,
+    channels: ChannelLookup,
+    aliases: AliasLookup,
+    now: Micros,
 ) -> list[Forward]:
     """Return the records that an entry of the outbox asks for."""
     spec = partition.spec
     if outgoing.kind == REROUTE:
         offset = int.from_bytes(outgoing.body, "big")
-        repeated = reroute(partition.history.at(offset), channels, now)
+        repeated = reroute(partition.history.at(offset), channels, aliases, now)
         if repeated is None:
             return []
         record, slots = repeated

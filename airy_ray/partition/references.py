@@ -117,7 +117,7 @@ def _conversations(rows: _Rows) -> Iterator[str]:
         counted = row.unread_count or 0
         if unread < counted or (unread > counted and identifier not in being_read):
             yield f"{name} says that {counted} messages are unread, {unread} are"
-    for table in ("messages", "unread", "unseen"):
+    for table in ("messages", "unread", "unseen", "profiles", "numbers"):
         yield from _of_no_conversation(rows, table)
     if rows.count("conversations") != rows.count("conversations_by_time"):
         yield "the list of conversations has other entries than there are conversations"

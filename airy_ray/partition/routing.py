@@ -118,7 +118,7 @@ def partitions_of(record: Record, count: int) -> list[PartitionIndex]:
 
 
 def reroute(
-    record: Record, channels: ChannelLookup, now: Micros
+    record: Record, channels: ChannelLookup, aliases: AliasLookup, now: Micros
 ) -> tuple[Record, set[Slot]] | None:
     """Return a stored body again with the events that nobody could take before, and their slots.
 
@@ -128,7 +128,7 @@ def reroute(
         route(Key(refused.source, refused.channel, refused.conversation), channels)
         for refused in _refused(record.routes)
     ]
-    taken = tuple(route for route in again if route.refused is None)
+    taken = tuple(_joined(route, aliases) for route in again if route.refused is None)
     if not taken:
         return None
     repeated = msgspec.structs.replace(record, received_at=now, routes=taken)

@@ -44,6 +44,8 @@ class Caretaker:
         self._expired_at = now
         self._eraser = Eraser(partition)
         self._retains_at = Millis(0)
+        self._may_be_unnamed = True
+        """Whether a file may be in the archive that was written and not named: one died between."""
 
     def work(self, now: Millis) -> None:
         """Do what is due. Blocks for as long as it takes.
@@ -113,8 +115,12 @@ class Caretaker:
 
         spec, tail = self._partition.spec, self._partition.tail
         values = tail.read(first, count, bytes_max=spec.upkeep.segment_bytes)
+        if self._may_be_unnamed:
+            archive.drop_unnamed(spec.archive, spec.index, tail.segments())
+        self._may_be_unnamed = True
         segment = archive.seal(spec.archive, spec.index, values)
         tail.add_segment(segment)
+        self._may_be_unnamed = False
         logger.info("partition %s: sealed %s", spec.name, segment.file)
 
     def trim(self) -> None:

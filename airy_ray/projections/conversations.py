@@ -3,11 +3,12 @@
 import msgspec
 
 from airy_ray.clock import Millis
+from airy_ray.model import hand_over
 from airy_ray.model.conversation import Conversation
 from airy_ray.model.events import ConversationRead, Place
 from airy_ray.model.ids import MessageId
 from airy_ray.model.message import Message
-from airy_ray.projections import changes, contacts, keys, metadata, read_receipts
+from airy_ray.projections import changes, contacts, keys, metadata, numbers, profiles, read_receipts
 from airy_ray.projections.view import Timer, View
 
 READ_AT_ONCE_MAX = 5_000
@@ -30,15 +31,20 @@ def add(
     is_unread = message.from_contact and message.updated_at is None
     if present is None:
         present = _begin(view, place, message, shown, erased_at)
+        profiles.want(view, present, at)
     elif present.is_contactless:
         present = msgspec.structs.replace(present, is_contactless=False)
         contacts.introduce_again(view, present, at)
+    if not message.from_contact and message.sender_id not in hand_over.BOTS:
+        present = msgspec.structs.replace(present, is_with_people=True)
     held = present.message_count + 1
     count, last_inbound_at = present.unread_count, present.last_inbound_at
     if is_unread:
         key = keys.unread(present.id, message.id)
         view.unread.put(key, keys.instant(message.sent_at))
         count = 1 if count is None else count + 1
+        if last_inbound_at is None:
+            numbers.verify(view, present)
         if last_inbound_at is None or message.sent_at > last_inbound_at:
             last_inbound_at = message.sent_at
     if message.sent_at >= present.last_message_at:
@@ -113,6 +119,8 @@ def _tell_count(view: View, event: ConversationRead, left: int) -> None:
 def _begin(
     view: View, place: Place, message: Message, shown: bytes, erased_at: Millis | None
 ) -> Conversation:
+    state = view.metadata.get(keys.metadata("conversation", place.conversation_id, hand_over.STATE))
+    told = {} if state is None or state.is_removed else {hand_over.STATE: state.value}
     conversation = Conversation(
         id=place.conversation_id,
         channel_id=message.channel_id,
@@ -128,6 +136,7 @@ def _begin(
         last_message=shown,
         message_count=0,
         erased_at=erased_at,
+        is_with_people=hand_over.is_with_people(told, before=False),
     )
     view.conversations_by_time.put(keys.by_time(message.sent_at, conversation.id), b"")
     contacts.introduce(view, conversation)
@@ -163,4 +172,5 @@ def _advanced(
         message_count,
         last_inbound_at,
         erased_at=present.erased_at,
+        is_with_people=present.is_with_people,
     )

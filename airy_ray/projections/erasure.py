@@ -207,6 +207,8 @@ def _others(found: Iterable[Id], known: Iterable[Id]) -> tuple[Id, ...]:
 def _erase_conversation(view: View, identifier: ConversationId, at: Millis) -> bool:
     present = view.conversations.get(identifier)
     view.held.delete(identifier)
+    view.profiles.delete(identifier)
+    view.numbers.delete(identifier)
     _drop_subject(view, keys.subject("conversation", identifier))
     view.contact_of.delete(identifier)
     if present is None:
@@ -218,7 +220,7 @@ def _erase_conversation(view: View, identifier: ConversationId, at: Millis) -> b
         _drop_message(view, message.id)
         if message.source_message_id is not None:
             view.source_ids.delete(keys.source_id(message.channel_id, message.source_message_id))
-    for rows in (view.unread, view.unseen):
+    for rows in (view.unread, view.unseen, view.asked, view.dialogues):
         for key, _ in rows.under(identifier):
             rows.delete(key)
     view.conversations.delete(identifier)

@@ -81,6 +81,16 @@ def merge(contact: ContactId, position: int, index: int) -> bytes:
     return contact + offset(position) + index.to_bytes(4, "big")
 
 
+def asked(conversation: ConversationId, message: MessageId, bot: str) -> bytes:
+    """Find whether a bot was asked about a message."""
+    return conversation + message + bot.encode()
+
+
+def dialogue(conversation: ConversationId, bot: str) -> bytes:
+    """Find what a bot wants to be told again in a conversation."""
+    return conversation + bot.encode()
+
+
 def alias(source: str, kind: str, key: str) -> bytes:
     """Find an alias; as a digest its first 16 bits are also the slot that keeps it."""
     named = "\0".join((source, kind, key)).encode("utf-8", "surrogatepass")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from airy_ray.clock import Millis
-from airy_ray.model import json_text, metadata
+from airy_ray.model import hand_over, json_text, metadata
 from airy_ray.model import message as messages
 from airy_ray.model.conversation import Conversation, counted_metadata
 from airy_ray.model.ids import ConversationId, MessageId
@@ -25,10 +25,11 @@ def describe_conversation(
     view: View, conversation: ConversationId, values: Values, at: Millis
 ) -> bool:
     """Set metadata of a conversation; return whether anything is different now."""
-    if not _store(view, "conversation", conversation, values, at):
+    is_different = _store(view, "conversation", conversation, values, at)
+    present = _handed_over(view, conversation, values)
+    if not is_different:
         return False
     document = document_of(view, "conversation", conversation)
-    present = view.conversations.get(conversation)
     if present is None:
         changes.metadata_stored(
             view, "conversation", conversation, document, at, conversation=conversation
@@ -42,6 +43,19 @@ def describe_conversation(
         contacts.follow(view, described, at)
     tell_conversation(view, described, at)
     return True
+
+
+def _handed_over(view: View, conversation: ConversationId, values: Values) -> Conversation | None:
+    """Return a conversation, given to bots or people if that is what its state says anew."""
+    present = view.conversations.get(conversation)
+    if present is None:
+        return None
+    is_with_people = hand_over.is_with_people(values, before=present.is_with_people)
+    if is_with_people == present.is_with_people:
+        return present
+    handed = msgspec.structs.replace(present, is_with_people=is_with_people)
+    view.conversations.put(conversation, handed)
+    return handed
 
 
 def display_name_of(view: View, conversation: ConversationId) -> str | None:

@@ -5,7 +5,9 @@ from typing import assert_never
 from airy_ray.clock import Millis
 from airy_ray.model import contact_events, events
 from airy_ray.model.events import Event
+from airy_ray.model.media_links import files_in
 from airy_ray.projections import (
+    bots,
     changes,
     channels,
     contacts,
@@ -16,6 +18,8 @@ from airy_ray.projections import (
     merges,
     messages,
     metadata,
+    numbers,
+    profiles,
     reactions,
     read_receipts,
     receipts,
@@ -60,6 +64,18 @@ def project(view: View, event: Event, at: Millis) -> Effect:
             return messages.fail(view, event, at)
         case events.ReadTold():
             return APPLIED if read_receipts.told(view, event) else NOTHING_NEW
+        case events.ProfileFetched():
+            return _know(view, event, at)
+        case events.ProfilePutOff():
+            return APPLIED if profiles.put_off(view, event) else NOTHING_NEW
+        case events.NumberSettled():
+            return APPLIED if numbers.settle(view, event) else NOTHING_NEW
+        case events.FilesKept():
+            return _keep_files(view, event, at)
+        case events.BotAsked():
+            return APPLIED if bots.ask(view, event) else NOTHING_NEW
+        case events.DialogueKept():
+            return APPLIED if bots.keep(view, event, at) else messages.IGNORED_ERASED
         case events.ReactionChanged():
             return _react(view, event, at)
         case events.ReceiptReceived():
@@ -127,6 +143,21 @@ def _react(view: View, event: events.ReactionChanged, at: Millis) -> Effect:
         tombstones.sweep_later(view, conversation, at)
         return messages.IGNORED_ERASED
     return APPLIED if reactions.change(view, event, at) else NOTHING_NEW
+
+
+def _know(view: View, event: events.ProfileFetched, at: Millis) -> Effect:
+    if tombstones.is_gone(view, event.conversation_id):
+        tombstones.sweep_record(view, event.conversation_id, at)
+        return messages.IGNORED_ERASED
+    return APPLIED if profiles.know(view, event) else NOTHING_NEW
+
+
+def _keep_files(view: View, event: events.FilesKept, at: Millis) -> Effect:
+    if view.message_keys.get(event.message_id) is None:  # erased meanwhile
+        erasure.leave_files(view, events.FilesLeft(tuple(sorted(files_in(*event.values.values())))))
+        return messages.IGNORED_UNKNOWN_MESSAGE
+    described = metadata.describe_message(view, None, event.message_id, event.values, at)
+    return APPLIED if described else NOTHING_NEW
 
 
 def _describe(view: View, event: events.ConversationDescribed, at: Millis) -> Effect:

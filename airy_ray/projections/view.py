@@ -112,6 +112,21 @@ class Dispatch(msgspec.Struct, frozen=True, gc=False, array_like=True):
     is_read_receipt: bool = False
 
 
+class WantedProfile(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """The profile of a conversation's contact, which its source is still to be asked for.
+
+    Attributes:
+        since: when it came to be wanted.
+        due_at: not before that.
+        tries: how often the source did not tell it.
+    """
+
+    place: Place
+    since: Millis
+    due_at: Millis
+    tries: int = 0
+
+
 class Held(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Messages of ours for a conversation that nobody has heard of yet, oldest first."""
 
@@ -210,8 +225,16 @@ class View(Protocol):
     merges: Rows[Merge]
     """Whom contacts took over, by contact, oldest first."""
     sends: Rows[Dispatch]
+    profiles: Rows[WantedProfile]
+    """Profiles that are still to be fetched, by conversation."""
+    numbers: Rows[bytes]
+    """Conversations whose contact's phone number was not looked for elsewhere yet, by id."""
     held: Rows[Held]
     """Messages that wait for their conversation, by its id."""
+    asked: Rows[bytes]
+    """Which run of a process asked a bot about a message, by conversation, message and bot."""
+    dialogues: Rows[bytes]
+    """What bots want to be told when they are asked next, by conversation and bot."""
     timers: Rows[Timer]
     aliases: Rows[Place]
     tombstones: Rows[Tombstone]

@@ -106,6 +106,17 @@ def take_over(archive: Path, partition: PartitionIndex, segments: Iterable[Segme
             remove_synced(beside)
 
 
+def drop_unnamed(archive: Path, partition: PartitionIndex, segments: Iterable[Segment]) -> None:
+    """Delete files that the manifest does not name: who wrote them was killed before it did.
+
+    Their records are in the live tail still.
+    """
+    named = {segment.file for segment in segments}
+    for file in (archive / "raw").glob(f"date=*/{_prefix(partition)}-*.parquet"):
+        if str(file.relative_to(archive)) not in named:
+            remove_synced(file)
+
+
 def drop_damaged(archive: Path, partition: PartitionIndex) -> None:
     """Delete what repairs left of damaged files, and files that were never finished."""
     for pattern in (f"{_prefix(partition)}-*.damaged", f".{_prefix(partition)}-*"):

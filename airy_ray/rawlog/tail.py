@@ -96,7 +96,17 @@ class LogTail:
         self.beacon = Beacon(directory / BEACON, is_read_only=is_read_only)
         self._left: list[tuple[Environment, float]] = []
         self._moving = threading.Lock()
-        self._open(number_in_use(directory))
+        self._open_in_use()
+
+    def _open_in_use(self) -> None:
+        while True:
+            number = number_in_use(self.directory)
+            try:
+                self._open(number)
+                return
+            except FileNotFoundError:
+                if number_in_use(self.directory) == number:  # or it was left while it was opened
+                    raise
 
     def _open(self, number: int) -> None:
         path = path_of(self.directory, number)
@@ -117,7 +127,7 @@ class LogTail:
         with self._moving:
             if self._is_left():
                 left = self._environment
-                self._open(number_in_use(self.directory))
+                self._open_in_use()
                 self._left.append((left, time.monotonic()))
             elif self._left and self._left[0][1] < time.monotonic() - _READ_S_MAX:
                 close_environment(self._left.pop(0)[0])

@@ -10,12 +10,13 @@
    WebSockets are: our application hears of it itself.
 5. `/ws.<name>` is `/ws/<name>` to Serve, which knows applications by whole segments of a path.
    Nothing is compressed on WebSockets: it takes 60 kB for each, and the same bytes go to many.
-   They are let in at a bounded rate: a storm of them, as after a restart, would stop the processes
-   that serve those who are in. Others get a 503 and come again, and so does who comes while no
-   replica can take them: Serve's proxy, which is asked then, would let them in and drop them.
+   They are let in at a bounded rate, counted by tenths of a second: a storm of them, as after a
+   restart, would stop the processes that serve those who are in. Others get a 503 and come again;
+   they get it after a second, for those who come again at once would keep HAProxy busy with
+   nothing else. Who comes while no replica can take them gets a 503 too: Serve's proxy, which is
+   asked then, would let them in and drop them.
 6. It dies with the process that starts it: one that outlived a crash would hold the port, and go on
    sending requests to where nobody is.
-
 7. Who sends no whole head of a request within ten seconds is let go: thousands who never do would
    take all connections.
 
@@ -38,17 +39,18 @@ _CHANGES = (
 _FRONTEND = re.compile(r"(?m)^frontend http_frontend.*\n")
 _INCOMING = """\
     timeout http-request 10s
+    timeout tarpit 1s
     http-request set-header x-request-disconnect-disabled ?1 if !{{ path_beg /media/ }}
     acl is_socket path_beg /ws.
     http-request track-sc0 int(1) table socket_rate if is_socket
-    http-request return status 503 hdr retry-after 1 if is_socket {{ sc0_gpc0_rate gt {sockets} }}
+    http-request tarpit status 503 hdr retry-after 1 if is_socket {{ sc0_gpc0_rate gt {sockets} }}
     http-request sc-inc-gpc0(0) if is_socket
     http-request replace-path ^/ws[.](.*) /ws/\\1
     http-request del-header sec-websocket-extensions
 """
 _TABLES = """
 backend socket_rate
-    stick-table type integer size 1 expire 10s store gpc0_rate(1s)
+    stick-table type integer size 1 expire 10s store gpc0_rate(100ms)
 """
 _PR_SET_PDEATHSIG = 1
 
@@ -61,7 +63,7 @@ def adapted(configuration: str, sockets_per_s: int) -> str:
     if found is None:
         return configuration
     at = found.end()
-    incoming = _INCOMING.format(sockets=sockets_per_s)
+    incoming = _INCOMING.format(sockets=sockets_per_s // 10)
     return configuration[:at] + incoming + configuration[at:] + _TABLES
 
 

@@ -12,6 +12,9 @@ from pathlib import Path
 import ray
 from ray.exceptions import RayError
 
+from airy_ray.cluster.bots import bots
+from airy_ray.cluster.duties import Duties
+from airy_ray.cluster.fetching_spec import fetching_spec
 from airy_ray.cluster.layout import Layout, jwt_secret
 from airy_ray.cluster.machine import machine_spec
 from airy_ray.cluster.sendings import sendings
@@ -67,15 +70,18 @@ class System:
     def start_partitions(self) -> None:
         """Start the supervisor, which starts the partitions' owners."""
         settings = self._settings
-        self._supervisor = SupervisorClient(
-            machine_spec(settings, self._layout),
+        duties = Duties(
             sendings(
                 settings.sources,
                 settings.http.public_url,
                 source_key=tokens.key_of(jwt_secret(settings)),
             ),
-            calling_spec(settings, self._layout),
+            joins_numbers=settings.contacts.join_same_number,
+            fetching=fetching_spec(settings),
+            bots=bots(settings.bots),
+            calling=calling_spec(settings, self._layout),
         )
+        self._supervisor = SupervisorClient(machine_spec(settings, self._layout), duties)
 
     def start_applications(self) -> None:
         """Start the applications; every partition has an owner when this returns."""

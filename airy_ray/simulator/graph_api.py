@@ -1,21 +1,26 @@
-"""Meta's Graph API, played: what connecting and sending call (sources §1.5 f, §3.5, §3.8).
+"""Meta's Graph API, played: what connecting and sending call (sources §1.4 ff, §3.5, §3.8).
 
-Tokens are exchanged, pages listed and subscribed, messages taken, and errors have Meta's form and
-texts.
+Tokens are exchanged, pages listed and subscribed, messages taken, people told of, and errors have
+Meta's form and texts.
 """
 
 import json
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from hashlib import blake2b
 from typing import Any, Self
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+from airy_ray.simulator import graph_messages
+from airy_ray.simulator.graph_messages import GraphError, invalid_token
+from airy_ray.simulator.graph_people import People
+from airy_ray.simulator.intake import Intake
 
 USER_TOKEN = "EAAsimulated"  # noqa: S105 - opens nothing but this server
 """A short-lived token of who may manage the pages."""
@@ -23,18 +28,6 @@ SYSTEM_USER_TOKEN = "EAAsystemuser"  # noqa: S105 - opens nothing but this serve
 """One that lasts, and so cannot be exchanged."""
 
 _LISTED_AT_ONCE = 25
-_TEXT_MAX = 2_000
-_WHATSAPP_TEXT_MAX = 4_096
-
-
-class GraphError(Exception):
-    """What Meta answers to a call that it refuses."""
-
-    def __init__(self, code: int, text: str, kind: str = "OAuthException") -> None:
-        super().__init__(code, text, kind)
-        self.code = code
-        self.text = text
-        self.kind = kind
 
 
 class GraphApi:
@@ -47,22 +40,26 @@ class GraphApi:
         app_id: str,
         app_secret: str,
         phone_numbers: Sequence[str] = (),
+        other_apps: Collection[tuple[str, str]] = (),
     ) -> None:
         self.subscribed: set[str] = set()
         """Pages whose events an app gets."""
-        self.sent: list[tuple[str, str, Any]] = []
-        """Messages that pages and phone numbers sent: which of them, to whom, what."""
+        self.intake = Intake()
         self.read: list[tuple[str, str]] = []
         """Messages that phone numbers said to have read: which of them, what."""
+        self.people = People()
+        """Who writes to the pages."""
+        self.on_instagram: set[str] = set()
+        """The people who write on Instagram, whose answers have limits of their own."""
         self._pages = list(pages)
         self._phone_numbers = frozenset(phone_numbers)
-        self._app = (app_id, app_secret)
+        self._apps = {(app_id, app_secret), *other_apps}
         self._long_lived = _token("long-lived", app_id)
         self._page_of = {_token("page", page): page for page in pages}
 
     def exchange(self, query: dict[str, str]) -> dict[str, Any]:
         """Return a token that lasts for one that does not."""
-        if (query.get("client_id"), query.get("client_secret")) != self._app:
+        if (query.get("client_id"), query.get("client_secret")) not in self._apps:
             raise GraphError(1, "Error validating client secret.")
         if query.get("grant_type") != "fb_exchange_token":
             raise GraphError(100, "Invalid grant_type.")
@@ -85,6 +82,16 @@ class GraphApi:
             )
         return self._shown(page)
 
+    def node(self, identifier: str, token: str, query: dict[str, str]) -> dict[str, Any]:
+        """Return whatever has an id: for a page's token a person, else what a user may see."""
+        if token in self._page_of and identifier not in self._pages:
+            return self.people.node(identifier, query.get("fields", "id,name"))
+        return self.page(identifier, query)
+
+    def conversations(self, token: str, query: dict[str, str]) -> dict[str, Any]:
+        """Return the conversation of a page with a person."""
+        return self.people.conversations(self._page_with(token), query)
+
     def accounts(self, query: dict[str, str], url: str) -> dict[str, Any]:
         """Return some of the pages, and where the next ones are."""
         self._check_user(query.get("access_token"))
@@ -100,9 +107,7 @@ class GraphApi:
 
     def subscribe(self, query: dict[str, str]) -> dict[str, Any]:
         """Have the app get a page's events."""
-        page = self._page_of.get(query.get("access_token", ""))
-        if page is None:
-            raise _invalid_token()
+        page = self._page_with(query.get("access_token", ""))
         if "messages" not in query.get("subscribed_fields", "").split(","):
             raise GraphError(100, "(#100) The parameter subscribed_fields is required.")
         self.subscribed.add(page)
@@ -110,46 +115,32 @@ class GraphApi:
 
     def send(self, token: str, body: Any) -> dict[str, Any]:
         """Take a message of a page."""
-        page = self._page_of.get(token)
-        if page is None:
-            raise _invalid_token()
-        recipient = body.get("recipient") if isinstance(body, dict) else None
-        to = recipient.get("id") if isinstance(recipient, dict) else None
-        if not isinstance(to, str) or not to:
-            raise GraphError(100, "(#100) The parameter recipient is required.")
-        message = body.get("message")
-        if not isinstance(message, dict) or not message:
-            raise GraphError(100, "(#100) Param message must be a non-empty object.")
-        if len(str(message.get("text", ""))) > _TEXT_MAX:
-            problem = "Length of param message[text] must be less than or equal to 2000"
-            raise GraphError(100, f"(#100) {problem}")
-        self.sent.append((page, to, message))
-        known_as = _token(f"message {len(self.sent)}", page).replace("EAA", "m_")
+        page = self._page_with(token)
+        to, message = graph_messages.of_page(body)
+        trouble = self.intake.meet(to)
+        if trouble is not None:
+            raise graph_messages.PAGE_REFUSALS[trouble]()
+        graph_messages.check(message, is_on_instagram=to in self.on_instagram)
+        known_as = _token(f"message {len(self.intake.taken)}", page).replace("EAA", "m_")
+        self.intake.take(page, to, message, known_as)
         return {"recipient_id": to, "message_id": known_as}
 
     def send_from(self, number: str, token: str, body: Any) -> dict[str, Any]:
-        """Take a message of a phone number in WhatsApp's Cloud API."""
+        """Take a message of a phone number in WhatsApp's Cloud API, or that one was read."""
         self._check_user(token)
         if number not in self._phone_numbers:
             raise GraphError(100, f"Unsupported post request. Object with ID '{number}'")
-        told = body if isinstance(body, dict) else {}
-        if told.get("messaging_product") != "whatsapp":
-            raise GraphError(100, "(#100) The parameter messaging_product is required.")
+        told = graph_messages.of_number(body)
         if told.get("status") == "read":
             self.read.append((number, str(told.get("message_id"))))
             return {"success": True}
-        to = told.get("to") or told.get("recipient")
-        if not isinstance(to, str):
-            raise GraphError(100, "(#100) The parameter to is required.")
-        kind = told.get("type", "text")
-        content = told.get(kind) if isinstance(kind, str) else None
-        if not isinstance(content, dict):
-            raise GraphError(100, f"(#100) The parameter {kind} is required.")
-        if len(str(content.get("body", ""))) > _WHATSAPP_TEXT_MAX:
-            problem = "Param text['body'] must be at most 4096 characters long."
-            raise GraphError(100, f"(#100) {problem}")
-        self.sent.append((number, to, told))
-        known_as = _token(f"message {len(self.sent)}", number).replace("EAA", "wamid.")
+        to = graph_messages.recipient_of(told)
+        trouble = self.intake.meet(to)
+        if trouble is not None:
+            raise graph_messages.NUMBER_REFUSALS[trouble]()
+        graph_messages.check_whatsapp(told)
+        known_as = _token(f"message {len(self.intake.taken)}", number).replace("EAA", "wamid.")
+        self.intake.take(number, to, told, known_as)
         contact = {"input": to, "wa_id": to}
         named = [{"id": known_as}]
         return {"messaging_product": "whatsapp", "contacts": [contact], "messages": named}
@@ -163,9 +154,15 @@ class GraphApi:
             "is_webhooks_subscribed": page in self.subscribed,
         }
 
+    def _page_with(self, token: str) -> str:
+        page = self._page_of.get(token)
+        if page is None:
+            raise invalid_token()
+        return page
+
     def _check_user(self, token: str | None) -> None:
         if token not in (USER_TOKEN, SYSTEM_USER_TOKEN, self._long_lived):
-            raise _invalid_token()
+            raise invalid_token()
 
 
 def application(api: GraphApi, others: Sequence[Route] = ()) -> Starlette:
@@ -181,15 +178,23 @@ def application(api: GraphApi, others: Sequence[Route] = ()) -> Starlette:
     async def subscribe(request: Request) -> JSONResponse:
         return JSONResponse(api.subscribe(dict(request.query_params)))
 
-    async def send(request: Request) -> JSONResponse:
-        return JSONResponse(api.send(_bearer(request), await _read(request)))
+    async def send(request: Request) -> Response:
+        told = api.send(_bearer(request), await _read(request))
+        return await api.intake.answer(told["recipient_id"], told)
 
-    async def send_from(request: Request) -> JSONResponse:
+    async def send_from(request: Request) -> Response:
         number = request.path_params["number"]
-        return JSONResponse(api.send_from(number, _bearer(request), await _read(request)))
+        told = api.send_from(number, _bearer(request), await _read(request))
+        if "contacts" not in told:  # what was read is told, and no message
+            return JSONResponse(told)
+        return await api.intake.answer(told["contacts"][0]["input"], told)
 
-    async def page(request: Request) -> JSONResponse:
-        return JSONResponse(api.page(request.path_params["page"], dict(request.query_params)))
+    async def conversations(request: Request) -> JSONResponse:
+        return JSONResponse(api.conversations(_token_of(request), dict(request.query_params)))
+
+    async def node(request: Request) -> JSONResponse:
+        identifier, query = request.path_params["node"], dict(request.query_params)
+        return JSONResponse(api.node(identifier, _token_of(request), query))
 
     return Starlette(
         routes=[
@@ -199,7 +204,8 @@ def application(api: GraphApi, others: Sequence[Route] = ()) -> Starlette:
             Route("/{version}/me/subscribed_apps", subscribe, methods=["POST"]),
             Route("/{version}/me/messages", send, methods=["POST"]),
             Route("/{version}/{number}/messages", send_from, methods=["POST"]),
-            Route("/{version}/{page}", page),
+            Route("/{version}/me/conversations", conversations),
+            Route("/{version}/{node}", node),
         ],
         exception_handlers={GraphError: _refuse, 404: _unknown, 405: _unknown},
     )
@@ -238,6 +244,10 @@ def _bearer(request: Request) -> str:
     return request.headers.get("authorization", "").removeprefix("Bearer ")
 
 
+def _token_of(request: Request) -> str:
+    return _bearer(request) or request.query_params.get("access_token", "")
+
+
 async def _read(request: Request) -> Any:
     try:
         return json.loads(await request.body())
@@ -253,15 +263,13 @@ async def _refuse(request: Request, error: Exception) -> JSONResponse:
         "code": error.code,
         "fbtrace_id": "AbC1dEf2GhI",
     }
-    return JSONResponse({"error": told}, status_code=400)
+    if error.subcode is not None:
+        told["error_subcode"] = error.subcode
+    return JSONResponse({"error": told}, status_code=error.status)
 
 
 async def _unknown(request: Request, error: Exception) -> JSONResponse:
     return await _refuse(request, GraphError(2500, f"Unknown path components: {request.url.path}"))
-
-
-def _invalid_token() -> GraphError:
-    return GraphError(190, "Invalid OAuth access token.")
 
 
 def _token(kind: str, of: str) -> str:

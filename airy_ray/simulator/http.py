@@ -4,7 +4,7 @@ httpx does 500 requests a second here, this 8,000.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
@@ -13,7 +13,7 @@ import h11
 
 _READ_BYTES = 1 << 16
 
-Headers = Iterable[tuple[str, str]]
+Headers = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class HttpClient:
     async def post(
         self, path: str, body: bytes, headers: Headers = (), *, timeout_s: float
     ) -> Reply:
-        """Post a JSON body once.
+        """Post a body once; JSON, unless the headers say otherwise.
 
         Raises:
             NoReplyError: nothing came back within `timeout_s`, from getting a connection on.
@@ -104,10 +104,11 @@ class _Connection:
     async def post(self, path: str, body: bytes, headers: Headers) -> Reply:
         sent = [
             ("host", self._host),
-            ("content-type", "application/json"),
             ("content-length", str(len(body))),
             *headers,
         ]
+        if not any(name == "content-type" for name, _ in headers):
+            sent.append(("content-type", "application/json"))
         request = h11.Request(method="POST", target=path, headers=sent)
         parts = [self._protocol.send(each) for each in (request, h11.Data(data=body), _END)]
         self._writer.write(b"".join(part for part in parts if part))

@@ -39,13 +39,23 @@ class Inbox:
         self._retries = retries
         self._headers = [] if token is None else [("authorization", f"Bearer {token}")]
 
-    async def call(self, path: str, asked: Mapping[str, Any], *, key: str | None = None) -> Any:
+    async def call(
+        self,
+        path: str,
+        asked: Mapping[str, Any],
+        *,
+        key: str | None = None,
+        token: str | None = None,
+    ) -> Any:
         """Return the answer to a call; `key` makes its repetitions one command.
+
+        `token` is of another caller.
 
         Raises:
             ApiError: there is none.
         """
-        headers = [*self._headers] if key is None else [*self._headers, ("idempotency-key", key)]
+        caller = self._headers if token is None else [("authorization", f"Bearer {token}")]
+        headers = caller if key is None else [*caller, ("idempotency-key", key)]
         body = json.dumps(asked).encode()
         reply = await self._retries.until(
             lambda: self._http.post(path, body, headers, timeout_s=_TIMEOUT_S),
@@ -125,6 +135,8 @@ def _message(told: Any) -> FoundMessage:
         from_contact=told["from_contact"],
         content=told["content"],
         reaction=reaction.get("emoji"),
+        state=told["delivery_state"],
+        error=metadata.get("error", ""),
     )
 
 

@@ -6,15 +6,13 @@ pages come in one body.
 
 import hmac
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from hashlib import sha256
 from itertools import groupby
-from random import Random
 from typing import Any
 
-from airy_ray.clock import Millis
-from airy_ray.simulator.story import Reacted, Thread, Written
+from airy_ray.simulator.moments import Chances, Item, Moment, happening
+from airy_ray.simulator.story import Reacted, Written
 
 SOURCE = "facebook"
 PATH = "/webhooks/facebook"
@@ -31,47 +29,18 @@ _TEXTS = (
 _FILES = {"image": "jpg", "audio": "mp4", "video": "mp4", "file": "pdf"}
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """What an item is made of.
-
-    Attributes:
-        key: the `mid` of what is written in it.
-        recent: the keys of messages that were written before, oldest first.
-    """
-
-    random: Random
-    thread: Thread
-    key: str
-    at: Millis
-    app_id: str
-    recent: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One element of a body's `messaging`."""
-
-    thread: Thread
-    at: Millis
-    text: bytes
-    written: Written | None = None
-    reacted: Reacted | None = None
-
-
 def item(moment: Moment) -> Item:
     """Return something that happened between a person and a page."""
-    (kind,) = moment.random.choices(_KINDS, weights=_WEIGHTS)
-    return kind(moment)
+    return happening(moment, _CHANCES)
 
 
 def text(moment: Moment) -> Item:
     """Return an item with a message of words; each run and key has others."""
     words = moment.random.choice(_TEXTS)
-    return _message(moment, {"text": f"{words} {moment.key[-8:]}"})
+    return message(moment, {"text": f"{words} {moment.key[-8:]}"})
 
 
-def body(items: Iterable[Item]) -> bytes:
+def body(items: Iterable[Item], kind: str = "page") -> bytes:
     """Return a body with items, one entry for each run of items of one page."""
     entries = []
     for page, grouped in groupby(items, key=lambda each: each.thread.channel):
@@ -79,7 +48,7 @@ def body(items: Iterable[Item]) -> bytes:
         time = max(each.at for each in group)
         told = b",".join(each.text for each in group)
         entries.append(b'{"id":"%b","time":%d,"messaging":[%b]}' % (page.encode(), time, told))
-    return b'{"object":"page","entry":[%b]}' % b",".join(entries)
+    return b'{"object":"%b","entry":[%b]}' % (kind.encode(), b",".join(entries))
 
 
 def signature(app_secret: str, told: bytes) -> tuple[str, str]:
@@ -88,38 +57,42 @@ def signature(app_secret: str, told: bytes) -> tuple[str, str]:
     return "x-hub-signature-256", f"sha256={digest}"
 
 
-def _attachment(moment: Moment) -> Item:
+def attachment(moment: Moment) -> Item:
+    """Return an item with a message that is a file."""
     kind = moment.random.choice(list(_FILES))
     url = f"https://cdn.example.org/{moment.key}.{_FILES[kind]}"
-    return _message(moment, {"attachments": [{"type": kind, "payload": {"url": url}}]})
+    return message(moment, {"attachments": [{"type": kind, "payload": {"url": url}}]})
 
 
-def _quick_reply(moment: Moment) -> Item:
-    return _message(moment, {"text": "Yes", "quick_reply": {"payload": f"YES_{moment.key}"}})
+def quick_reply(moment: Moment) -> Item:
+    """Return an item with a message that is a tap on a proposed answer."""
+    return message(moment, {"text": "Yes", "quick_reply": {"payload": f"YES_{moment.key}"}})
 
 
-def _postback(moment: Moment) -> Item:
+def postback(moment: Moment) -> Item:
+    """Return an item with a message that is a tap on a button."""
     told = {"title": "Get Started", "payload": "GET_STARTED", "mid": moment.key}
     return _written(moment, {"postback": told}, from_contact=True)
 
 
 def _echo_of_other_app(moment: Moment) -> Item:
     told = {"is_echo": True, "app_id": _OTHER_APP, "text": f"another tool {moment.key[-8:]}"}
-    return _message(moment, told, from_contact=False)
+    return message(moment, told, from_contact=False)
 
 
 def _echo_of_page_inbox(moment: Moment) -> Item:
     told = {"is_echo": True, "text": f"typed in the page inbox {moment.key[-8:]}"}
-    return _message(moment, told, from_contact=False)
+    return message(moment, told, from_contact=False)
 
 
 def _own_echo(moment: Moment) -> Item:
     """Return the echo of a message of ours: nothing may come of it."""
     told = {"mid": moment.key, "is_echo": True, "app_id": int(moment.app_id), "text": "sent by us"}
-    return _item(moment, {"message": told}, from_contact=False)
+    return plain_item(moment, {"message": told}, from_contact=False)
 
 
-def _reaction(moment: Moment) -> Item:
+def reaction(moment: Moment) -> Item:
+    """Return an item with a reaction to a message, or its removal."""
     if not moment.recent:
         return text(moment)
     target = moment.random.choice(moment.recent)
@@ -129,30 +102,32 @@ def _reaction(moment: Moment) -> Item:
     if emoji:
         told |= {"reaction": name, "emoji": emoji}
     reacted = Reacted(moment.thread, target, emoji, moment.at)
-    plain = _item(moment, {"reaction": told})
+    plain = plain_item(moment, {"reaction": told})
     return Item(plain.thread, plain.at, plain.text, reacted=reacted)
 
 
 def _read(moment: Moment) -> Item:
-    return _item(moment, {"read": {"watermark": moment.at}})
+    return plain_item(moment, {"read": {"watermark": moment.at}})
 
 
 def _delivery(moment: Moment) -> Item:
-    return _item(moment, {"delivery": {"mids": list(moment.recent), "watermark": moment.at}})
+    return plain_item(moment, {"delivery": {"mids": list(moment.recent), "watermark": moment.at}})
 
 
-def _message(moment: Moment, told: dict[str, Any], *, from_contact: bool = True) -> Item:
-    message = {"message": {"mid": moment.key, **told}}
-    return _written(moment, message, from_contact=from_contact)
+def message(moment: Moment, told: dict[str, Any], *, from_contact: bool = True) -> Item:
+    """Return an item with a message that says something."""
+    part = {"message": {"mid": moment.key, **told}}
+    return _written(moment, part, from_contact=from_contact)
 
 
 def _written(moment: Moment, part: dict[str, Any], *, from_contact: bool) -> Item:
-    plain = _item(moment, part, from_contact=from_contact)
+    plain = plain_item(moment, part, from_contact=from_contact)
     written = Written(moment.thread, moment.key, moment.at, from_contact, plain.text)
     return Item(plain.thread, plain.at, plain.text, written)
 
 
-def _item(moment: Moment, part: dict[str, Any], *, from_contact: bool = True) -> Item:
+def plain_item(moment: Moment, part: dict[str, Any], *, from_contact: bool = True) -> Item:
+    """Return an item that is no message."""
     thread = moment.thread
     contact, page = {"id": thread.contact}, {"id": thread.channel}
     told = {
@@ -168,17 +143,15 @@ def _escaped(told: dict[str, Any]) -> bytes:
     return json.dumps(told, separators=(",", ":")).replace("/", "\\/").encode()
 
 
-_CHANCES: dict[Callable[[Moment], Item], int] = {
+_CHANCES: Chances = {
     text: 60,
-    _attachment: 10,
-    _quick_reply: 4,
-    _postback: 5,
+    attachment: 10,
+    quick_reply: 4,
+    postback: 5,
     _echo_of_other_app: 5,
     _echo_of_page_inbox: 3,
     _own_echo: 2,
-    _reaction: 6,
+    reaction: 6,
     _read: 3,
     _delivery: 2,
 }
-_KINDS = list(_CHANCES)
-_WEIGHTS = list(_CHANCES.values())

@@ -28,6 +28,7 @@ KINDS_OF_WRONG = (
     "out of order",
     "unread count",
     "reaction",
+    "not delivered",
 )
 
 _EXAMPLES = 20
@@ -43,6 +44,8 @@ class FoundMessage:
     from_contact: bool
     content: Any
     reaction: str | None = None
+    state: str = "delivered"
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

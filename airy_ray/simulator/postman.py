@@ -1,10 +1,10 @@
 """Delivers webhooks as platforms do: signed, at least once, some late and some twice."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Mapping
 
-from airy_ray.simulator import business_messages, messenger
 from airy_ray.simulator.gates import Gates
+from airy_ray.simulator.hooks import Hook
 from airy_ray.simulator.http import HttpClient, Reply
 from airy_ray.simulator.oracle import Oracle
 from airy_ray.simulator.retries import Retries
@@ -13,11 +13,12 @@ from airy_ray.simulator.story import Delivery
 _TIMEOUT_S = 5.0
 """How long Meta waits for an answer."""
 
-Signature = Callable[[bytes], tuple[str, str]]
-
 
 class Postman:
-    """Makes webhook requests and tells the oracle which of them were acknowledged."""
+    """Makes webhook requests and tells the oracle which of them were acknowledged.
+
+    `hooks` are by source; more may be added while it works.
+    """
 
     def __init__(
         self,
@@ -25,24 +26,13 @@ class Postman:
         retries: Retries,
         oracle: Oracle,
         gates: Gates,
-        *,
-        app_secret: str,
-        partner_key: str,
+        hooks: Mapping[str, Hook],
     ) -> None:
         self._http = http
         self._retries = retries
         self._oracle = oracle
         self._gates = gates
-        self._hooks: dict[str, tuple[str, Signature]] = {
-            messenger.SOURCE: (
-                messenger.PATH,
-                lambda body: messenger.signature(app_secret, body),
-            ),
-            business_messages.SOURCE: (
-                business_messages.PATH,
-                lambda body: business_messages.signature(partner_key, body),
-            ),
-        }
+        self._hooks = hooks
 
     async def deliver(self, delivery: Delivery) -> bool:
         """Make a request until it is acknowledged; return whether it was."""
@@ -60,10 +50,9 @@ class Postman:
         await self._post(delivery)
 
     async def _post(self, delivery: Delivery) -> Reply | None:
-        path, sign = self._hooks[delivery.source]
-        header = sign(delivery.body)
+        path, headers = self._hooks[delivery.source](delivery.body)
         reply = await self._retries.until(
-            lambda: self._http.post(path, delivery.body, [header], timeout_s=_TIMEOUT_S)
+            lambda: self._http.post(path, delivery.body, headers, timeout_s=_TIMEOUT_S)
         )
         if reply is not None:
             self._oracle.acknowledge(delivery.written, delivery.reacted)

@@ -33,6 +33,7 @@ class Report:
         began: requests that were begun, repetitions apart.
         took_s: until the last of them was settled.
         reads: how many times a conversation was marked as read.
+        answers: how many messages users wrote.
     """
 
     seed: int
@@ -40,6 +41,7 @@ class Report:
     began: int
     took_s: float
     reads: int
+    answers: int
     doors: dict[str, Door]
     verdict: Verdict
 
@@ -58,6 +60,7 @@ class Report:
         rows += [(name, _told(door)) for name, door in self.doors.items()]
         rows += [
             ("marked as read", self.reads),
+            ("answered", self.answers),
             ("messages sent", f"{verdict.sent:,}"),
             ("messages acknowledged", f"{verdict.acknowledged:,}"),
             ("messages found", f"{verdict.found:,} in {verdict.conversations:,} conversations"),
@@ -75,6 +78,7 @@ class Report:
             "took_s": round(self.took_s, 3),
             "doors": {name: vars(door) for name, door in self.doors.items()},
             "reads": self.reads,
+            "answers": self.answers,
             "messages": {
                 "sent": verdict.sent,
                 "acknowledged": verdict.acknowledged,

@@ -2,18 +2,23 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from airy_ray.simulator import action_endpoint, custom, instagram, telegram, viber, whatsapp
+from airy_ray.simulator.answers import Answers
 from airy_ray.simulator.gates import Gates
 from airy_ray.simulator.graph_api import USER_TOKEN
+from airy_ray.simulator.hooks import Secrets, custom_hook, hooks
 from airy_ray.simulator.http import HttpClient
 from airy_ray.simulator.inbox import ApiError, Inbox
-from airy_ray.simulator.oracle import Oracle, Verdict
+from airy_ray.simulator.intake import Intake
+from airy_ray.simulator.oracle import FoundConversation, Oracle, Verdict
+from airy_ray.simulator.platforms import Platforms
 from airy_ray.simulator.postman import Postman
-from airy_ray.simulator.reader import Reader
+from airy_ray.simulator.reader import Answerer, Newest, Reader
 from airy_ray.simulator.report import Report, door
 from airy_ray.simulator.retries import Retries
 from airy_ray.simulator.story import Delivery, Planned
@@ -27,16 +32,21 @@ _LOOK_S = 0.5
 
 @dataclass(frozen=True)
 class Target:
-    """The platform that is called, and the secrets shared with it.
+    """The system under test that is called, and the secrets shared with it.
 
     Attributes:
         token: the system token of its API, if it asks for one.
+        called_at: its address as platforms know it, if that is another.
+        played_at: where it calls the platforms' APIs, if more than Meta's are played.
+        has_twilio: whether it calls Twilio's there too.
     """
 
     url: str
-    app_secret: str
-    partner_key: str
+    secrets: Secrets
     token: str | None = None
+    called_at: str | None = None
+    played_at: str = ""
+    has_twilio: bool = False
 
 
 @dataclass
@@ -65,8 +75,10 @@ class Simulation:
         *,
         seed: int,
         give_up_s: float,
+        platforms: Platforms | None = None,
     ) -> None:
         self.named = named
+        self.hooks = hooks(target.secrets, target.called_at or target.url)
         self.progress = Progress()
         self.oracle = Oracle()
         random = Random(f"{seed} delivery")  # noqa: S311 - nothing secret comes of it
@@ -76,18 +88,20 @@ class Simulation:
         self.gates = Gates()
         self.inbox = Inbox(http, self.calls, token=target.token)
         self.visitors = Visitors(http, self.visits, self.oracle, self.gates)
-        self.reader = Reader(self.inbox, self.oracle, self.gates, random, run=named.run)
-        self._postman = Postman(
-            http,
-            self.webhooks,
-            self.oracle,
-            self.gates,
-            app_secret=target.app_secret,
-            partner_key=target.partner_key,
-        )
+        newest = Newest(self.inbox, self.oracle, random)
+        self.reader = Reader(self.inbox, self.oracle, self.gates, newest, run=named.run)
+        self.answers = Answers(named.run)
+        self._intakes: dict[str, Intake] = {}
+        if platforms is not None:
+            self._intakes = platforms.intakes(named, has_twilio=target.has_twilio)
+        self._answerer = Answerer(self.inbox, self.answers, newest, self._intakes)
+        self._postman = Postman(http, self.webhooks, self.oracle, self.gates, self.hooks)
+        self._platforms = platforms
+        self._played_at = target.played_at
         self._channel_ids: frozenset[str] = frozenset()
+        self._shared_ids: frozenset[str] = frozenset()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._is_read_enough = False
+        self._is_enough = False
         self._failure: BaseException | None = None
         self._room = asyncio.Semaphore(_UNDERWAY_MAX)
 
@@ -104,7 +118,47 @@ class Simulation:
         ]
         made.append(await self._connect("google", gbm_id=named.agent, name="Simulated agent"))
         self.visitors.channel_id = await self._connect("chatplugin", name=named.site)
-        self._channel_ids = frozenset([*made, self.visitors.channel_id])
+        others = {source: await self._connect_other(source) for source in named.channels}
+        self._shared_ids = frozenset({others[viber.SOURCE]} if viber.SOURCE in others else ())
+        self._channel_ids = frozenset([*made, self.visitors.channel_id, *others.values()])
+
+    async def _connect_other(self, source: str) -> str:
+        """Connect the channel of another source; return its id."""
+        named, platforms = self.named, self._platforms
+        channel, name = named.channels[source], f"Simulated {source}"
+        assert platforms is not None  # who casts other sources plays them
+        match source:
+            case instagram.SOURCE:
+                page = {"page_id": named.pages[0], "page_token": USER_TOKEN}
+                return await self._connect(source, account_id=channel, **page)
+            case whatsapp.SOURCE:
+                number = {"phone_number_id": channel, "user_token": USER_TOKEN}
+                return await self._connect(source, name=name, **number)
+            case telegram.SOURCE:
+                identifier = await self._connect(source, bot_token=platforms.bot_token)
+                self.hooks[source] = platforms.telegram_hook()
+                return identifier
+            case viber.SOURCE:
+                return await self._connect(source, name=name)
+            case custom.SOURCE:
+                return await self._connect_custom(platforms)
+            case _:
+                return await self._connect(source, phone_number=channel, name=name)
+
+    async def _connect_custom(self, platforms: Platforms) -> str:
+        """Make the custom source, whose program answers here, and a channel of it."""
+        run, program = self.named.run, self.named.program
+        asked = {"source_id": program, "action_endpoint": self._played_at + action_endpoint.PATH}
+        made = await self.inbox.call("/sources.create", asked, key=f"{run}-source")
+        token: str = made["token"]
+        platforms.program.token = token
+        self.hooks[custom.SOURCE] = custom_hook(token)
+        channel = {"source_channel_id": custom.CHANNEL, "name": "Simulated channel"}
+        told = await self.inbox.call(
+            "/sources.channels.create", channel, key=f"{run}-channel", token=token
+        )
+        identifier: str = told["id"]
+        return identifier
 
     async def _connect(self, source: str, **asked: str) -> str:
         key = f"{self.named.run}-connect-{'-'.join(asked.values())}"
@@ -142,14 +196,23 @@ class Simulation:
 
     async def read_along(self, *, reads_per_s: float) -> None:
         """Mark conversations as read until `stop_reading`."""
-        while not self._is_read_enough:
-            await asyncio.sleep(1 / reads_per_s)
+        await self._repeatedly(self.reader.read, reads_per_s)
+
+    async def answer_along(self, *, answers_per_s: float) -> None:
+        """Answer conversations until `stop_reading`."""
+        await self._repeatedly(self._answerer.answer, answers_per_s)
+
+    async def _repeatedly(
+        self, use: Callable[[frozenset[str]], Awaitable[None]], per_s: float
+    ) -> None:
+        while not self._is_enough:
+            await asyncio.sleep(1 / per_s)
             with contextlib.suppress(ApiError):
-                await self.reader.read(self._channel_ids)
+                await use(self._channel_ids)
 
     def stop_reading(self) -> None:
-        """Have no more conversations marked as read; what was begun is seen through."""
-        self._is_read_enough = True
+        """Have no more conversations read or answered; what was begun is seen through."""
+        self._is_enough = True
 
     async def verify(self, *, within_s: float) -> Verdict:
         """Find everything again; what is not as it has to be may become so within some seconds.
@@ -160,12 +223,23 @@ class Simulation:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + within_s
         while True:
-            verdict = self.oracle.verdict(await self.inbox.walk(self._channel_ids))
+            found = self.answers.set_apart(await self._found())
+            verdict = self.oracle.verdict(found)
+            self.answers.judge(self._intakes, verdict)
             for key in self.visitors.forgotten:
                 verdict.blame("missing", f"{key}, when its visitor came back")
             if verdict.is_clean or loop.time() > deadline:
                 return verdict
             await asyncio.sleep(_LOOK_S)
+
+    async def _found(self) -> list[FoundConversation]:
+        """Return everything in the channels; of those that runs share what is of this one."""
+        own = await self.inbox.walk(self._channel_ids - self._shared_ids)
+        shared = await self.inbox.walk(self._shared_ids) if self._shared_ids else []
+        return own + [each for each in shared if self._is_of_this_run(each)]
+
+    def _is_of_this_run(self, found: FoundConversation) -> bool:
+        return any(self.oracle.thread_of(each.key or "") is not None for each in found.messages)
 
     def _note_end(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -181,6 +255,7 @@ class Simulation:
             began=self.progress.begun,
             took_s=took_s,
             reads=self.reader.count,
+            answers=len(self.answers),
             doors={name: door(retries.answers) for name, retries in doors.items()},
             verdict=verdict,
         )
@@ -214,8 +289,9 @@ async def run(
     seed: int,
     reads_per_s: float,
     settle_s: float,
+    answers_per_s: float = 0.0,
 ) -> Report:
-    """Connect, send all that is planned while users read, and find it again.
+    """Connect, send all that is planned while users read and answer, and find it again.
 
     Raises:
         ApiError: the platform does not let channels be connected, or does not answer at the end.
@@ -223,10 +299,13 @@ async def run(
     loop = asyncio.get_running_loop()
     await simulation.connect()
     began = loop.time()
-    reading = asyncio.create_task(simulation.read_along(reads_per_s=reads_per_s))
+    using = [asyncio.create_task(simulation.read_along(reads_per_s=reads_per_s))]
+    if answers_per_s > 0:
+        answering = simulation.answer_along(answers_per_s=answers_per_s)
+        using.append(asyncio.create_task(answering))
     await simulation.send(planned)
     took_s = loop.time() - began
     simulation.stop_reading()
-    await reading
+    await asyncio.gather(*using)
     verdict = await simulation.verify(within_s=settle_s)
     return simulation.report(seed, took_s, verdict)

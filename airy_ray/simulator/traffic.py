@@ -5,16 +5,29 @@ as read, whenever it comes, means all that was acknowledged before it.
 """
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from hashlib import blake2b
 from itertools import count, takewhile
 from random import Random
+from types import ModuleType
 from uuid import UUID
 
 from airy_ray.clock import Millis
-from airy_ray.simulator import business_messages, messenger, website
-from airy_ray.simulator.messenger import Item, Moment
+from airy_ray.simulator import (
+    business_messages,
+    custom,
+    instagram,
+    messenger,
+    telegram,
+    twilio,
+    viber,
+    viber_api,
+    website,
+    whatsapp,
+)
+from airy_ray.simulator.moments import Item, Moment
 from airy_ray.simulator.story import Delivery, Planned, Reacted, Thread, Visit, Written
 
 _BEHIND_MS = 60_000
@@ -22,6 +35,20 @@ _RECENT_KEPT = 8
 _HELD_UP_S_MAX = 3.0
 _REPEATED_AFTER_S_MAX = 5.0
 _VISITOR_IS_BACK = 0.03
+_OTHERS: dict[str, ModuleType] = {
+    instagram.SOURCE: instagram,
+    whatsapp.SOURCE: whatsapp,
+    twilio.SMS: twilio,
+    twilio.WHATSAPP: twilio,
+    viber.SOURCE: viber,
+    telegram.SOURCE: telegram,
+    custom.SOURCE: custom,
+}
+"""What the webhooks of other sources tell of, and how: each has `key`, `item` and `body`."""
+_BATCHING = (instagram.SOURCE, whatsapp.SOURCE, custom.SOURCE)
+"""Those with more than one item in a body."""
+_IN_SECONDS = (whatsapp.SOURCE, telegram.SOURCE)
+"""Those that tell of time no more exactly."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +62,7 @@ class Shape:
         pages: how many Facebook pages they write to.
         duplicates: share of requests that are made twice.
         disorder: share of webhooks that are held up for up to three seconds.
-        batches: share of Facebook's bodies that carry items of several conversations.
+        batches: share of bodies that carry items of several conversations, where they may.
         batch_items_max: how many items at most.
     """
 
@@ -57,6 +84,7 @@ class Cast:
         pages: ids of Facebook pages.
         agent: id of the Google agent.
         site: name of the website.
+        channels: what the channel of each other source is called there, if the source is played.
     """
 
     run: str
@@ -64,24 +92,47 @@ class Cast:
     agent: str
     site: str
     app_id: str
+    channels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def program(self) -> str:
+        """The id of the custom source."""
+        return self.site
 
 
-def cast(seed: int, began_at: Millis, *, pages: int, app_id: str) -> Cast:
-    """Return the names of the run with this seed that began then."""
+def cast(
+    seed: int, began_at: Millis, *, pages: int, app_id: str, others: Collection[str] = ()
+) -> Cast:
+    """Return the names of the run with this seed that began then, in which other sources play."""
     digest = blake2b(f"{seed} {began_at}".encode(), digest_size=16).digest()
     run = digest[:4].hex()
     first = 10**14 + int.from_bytes(digest[:5], "big")
     agent = str(UUID(bytes=digest, version=4))
     ids = tuple(str(first + index) for index in range(pages))
-    return Cast(run, ids, agent, f"simulated-{run}", app_id)
+    channels = {source: _channel(source, int(run, 16)) for source in others}
+    return Cast(run, ids, agent, f"simulated-{run}", app_id, channels)
+
+
+def _channel(source: str, run: int) -> str:
+    """Return what a channel is called; Viber's is the one of its bot in all runs."""
+    number = f"+1{2 * 10**9 + run}"
+    return {
+        instagram.SOURCE: str(17_841 * 10**12 + run),
+        whatsapp.SOURCE: str(5 * 10**14 + run),
+        twilio.SMS: number,
+        twilio.WHATSAPP: f"whatsapp:{number}",
+        viber.SOURCE: viber_api.ACCOUNT,
+        telegram.SOURCE: str(7 * 10**9 + run),
+        custom.SOURCE: custom.CHANNEL,
+    }[source]
 
 
 class Traffic:
     """Plans requests, one after the other."""
 
     def __init__(self, shape: Shape, named: Cast, *, seed: int, began_at: Millis) -> None:
+        self.named = named
         self._shape = shape
-        self._named = named
         self._random = Random(seed)  # noqa: S311 - nothing secret comes of it
         self._first_at = began_at - _BEHIND_MS
         self._recent: dict[Thread, deque[str]] = defaultdict(lambda: deque(maxlen=_RECENT_KEPT))
@@ -92,13 +143,16 @@ class Traffic:
             business_messages.SOURCE: self._google,
             website.SOURCE: self._visit,
         }
+        for source in named.channels:
+            self._sources[source] = partial(self._other, source)
+        self._weights = [2 if each == messenger.SOURCE else 1 for each in self._sources]
 
     def planned(self) -> Iterator[Planned]:
         """Yield requests in the order in which it is time for them."""
         end_s = self._shape.duration_s
         dues = (index / self._shape.rate for index in count())
         for due_s in takewhile(lambda due_s: end_s is None or due_s < end_s, dues):
-            (source,) = self._random.choices(list(self._sources), weights=(2, 1, 1))
+            (source,) = self._random.choices(list(self._sources), weights=self._weights)
             yield self._sources[source](due_s)
 
     def _messenger(self, due_s: float) -> Delivery:
@@ -122,12 +176,12 @@ class Traffic:
 
     def _item(self, due_s: float) -> Item:
         contact = self._random.randrange(self._shape.conversations)
-        page = self._named.pages[contact % len(self._named.pages)]
+        page = self.named.pages[contact % len(self.named.pages)]
         thread = Thread(messenger.SOURCE, page, f"{int(page) * 10 + contact}")
         recent = self._recent[thread]
         at = max(self._at(due_s), Millis(self._reacted_at.get(thread, -1) + 1))
         item = messenger.item(
-            Moment(self._random, thread, self._key("m"), at, self._named.app_id, tuple(recent))
+            Moment(self._random, thread, self._key("m"), at, self.named.app_id, tuple(recent))
         )
         self._remember(thread, recent, item.written, item.reacted)
         return item
@@ -140,10 +194,44 @@ class Traffic:
         if reacted is not None:
             self._reacted_at[thread] = reacted.at  # no two at one time: the last one counts
 
+    def _other(self, source: str, due_s: float) -> Delivery:
+        count = self._item_count() if source in _BATCHING else 1
+        items = [self._other_item(source, due_s) for _ in range(count)]
+        return Delivery(
+            source,
+            due_s,
+            _OTHERS[source].body(items),
+            tuple(dict.fromkeys(each.thread for each in items)),
+            tuple(each.written for each in items if each.written is not None),
+            tuple(each.reacted for each in items if each.reacted is not None),
+            self._delay_s(),
+            self._repeat_after_s(),
+        )
+
+    def _other_item(self, source: str, due_s: float) -> Item:
+        thread = self._thread(source, self._random.randrange(self._shape.conversations))
+        recent = self._recent[thread]
+        step = 1_000 if source in _IN_SECONDS else 1
+        at = max(self._at(due_s), Millis(self._reacted_at.get(thread, -step) + step))
+        key = _OTHERS[source].key(thread, self.named.run, next(self._keys))
+        moment = Moment(self._random, thread, key, at, self.named.app_id, tuple(recent))
+        item: Item = _OTHERS[source].item(moment)
+        self._remember(thread, recent, item.written, item.reacted)
+        return item
+
+    def _thread(self, source: str, contact: int) -> Thread:
+        """Return the conversation of a contact, whose name is theirs in this run alone."""
+        run = int(self.named.run, 16)
+        channel = self.named.channels[source]
+        number = f"{10**14 + run * 10**4 + contact}"
+        called = {twilio.SMS: f"+{number}", twilio.WHATSAPP: f"whatsapp:+{number}"}
+        name = self.named.program if source == custom.SOURCE else source
+        return Thread(name, channel, called.get(source, number))
+
     def _google(self, due_s: float) -> Delivery:
         contact = self._random.randrange(self._shape.conversations)
-        name = UUID(bytes=blake2b(f"{self._named.run}{contact}".encode(), digest_size=16).digest())
-        thread = Thread(business_messages.SOURCE, self._named.agent, str(name))
+        name = UUID(bytes=blake2b(f"{self.named.run}{contact}".encode(), digest_size=16).digest())
+        thread = Thread(business_messages.SOURCE, self.named.agent, str(name))
         at = self._at(due_s)
         body, written = business_messages.event(self._random, thread, self._key("g"), at)
         return Delivery(
@@ -158,14 +246,14 @@ class Traffic:
 
     def _visit(self, due_s: float) -> Visit:
         visitor = self._random.randrange(self._shape.conversations)
-        thread = Thread(website.SOURCE, self._named.site, str(visitor))
+        thread = Thread(website.SOURCE, self.named.site, str(visitor))
         key = self._key("v")
         content = website.content(self._random, key)
         is_back = self._random.random() < _VISITOR_IS_BACK
         return Visit(due_s, thread, key, content, is_back, self._repeat_after_s())
 
     def _key(self, prefix: str) -> str:
-        return f"{prefix}_{self._named.run}{next(self._keys):08}"
+        return f"{prefix}_{self.named.run}{next(self._keys):08}"
 
     def _at(self, due_s: float) -> Millis:
         return Millis(self._first_at + int(due_s * 1_000))

@@ -1,10 +1,21 @@
-"""Messages to Messenger and Instagram through Meta's Send API (sources §1.5, §2)."""
+"""Messages to Messenger and Instagram, and who these are with (sources §1.4 f, §2)."""
 
 import msgspec
 
 from airy_ray.model import json_text
-from airy_ray.sources import meta
-from airy_ray.sources.sending import Call, ChannelToken, Outbound, Pace, Reply, Taken, Verdict
+from airy_ray.sources import facebook_profiles, meta
+from airy_ray.sources.profiles import Profile
+from airy_ray.sources.sending import (
+    Call,
+    ChannelToken,
+    Later,
+    Outbound,
+    Pace,
+    Refused,
+    Reply,
+    Taken,
+    Verdict,
+)
 
 _WINDOW_MS = 24 * 3_600_000
 _HUMAN_WINDOW_MS = 7 * 24 * 3_600_000
@@ -16,7 +27,7 @@ _BY_HUMAN = b'"messaging_type":"MESSAGE_TAG","tag":"HUMAN_AGENT"}'
 
 
 class FacebookSending(ChannelToken, msgspec.Struct, frozen=True, tag="facebook"):
-    """The Send API; of Instagram as well, with other limits.
+    """The Send API of Messenger.
 
     Attributes:
         has_human_agent_tag: whether Meta lets our app answer for seven days, if people write.
@@ -40,7 +51,7 @@ class FacebookSending(ChannelToken, msgspec.Struct, frozen=True, tag="facebook")
         return [
             Call(
                 "POST",
-                f"{self.api_url.rstrip('/')}/{self.version}/me/messages",
+                f"{self._graph_url}/me/messages",
                 {
                     "authorization": f"Bearer {message.token}",
                     "content-type": "application/json",
@@ -56,6 +67,23 @@ class FacebookSending(ChannelToken, msgspec.Struct, frozen=True, tag="facebook")
             return Taken(known_as if isinstance(known_as, str) and known_as else None)
         return meta.not_taken(reply, _PASSING, _PASSING_SUBCODES)
 
+    def profile_calls(self, contact: str, token: str) -> list[Call]:
+        """Return the call for the person's own node, and one for those who take part."""
+        return [
+            facebook_profiles.person_call(self._graph_url, contact, token),
+            facebook_profiles.participants_call(self._graph_url, contact, token),
+        ]
+
+    def profile(self, contact: str, reply: Reply) -> Profile | Refused | Later:
+        """Return what Meta tells of a person."""
+        if reply.status == 200:
+            return facebook_profiles.messenger_profile(contact, reply)
+        return meta.not_taken(reply, _PASSING, _PASSING_SUBCODES)
+
+    @property
+    def _graph_url(self) -> str:
+        return f"{self.api_url.rstrip('/')}/{self.version}"
+
     def _needs_tag(self, message: Outbound) -> bool:
         """Whether the window for answers is over and that for people's is not.
 
@@ -64,6 +92,20 @@ class FacebookSending(ChannelToken, msgspec.Struct, frozen=True, tag="facebook")
         if not self.has_human_agent_tag or not message.is_by_person or message.heard_at is None:
             return False
         return _WINDOW_MS < message.at - message.heard_at <= _HUMAN_WINDOW_MS
+
+
+class InstagramSending(FacebookSending, frozen=True, tag="instagram"):
+    """The Send API of Instagram: the same, with other limits and other profiles."""
+
+    def profile_calls(self, contact: str, token: str) -> list[Call]:
+        """Return the one call there is."""
+        return [facebook_profiles.instagram_call(self._graph_url, contact, token)]
+
+    def profile(self, contact: str, reply: Reply) -> Profile | Refused | Later:
+        """Return what Meta tells of a person."""
+        if reply.status == 200:
+            return facebook_profiles.instagram_profile(reply)
+        return meta.not_taken(reply, _PASSING, _PASSING_SUBCODES)
 
 
 class _Attachment(msgspec.Struct):

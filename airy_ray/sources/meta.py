@@ -4,6 +4,8 @@ import hmac
 from collections.abc import Collection, Mapping
 from hashlib import sha1, sha256
 
+import msgspec
+
 from airy_ray.errors import SignatureError
 from airy_ray.model import json_text
 from airy_ray.sources import sending
@@ -78,10 +80,11 @@ def not_taken(
     passing_subcodes: Collection[tuple[int, int]] = (),
     *,
     lasting: Collection[int] = (),
+    of_conversation: Collection[int] = (),
 ) -> Refused | Later:
     """Return what an error of the Graph API means by its code, else by its status.
 
-    Codes in `passing` may pass, those in `lasting` do not.
+    Codes in `passing` may pass, those in `lasting` do not; `of_conversation` are about it alone.
     """
     problem = reply.told().get("error")
     told = problem if isinstance(problem, dict) else {}
@@ -92,7 +95,10 @@ def not_taken(
     reason = text if isinstance(text, str) else None
     if reason and isinstance(code, int) and code in lasting:
         return Refused(reason, reply.text)
-    return sending.not_taken(reply, reason, may_pass=may_pass)
+    verdict = sending.not_taken(reply, reason, may_pass=may_pass)
+    if isinstance(verdict, Later) and isinstance(code, int) and code in of_conversation:
+        return msgspec.structs.replace(verdict, is_of_conversation=True)
+    return verdict
 
 
 def _lower_digest(claimed: str) -> str:

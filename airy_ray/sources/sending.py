@@ -108,11 +108,13 @@ class Later(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         after_s: how long to wait at least, if the platform said so.
+        is_of_conversation: whether that is about the conversation and not about the whole channel.
     """
 
     reason: str
     answer: str | None = None
     after_s: float | None = None
+    is_of_conversation: bool = False
 
 
 Verdict = Taken | Refused | Later

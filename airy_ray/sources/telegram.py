@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from airy_ray.clock import Millis
 from airy_ray.errors import PayloadError, SignatureError
 from airy_ray.model import json_text
+from airy_ray.sources.profiles import contact_values, full_name
 from airy_ray.sources.source import (
     Cut,
     Described,
@@ -107,7 +108,7 @@ def parse(webhook: Webhook) -> Parsed:
     told = _TOLD[kind](part, key, webhook.body)
     if isinstance(told, str):
         return Parsed([], [told])
-    values = _contact(part)
+    values = contact(_chat(part) or {}, _member(part, "from"))
     if not values or isinstance(told, Reacted):
         return Parsed([told], [])
     return Parsed([told, Described(key, values)], [])
@@ -234,17 +235,9 @@ def _sender(part: dict[str, Any], key: Key) -> str:
     return next((found for found in map(text_id, parties) if found), key.conversation)
 
 
-def _contact(part: dict[str, Any]) -> dict[str, bytes]:
-    """Return what an update tells of whom the chat is with: a person, or a group as a whole."""
-    chat, person = _chat(part) or {}, _member(part, "from")
+def contact(chat: dict[str, Any], person: dict[str, Any]) -> dict[str, bytes]:
+    """Return what is told of whom a chat is with, a person or a group as a whole, as metadata."""
     if chat.get("type") != "private":
-        told = {"display_name": chat.get("title")}
-    else:
-        names = (person.get("first_name"), person.get("last_name"))
-        name = " ".join(each for each in names if isinstance(each, str)).strip()
-        told = {"display_name": name, "lang": person.get("language_code")}
-    return {
-        f"contact.{key}": json_text.quote(value)
-        for key, value in told.items()
-        if isinstance(value, str) and value
-    }
+        return contact_values({"display_name": chat.get("title")})
+    name = full_name(person.get("first_name"), person.get("last_name"))
+    return contact_values({"display_name": name, "lang": person.get("language_code")})

@@ -1,4 +1,4 @@
-"""Messages from Telegram bots (sources §7.3). https://core.telegram.org/bots/api#available-methods."""
+"""Messages from Telegram bots, and who these are with (sources §7.3). https://core.telegram.org/bots/api#available-methods."""
 
 import re
 from typing import Any
@@ -8,8 +8,9 @@ import msgspec
 
 from airy_ray.errors import DeliveryError
 from airy_ray.model import json_text
-from airy_ray.sources import sending
+from airy_ray.sources import profiles, sending, telegram
 from airy_ray.sources.json_parts import string
+from airy_ray.sources.profiles import Profile
 from airy_ray.sources.sending import (
     Call,
     ChannelToken,
@@ -59,7 +60,10 @@ class TelegramSending(ChannelToken, msgspec.Struct, frozen=True, tag="telegram")
     opens_conversations = True
 
     def pace(self, content: bytes) -> Pace:
-        """Return the limit of a bot; that of each chat Telegram tells when it is met."""
+        """Return the limit of a bot; that of each chat Telegram tells when it is met.
+
+        It tells both alike.
+        """
         return Pace(_PER_S)
 
     def calls(self, message: Outbound) -> list[Call]:
@@ -79,6 +83,20 @@ class TelegramSending(ChannelToken, msgspec.Struct, frozen=True, tag="telegram")
         if 200 <= reply.status < 300 and told.get("ok") is True:
             return Taken(_known_as(told.get("result"), message.recipient))
         return _not_taken(reply, told)
+
+    def profile_calls(self, contact: str, token: str) -> list[Call]:
+        """Return the call for what a chat is called."""
+        url = method_url(self.api_url, token, "getChat")
+        body = json_text.encode({"chat_id": contact})
+        return [Call("POST", url, {"content-type": "application/json"}, body, profiles.WAIT_S)]
+
+    def profile(self, contact: str, reply: Reply) -> Profile | Refused | Later:
+        """Return what Telegram tells of a person or a group; both are a chat."""
+        told = reply.told()
+        chat = told.get("result")
+        if not 200 <= reply.status < 300 or told.get("ok") is not True:
+            return _not_taken(reply, told)
+        return profiles.known(telegram.contact(chat, chat) if isinstance(chat, dict) else {})
 
 
 def method_url(api_url: str, token: str, method: str) -> str:
@@ -152,5 +170,6 @@ def _not_taken(reply: Reply, told: dict[str, object]) -> Refused | Later:
     )
     asked = parameters.get("retry_after") if isinstance(parameters, dict) else None
     if isinstance(verdict, Later) and isinstance(asked, int):
-        return msgspec.structs.replace(verdict, after_s=sending.bounded_wait_s(asked))
+        wait_s = sending.bounded_wait_s(asked)  # of chats far more often than of the bot
+        return msgspec.structs.replace(verdict, after_s=wait_s, is_of_conversation=True)
     return verdict

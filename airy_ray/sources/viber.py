@@ -13,6 +13,7 @@ import msgspec
 
 from airy_ray.errors import PayloadError, SignatureError
 from airy_ray.model import json_text
+from airy_ray.sources.profiles import contact_values
 from airy_ray.sources.source import (
     Cut,
     Described,
@@ -172,14 +173,10 @@ def _message(told: dict[str, Any], key: Key, body: bytes) -> list[SourceEvent]:
         content=json_text.compact(body),
     )
     party = told.get(_MESSAGES[_event(told)])
-    values = _contact(party) if isinstance(party, dict) else {}
+    values = contact(party) if isinstance(party, dict) else {}
     return [received, Described(key, values)] if values else [received]
 
 
-def _contact(party: dict[str, Any]) -> dict[str, bytes]:
-    """Return what an event tells of the contact."""
-    return {
-        f"contact.{ours}": json_text.quote(party[theirs])
-        for theirs, ours in _CONTACT.items()
-        if isinstance(party.get(theirs), str) and party[theirs]
-    }
+def contact(party: dict[str, Any]) -> dict[str, bytes]:
+    """Return what Viber tells of a contact, as metadata of the conversation."""
+    return contact_values({ours: party.get(theirs) for theirs, ours in _CONTACT.items()})

@@ -1,4 +1,7 @@
-"""Messages from a Viber bot (sources §6.3). Refusals come with HTTP 200 and a status in it."""
+"""Messages from a Viber bot, and who these are with (sources §6.3).
+
+Refusals come with HTTP 200 and a status in it.
+"""
 
 from typing import Any
 
@@ -7,7 +10,8 @@ import msgspec
 from airy_ray.clock import Millis
 from airy_ray.errors import DeliveryError
 from airy_ray.model import json_text
-from airy_ray.sources import sending
+from airy_ray.sources import profiles, sending, viber
+from airy_ray.sources.profiles import Profile
 from airy_ray.sources.sending import (
     Authorized,
     Call,
@@ -27,6 +31,7 @@ _KNOWN_MAX = 24
 _NAME_LENGTH_MAX = 28
 _SENDER_LASTS_S = 3_600.0
 _PER_S = 50.0
+_WAIT_S = 30.0
 
 
 class ViberSending(msgspec.Struct, frozen=True, tag="viber"):
@@ -76,11 +81,22 @@ class ViberSending(msgspec.Struct, frozen=True, tag="viber"):
             return Taken(text_id(reply.told().get("message_token")))
         return _not_taken(reply)
 
-    def _call(self, method: str, body: bytes) -> Call:
+    def profile_calls(self, contact: str, token: str) -> list[Call]:
+        """Return the call for a contact's details, of which Viber allows two in twelve hours."""
+        return [self._call("get_user_details", json_text.encode({"id": contact}), profiles.WAIT_S)]
+
+    def profile(self, contact: str, reply: Reply) -> Profile | Refused | Later:
+        """Return what Viber tells of a contact."""
+        if not _is_taken(reply):
+            return _not_taken(reply)
+        user = reply.told().get("user")
+        return profiles.known(viber.contact(user) if isinstance(user, dict) else {})
+
+    def _call(self, method: str, body: bytes, wait_s: float = _WAIT_S) -> Call:
         if self.auth_token is None:
             raise DeliveryError("sources.viber.auth_token is not set")
         headers = {"x-viber-auth-token": self.auth_token, "content-type": "application/json"}
-        return Call("POST", f"{self.api_url.rstrip('/')}/pa/{method}", headers, body)
+        return Call("POST", f"{self.api_url.rstrip('/')}/pa/{method}", headers, body, wait_s)
 
 
 def _is_taken(reply: Reply) -> bool:

@@ -16,6 +16,8 @@ _TEXT_MAX = 4_096
 _PASSING = frozenset({1, 2, 4, 80007, 130429, 131000, 131016, 131056})
 _LASTING = frozenset({131048})
 """Refused for spam: sending it again makes that worse."""
+_OF_CONVERSATION = frozenset({131056})
+"""Too many messages of one number to one contact."""
 _NEEDS_TEMPLATE = "WhatsApp conversations can only be opened with a template"
 
 
@@ -46,7 +48,7 @@ class WhatsappSending(ChannelToken, msgspec.Struct, frozen=True, tag="whatsapp")
         """Return what Meta's answer means."""
         if reply.status == 200:
             return Taken(_known_as(reply))
-        return meta.not_taken(reply, _PASSING, lasting=_LASTING)
+        return meta.not_taken(reply, _PASSING, lasting=_LASTING, of_conversation=_OF_CONVERSATION)
 
     def read_receipt(self, channel: str, token: str, source_message_id: str) -> Call:
         """Return the call that says that we have read a message, and all before it."""

@@ -37,6 +37,7 @@ from airy_ray.projections.view import (
     Timer,
     Tombstone,
     Waiting,
+    WantedProfile,
 )
 from airy_ray.state.tables import APPENDED, ENCODERS, ROW_TYPES, checksum, decoded
 
@@ -125,7 +126,11 @@ class Batch:
     identities: Rows[Identity]
     merges: Rows[Merge]
     sends: Rows[Dispatch]
+    profiles: Rows[WantedProfile]
+    numbers: Rows[bytes]
     held: Rows[Held]
+    asked: Rows[bytes]
+    dialogues: Rows[bytes]
     timers: Rows[Timer]
     aliases: Rows[Place]
     tombstones: Rows[Tombstone]

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import lmdb
 
+from airy_ray.clock import Millis
 from airy_ray.errors import RowCorruptError
 from airy_ray.model.api_token import ApiToken
 from airy_ray.model.channel import Channel
@@ -39,6 +40,7 @@ from airy_ray.projections.view import (
     Erasure,
     Outgoing,
     Tombstone,
+    WantedProfile,
 )
 from airy_ray.state.tables import Fault, LedgerEntry, decoded, unsealed
 from airy_ray.storage.environments import Environment
@@ -244,6 +246,40 @@ class Reading:
             return None
         conversation = self.conversation(message.conversation_id)
         return None if conversation is None else (dispatch, message, conversation)
+
+    def wanted_profile(self, conversation: ConversationId) -> WantedProfile | None:
+        """Return the profile that is to be fetched for a conversation, if one is."""
+        wanted: WantedProfile | None = self._get("profiles", conversation)
+        return wanted
+
+    def due_profiles(self, at: Millis, limit: int) -> list[WantedProfile]:
+        """Return profiles that are to be fetched by an instant, `limit` at most."""
+        rows = (row for _, row in self._under("profiles", b"", None))
+        return list(islice((row for row in rows if row.due_at <= at), limit))
+
+    def wanted_profiles_of(self, conversations: list[ConversationId]) -> list[WantedProfile]:
+        """Return those that are to be fetched for some conversations."""
+        found = [self.wanted_profile(each) for each in conversations]
+        return [each for each in found if each is not None]
+
+    def verified_numbers(self, limit: int) -> list[ConversationId]:
+        """Return conversations whose contact's number was not looked for elsewhere yet."""
+        rows = islice(self._under("numbers", b"", None), limit)
+        return [ConversationId(key) for key, _ in rows]
+
+    def is_number_settled(self, conversation: ConversationId) -> bool:
+        """Whether nobody is still to be looked for who has the number of a contact."""
+        return self._get("numbers", conversation) is None
+
+    def asked_by(self, conversation: ConversationId, message: MessageId, bot: str) -> int | None:
+        """Return which run of a process asked a bot about a message, if one did."""
+        run: bytes | None = self._get("asked", keys.asked(conversation, message, bot))
+        return None if run is None else int.from_bytes(run, "big")
+
+    def dialogue(self, conversation: ConversationId, bot: str) -> bytes | None:
+        """Return what a bot wants to be told when it is asked next in a conversation."""
+        context: bytes | None = self._get("dialogues", keys.dialogue(conversation, bot))
+        return context
 
     def answer(self, command: CommandId) -> Answer | None:
         """Return the answer of a command, once it was carried out."""

@@ -37,6 +37,7 @@ from airy_ray.projections.view import (
     Timer,
     Tombstone,
     Waiting,
+    WantedProfile,
 )
 
 PROJECTION_VERSION = 5
@@ -93,7 +94,11 @@ ROW_TYPES: dict[str, type[Any] | None] = {
     "identities": Identity,
     "merges": Merge,
     "sends": Dispatch,
+    "profiles": WantedProfile,
+    "numbers": None,
     "held": Held,
+    "asked": None,
+    "dialogues": None,
     "timers": Timer,
     "aliases": Place,
     "tombstones": Tombstone,

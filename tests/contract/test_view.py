@@ -123,7 +123,8 @@ def test_the_same_events_come_to_the_same_rows(view: View, events: list[Event]) 
     for event in events:
         assert project(view, event, NOW) == project(reference, event, NOW)
 
-    for name in ("conversations", "messages", "metadata", "unread", "contacts", "sends"):
+    names = ("conversations", "messages", "metadata", "unread", "contacts", "sends", "profiles")
+    for name in names:
         found = dict(getattr(view, name).under(b""))
         found.pop(b"stored", None)
         assert found == dict(getattr(reference, name).under(b""))

@@ -143,6 +143,8 @@ class GraphApi(ThreadingHTTPServer):
         """Messages, oldest first."""
         self.answers: dict[str, deque[Answer]] = defaultdict(deque)
         """What comes back next for a text; messages for which there is nothing are taken."""
+        self.people: dict[str, dict[str, str]] = {}
+        """What is told of people by their ids; of others nothing."""
         self.calls: list[tuple[str, str, dict[str, str]]] = []
         """Method, path and query of each call, oldest first."""
         self.page: dict[str, Any] = recorded.response("facebook", "api_page.json")
@@ -163,6 +165,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif path == "/v25.0/me/accounts":
             page = 2 if "after" in query else 1
             self._answer(200, recorded.response("facebook", f"api_accounts_{page}.json"))
+        elif path == "/v25.0/me/conversations" or "first_name" in query.get("fields", ""):
+            self._tell_of(query.get("user_id") or path.rpartition("/")[2], path)
         else:
             self._answer(200, self.server.page | {"id": path.rpartition("/")[2]})
 
@@ -177,6 +181,23 @@ class _Handler(BaseHTTPRequestHandler):
             self._take(path, json.loads(body))
         else:
             self._answer(200, self.server.subscribed)
+
+    def _tell_of(self, person: str, path: str) -> None:
+        """Tell of a person, or answer what is to be answered to the call."""
+        answers, told = self.server.answers[path], self.server.people.get(person)
+        if answers:
+            answer = answers.popleft()
+            if answer.held_until is not None:
+                answer.held_until.wait(HELD_S_MAX)
+        elif path.endswith("/conversations"):
+            answer = Answer(200, b'{"data":[]}')
+        elif told is None:
+            refusal = recorded.response("facebook", "api_profile_error.json")
+            answer = Answer(400, json.dumps(refusal).encode())
+        else:
+            answer = Answer(200, json.dumps(told | {"id": person}).encode())
+        with suppress(BrokenPipeError, ConnectionResetError):  # the caller is gone
+            self._send(answer.status, answer.body, answer.headers)
 
     def _act(self, raw: bytes) -> None:
         """Take a message as the action endpoint of a custom source does."""
@@ -272,7 +293,12 @@ class Played:
         self.viber = viber_api.ViberApi(self.viber_token)
         self.telegram = telegram_api.TelegramApi(*recorded.BOT_TOKENS.values())
         numbers = [self.phone_number, self.other_phone_number]
-        self.graph = simulated.GraphApi([], **self.app, phone_numbers=numbers)
+        self.graph = simulated.GraphApi(
+            [],
+            app_id=self.app["app_id"],
+            app_secret=self.app["app_secret"],
+            phone_numbers=numbers,
+        )
         self.server = simulated.GraphServer(
             self.graph,
             0,

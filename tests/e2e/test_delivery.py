@@ -97,7 +97,7 @@ class Chat:
 
     def taken(self) -> list[Any]:
         """Return what reached Telegram for it, oldest first."""
-        return [each for each in self.api.sent if each["chat_id"] == str(self.id)]
+        return [each.content for each in self.api.intake.taken if each.to == str(self.id)]
 
     def _newest(self) -> Any:
         return self.client.messages(self.conversation)[0]
@@ -216,7 +216,7 @@ def test_who_began_with_a_bot_before_it_was_connected_can_be_written_to(chat: Ch
     }
     chat.client.call("/messages.send", asked)
 
-    until(lambda: {"text": "Hello", "chat_id": recipient} in chat.api.sent, BACK_S)
+    until(lambda: recipient in [each.to for each in chat.api.intake.taken], BACK_S)
 
 
 def test_who_has_blocked_a_bot_gets_nothing_of_it(chat: Chat) -> None:

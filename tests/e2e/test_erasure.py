@@ -16,6 +16,7 @@ from tests.e2e.client import Agent, Client, Visitor
 from tests.e2e.platforms import GraphApi
 from tests.e2e.program import Running, home, started, until
 from tests.erasing import traces_here
+from tests.files_server import PICTURE, files_server
 
 UNKNOWN = "6d1d2f0c-1c2e-8f3b-a000-000000000000"
 WITHIN_S = 60.0
@@ -36,6 +37,7 @@ def platform(graph_api: GraphApi) -> Iterator[Running]:
         "sources": {"facebook": facebook, "google": {"partner_key": platforms.PARTNER_KEY}},
         "archive": {"segment_age_s": 0.5, "tail_records": 5},
         "state": {"sync_s": 0.5, "snapshot_age_s": 2},
+        "media": {"inbound": {"allow_private_networks": True}},
     }
     with home(settings) as place, started(place) as running:
         yield running
@@ -397,3 +399,41 @@ def test_a_contact_that_nobody_knows_is_not_exported(client: Client) -> None:
 
 def _enough(found: list[Any], count: int) -> list[Any]:
     return found if len(found) == count else []
+
+
+def receive_picture(client: Client, page: str, contact: str, url: str) -> None:
+    """Have somebody send a picture to a page."""
+    body = json.loads(platforms.page_body(page, contact, f"mid-{contact}", ""))
+    sent = body["entry"][0]["messaging"][0]["message"]
+    sent["attachments"] = [{"type": "image", "payload": {"url": url}}]
+    told = json.dumps(body).encode()
+    assert client.send("/webhooks/facebook", told, platforms.signed_by_meta(told)).is_success
+
+
+def test_a_picture_stays_when_its_platform_forgets_it_and_goes_with_the_person(
+    client: Client, platform: Running
+) -> None:
+    page, channel = connect_page(client)
+    mark = f"QWOX{uuid4().hex[:10]}"
+
+    def picture() -> str:
+        [message] = client.messages(conversation["id"])
+        url = str(message["content"]["message"]["attachments"][0]["payload"]["url"])
+        return url if url.startswith(f"{client.url}/media/") else ""
+
+    with files_server() as files:
+        receive_picture(client, page, f"{mark}-psid", f"{files.url}/{mark}.png?oh=1&x=2")
+        [conversation] = until(lambda: _enough(client.conversations(channel), 1))
+        copy = until(picture)
+        name = copy.rpartition("/")[2]
+        [message] = client.messages(conversation["id"])
+    contact = format_id(contact_id(parse_id(conversation["id"])))  # type: ignore[arg-type]
+
+    assert message["metadata"][f"data_{files.url}/{mark}.png?oh=1&x=2"] == copy
+    assert client.http.get(copy).content == PICTURE
+    exported = client.post("/contacts.export", {"id": contact})
+    with zipfile.ZipFile(io.BytesIO(exported.content)) as archive:
+        assert archive.read(f"files/{name}") == PICTURE
+    erase(client, contact)
+    assert list(traces_here(platform.home.data, mark)) == []
+    until(lambda: client.http.get(copy).status_code == 404)

@@ -86,7 +86,8 @@ class Number:
 
     def taken(self) -> list[Any]:
         """Return what reached WhatsApp for the contact, oldest first."""
-        return [body for _, to, body in self.played.graph.sent if to == self.contact]
+        taken = self.played.graph.intake.taken
+        return [each.content for each in taken if each.to == self.contact]
 
 
 @pytest.fixture

@@ -504,7 +504,9 @@ class World:
         )
         pending = forwarding.pending(owner)
         for sequence, outgoing in pending:
-            records = forwarding.records_of(owner, sequence, outgoing, self._channel, self.now)
+            records = forwarding.records_of(
+                owner, sequence, outgoing, self._channel, lambda _: None, self.now
+            )
             for forward in records:
                 self._own_tail(index, forward.target).append([prepare(forward.record)])
             self.counts["records forwarded"] += len(records)

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Any
 
@@ -198,3 +199,31 @@ def test_a_login_is_enough_to_be_reached_from_elsewhere() -> None:
 def test_a_login_that_cannot_be_is_refused_at_start(changed: dict[str, str], told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         settings({"security.oidc": OIDC | changed})
+
+
+def test_bots_are_told_their_keys_by_the_environment() -> None:
+    found = settings(
+        file="bots: {openai: {url: http://llm:8000/v1, model: small}}",
+        environment={"AIRY_BOTS__OPENAI__API_KEY": "sk-1"},
+    ).bots.openai
+
+    assert found is not None
+    assert found.api_key is not None
+    assert (found.api_key.get_secret_value(), found.mode) == ("sk-1", "answer")
+    assert "sk-1" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("file", "key"),
+    [
+        ("bots: {rasa: {}}", "bots.rasa.webhook_url: field required"),
+        ("bots: {rasa: {webhook_url: 'rasa:5005'}}", "bots.rasa.webhook_url: expected an address"),
+        ("bots: {rasa: {webhook_url: 'http://['}}", "bots.rasa.webhook_url: "),
+        ("bots: {openai: {url: http://llm, model: m, mode: shout}}", "bots.openai.mode: "),
+        ("bots: {ibm_watson_assistant: {url: http://w}}", "bots.ibm_watson_assistant.api_key: "),
+        ("bots: {eliza: {}}", "bots.eliza: unknown setting"),
+    ],
+)
+def test_a_bot_that_is_half_configured_is_told(file: str, key: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{re.escape(key)}"):
+        settings(file=file)

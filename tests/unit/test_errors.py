@@ -17,6 +17,8 @@ MADE: dict[type[AiryError], tuple[Any, ...]] = {
     errors.SignatureError: ("facebook",),
     errors.PayloadError: ("not JSON",),
     errors.DeliveryError: ("blocked",),
+    errors.FetchError: ("it is empty", False),
+    errors.BotError: ("status 500",),
     errors.NotFoundError: ("a text",),
     errors.ConversationNotFoundError: ("an id",),
     errors.ChannelNotFoundError: ("an id",),

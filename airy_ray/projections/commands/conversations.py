@@ -7,7 +7,7 @@ from airy_ray.model import metadata as documents
 from airy_ray.model.commands import DescribeConversation, MarkRead, UpsertMetadata
 from airy_ray.model.events import ChannelDescribed, ConversationRead
 from airy_ray.model.ids import ChannelId, CommandId, ConversationId, MessageId, parse_id
-from airy_ray.projections import channels, conversations, metadata
+from airy_ray.projections import channels, conversations, metadata, profiles
 from airy_ray.projections.commands.outcome import DONE, NOT_FOUND, NOTHING_NEW, Handler, Outcome
 from airy_ray.projections.view import View
 
@@ -25,11 +25,18 @@ def mark_read(view: View, command: MarkRead, _: CommandId, at: Millis) -> Outcom
 def describe(view: View, command: DescribeConversation, _: CommandId, at: Millis) -> Outcome:
     """Set and take away metadata of a conversation that is known."""
     conversation = ConversationId(parse_id(command.conversation_id))
-    if view.conversations.get(conversation) is None:
+    present = view.conversations.get(conversation)
+    if present is None:
         return NOT_FOUND
     values: dict[str, bytes | None] = dict.fromkeys(command.removed)
     values |= {key: documents.leaf(value) for key, value in command.values.items()}
-    return _told(metadata.describe_conversation(view, conversation, values, at))
+    is_different = metadata.describe_conversation(view, conversation, values, at)
+    if profiles.FETCH_STATE in command.removed:
+        is_wanted = profiles.want_again(view, conversations.place_of(present), at)
+        if is_wanted and not is_different:
+            metadata.tell_conversation(view, present, at)  # by which the courier hears of it
+        is_different = is_different or is_wanted
+    return _told(is_different)
 
 
 def upsert(view: View, command: UpsertMetadata, _: CommandId, at: Millis) -> Outcome:

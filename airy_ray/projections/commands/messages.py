@@ -3,7 +3,7 @@
 import msgspec
 
 from airy_ray.clock import Millis
-from airy_ray.model import json_text, message
+from airy_ray.model import hand_over, json_text, message
 from airy_ray.model import metadata as documents
 from airy_ray.model.commands import ResendMessage, SendMessage, SuggestReplies, VisitorSend
 from airy_ray.model.events import MessageReceived, MessageSent, Place
@@ -23,6 +23,7 @@ from airy_ray.projections.view import View
 
 _CHATPLUGIN = "chatplugin"
 _DISCONNECTED = Outcome(Effect("channel disconnected"), 403)
+_WITH_PEOPLE = Outcome(Effect("with people"), 409)
 _NOT_FAILED = Outcome(
     Effect("not failed"), 409, json_text.encode({"message": "Message is not in a failed state"})
 )
@@ -53,8 +54,17 @@ def visitor_send(view: View, command: VisitorSend, identifier: CommandId, at: Mi
 
 
 def send(view: View, command: SendMessage, identifier: CommandId, at: Millis) -> Outcome:
-    """Store what is to be delivered; for a conversation that nobody knows it waits a while."""
+    """Store what is to be delivered; for a conversation that nobody knows it waits a while.
+
+    What a bot says comes to nothing where people have taken over, however long ago it was asked.
+    """
     conversation = ConversationId(parse_id(command.conversation_id))
+    if command.principal in hand_over.BOTS:
+        answered = view.conversations.get(conversation)
+        if answered is None:
+            return NOT_FOUND  # erased while the bot thought
+        if answered.is_with_people:
+            return _WITH_PEOPLE
     place = _place(view, command, conversation)
     written = Message(
         id=message_of_command(identifier, conversation),

@@ -13,6 +13,8 @@ from airy_ray.cluster.garbage import collect_seldom
 from airy_ray.cluster.layout import Layout, jwt_secret
 from airy_ray.cluster.logs import log_to_stderr
 from airy_ray.cluster.machine import Machine, machine_spec
+from airy_ray.cluster.media.store import PATH as MEDIA_PATH
+from airy_ray.cluster.media.store import open_store
 from airy_ray.cluster.partitions import Partitions
 from airy_ray.config import Settings
 from airy_ray.errors import AiryError, RequestError
@@ -67,8 +69,6 @@ from airy_ray.serve.http import (
     run_lifespan,
 )
 from airy_ray.serve.media.leftovers import Leftovers
-from airy_ray.serve.media.store import PATH as MEDIA_PATH
-from airy_ray.serve.media.store import open_store
 from airy_ray.serve.webhooks import Hooks, hook_of
 
 logger = logging.getLogger(__name__)

@@ -50,10 +50,10 @@ class Component:
         return all(told[key] is not None for key in self.needs)
 
 
-def _named(section: Callable[[Settings], BaseModel], **keys: str) -> Any:
+def _named(section: Callable[[Settings], BaseModel | None], **keys: str) -> Any:
     """Return what tells a section's settings by the reference's names for them."""
     return lambda settings: {
-        known_as: getattr(section(settings), key) for known_as, key in keys.items()
+        known_as: getattr(section(settings), key, None) for known_as, key in keys.items()
     }
 
 
@@ -147,6 +147,49 @@ _ALL = (
         services=("sources-telegram-connector",),
         hook="telegram",
         is_channel=True,
+    ),
+    Component(
+        "rasa-connector",
+        "Rasa",
+        "Your Rasa assistant answers contacts.",
+        told=_named(lambda settings: settings.bots.rasa, rasaWebhookUrl="webhook_url"),
+        needs=("rasaWebhookUrl",),
+    ),
+    Component(
+        "cognigy-connector",
+        "Cognigy",
+        "Your Cognigy flow answers contacts.",
+        told=_named(
+            lambda settings: settings.bots.cognigy,
+            cognigyRestEndpointURL="rest_endpoint_url",
+            cognigyUserId="user_id",
+        ),
+        needs=("cognigyRestEndpointURL",),
+    ),
+    Component(
+        "ibm-watson-assistant-connector",
+        "IBM Watson Assistant",
+        "Your Watson assistant answers contacts.",
+        told=_named(
+            lambda settings: settings.bots.ibm_watson_assistant,
+            ibmWatsonAssistantURL="url",
+            ibmWatsonAssistantApiKey="api_key",
+            ibmWatsonAssistantAssistantId="assistant_id",
+        ),
+        needs=("ibmWatsonAssistantURL",),
+    ),
+    Component(
+        "openai-connector",
+        "OpenAI and the like",
+        "A language model answers contacts, or proposes answers to you.",
+        told=_named(
+            lambda settings: settings.bots.openai,
+            openaiUrl="url",
+            openaiModel="model",
+            openaiApiKey="api_key",
+            openaiMode="mode",
+        ),
+        needs=("openaiUrl",),
     ),
 )
 

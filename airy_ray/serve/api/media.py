@@ -7,6 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
+from airy_ray.cluster.media import kinds
+from airy_ray.cluster.media.store import NAME, PATH, name_of
+from airy_ray.cluster.media.upload import Upload
 from airy_ray.errors import PayloadError, RequestError, StorageError
 from airy_ray.model import json_text
 from airy_ray.serve.api.endpoint import FileEndpoint, aliases
@@ -14,9 +17,8 @@ from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.api.public_url import public_url
 from airy_ray.serve.api.tokens import bearer
 from airy_ray.serve.http import Receive, Request, Response, Streamed
-from airy_ray.serve.media import kinds, ranges
-from airy_ray.serve.media.store import NAME, PATH, name_of
-from airy_ray.serve.media.uploads import Upload, check_announced, receive_upload
+from airy_ray.serve.media import ranges
+from airy_ray.serve.media.uploads import check_announced, receive_upload
 
 logger = logging.getLogger(__name__)
 

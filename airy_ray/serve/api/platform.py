@@ -12,6 +12,7 @@ import httpx
 from airy_ray.cluster.commands import Commands
 from airy_ray.cluster.ephemeral import EphemeralSender
 from airy_ray.cluster.machine import Machine
+from airy_ray.cluster.media.store import MediaStore
 from airy_ray.cluster.partitions import Partitions
 from airy_ray.config import Settings
 from airy_ray.errors import RequestError
@@ -21,7 +22,6 @@ from airy_ray.projections.view import Answer
 from airy_ray.serve.api.callers import ANYBODY, Callers, Grant
 from airy_ray.serve.api.tokens import Tokens
 from airy_ray.serve.http import Response
-from airy_ray.serve.media.store import MediaStore
 
 _KEY_BYTES_MAX = 255
 

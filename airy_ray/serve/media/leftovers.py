@@ -20,13 +20,13 @@ from collections.abc import AsyncIterator, Sequence
 
 from airy_ray.clock import Millis, now_millis
 from airy_ray.cluster.commands import Commands
+from airy_ray.cluster.media.store import MediaStore
 from airy_ray.cluster.partitions import Partitions
 from airy_ray.errors import AiryError
 from airy_ray.model.commands import SettleFiles
 from airy_ray.model.ids import PartitionIndex, command_id, first_slot_of, format_id
 from airy_ray.partition.links import linked
 from airy_ray.partition.spec import PartitionSpec
-from airy_ray.serve.media.store import MediaStore
 from airy_ray.storage import child
 
 logger = logging.getLogger(__name__)

@@ -7,51 +7,20 @@ sender's: nothing here trusts them.
 import asyncio
 import logging
 from collections.abc import Callable
-from hashlib import blake2b
 from typing import IO
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from airy_ray.cluster.media.upload import Upload
 from airy_ray.errors import PayloadError, RequestError
 from airy_ray.serve.http import Receive
 
-HEAD_BYTES = 4_096
-"""How much of a file it takes to tell its kind."""
 _BLOCK_BYTES = 1 << 20
 _AROUND_BYTES = 1 << 16
 """How much a body may be larger than its file: boundaries, headers, other small fields."""
 
 logging.getLogger("python_multipart").setLevel(logging.ERROR)  # its warnings quote what came
-
-
-class Upload:
-    """A file that is being taken in.
-
-    Attributes:
-        name: what its sender calls it; empty if nothing.
-        head: its first bytes.
-        size: in bytes.
-    """
-
-    def __init__(self, name: str, file: IO[bytes]) -> None:
-        self.name = name
-        self.file = file
-        self.head = b""
-        self.size = 0
-        self._digest = blake2b(digest_size=16, person=b"media")
-
-    @property
-    def digest(self) -> bytes:
-        """Of all that is in it: 16 bytes."""
-        return self._digest.digest()
-
-    def write(self, block: bytes) -> None:
-        """Add to it. Blocks."""
-        self.file.write(block)
-        self._digest.update(block)
-        self.head += block[: HEAD_BYTES - len(self.head)]
-        self.size += len(block)
 
 
 async def receive_upload(

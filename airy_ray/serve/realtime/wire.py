@@ -81,6 +81,7 @@ class Wire:
         if not is_heard:
             protocol.read_paused = True
             self._transport.pause_reading()
+            self._transport.write_eof()  # they need not wait for us to see their answer
         elif protocol.read_paused:
             protocol.read_paused = False
             self._transport.resume_reading()

@@ -81,3 +81,21 @@ def test_a_system_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> None:
 
     assert told.exit_code == 2
     assert "does not answer" in told.stderr
+
+
+def test_which_sources_are_not_played_and_why_is_told(tmp_path: Path) -> None:
+    here = SECRETS["facebook"]["api_url"]
+    viber = {"viber": {"auth_token": "v", "api_url": here}}
+    elsewhere = {"whatsapp": {"app_secret": "w"}}
+    with serving(SmallPlatform(Faults())) as url:
+        ports = ["--url", url, "--platform-port", str(free_port())]
+        told = simulate(tmp_path, SECRETS | viber | elsewhere, *ports, *BRIEF, "--settle", "0")
+
+    left_out = [line for line in told.stderr.splitlines() if line.startswith("not played: ")]
+    assert told.exit_code == 0
+    assert left_out == [
+        f"not played: whatsapp: sources.whatsapp.api_url is not {here}",
+        "not played: twilio.sms: sources.twilio.auth_token is not set",
+        "not played: twilio.whatsapp: sources.twilio.auth_token is not set",
+        f"not played: telegram: sources.telegram.api_url is not {here}",
+    ]

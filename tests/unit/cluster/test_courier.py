@@ -1,26 +1,18 @@
 """The courier with sources of other kinds: messages of several calls, answers that break it."""
 
-import asyncio
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import cast
 
 import msgspec
 import pytest
 
-from airy_ray.cluster.access import LocalAccess
-from airy_ray.cluster.applied_waiters import AppliedWaiters
-from airy_ray.cluster.courier import Courier
-from airy_ray.cluster.feeds import Feeds
-from airy_ray.cluster.registry import Registry
-from airy_ray.cluster.sendings import Sendings
-from airy_ray.cluster.shared_hops import SharedHops
-from airy_ray.cluster.thread_appender import ThreadAppender
-from airy_ray.model.ids import REGISTRY, MessageId
+from airy_ray.cluster.sendings import AnySending
+from airy_ray.model.ids import MessageId
 from airy_ray.sources.facebook_sending import FacebookSending
 from airy_ray.sources.sending import Call, Outbound, Reply, Verdict
 from tests.e2e.platforms import CUT_OFF, Answer
+from tests.unit.cluster.couriers import deliver_until
 from tests.unit.cluster.test_delivering import Post, working
 from tests.unit.cluster.test_owner import LONG_S
 
@@ -48,42 +40,12 @@ def post(tmp_path: Path) -> Iterator[Post]:
         yield found
 
 
-def delivering(post: Post, sending: FacebookSending, is_done: Callable[[], bool]) -> None:
+def delivering(
+    post: Post, sending: AnySending, is_done: Callable[[], bool], *, source: str = "facebook"
+) -> None:
     """Run a courier until something is done."""
     specs = [post.own, post.registry]
-    run_directory = post.own.directory.parent
-
-    async def main() -> None:
-        appender = ThreadAppender(specs, run_directory)
-        waiters = AppliedWaiters(run_directory)
-        accesses = {
-            each.index: LocalAccess(each, appender, waiters, SharedHops(), run_directory)
-            for each in specs
-        }
-        feeds = Feeds(specs, accesses, run_directory)
-        registry = Registry(accesses[REGISTRY].reader)
-        sendings = cast(Sendings, {"facebook": sending})
-        courier = Courier(accesses, appender, registry, feeds, sendings)
-        running = asyncio.create_task(courier.run())
-        async with asyncio.timeout(LONG_S):
-            await _until(is_done)
-        running.cancel()
-        await asyncio.wait([running])
-        await courier.stop(1.0)
-        feeds.close()
-        for each in accesses.values():
-            each.close()
-        waiters.close()
-        appender.close()
-
-    asyncio.run(main())
-
-
-async def _until(is_done: Callable[[], bool]) -> None:
-    while True:
-        if is_done():
-            return
-        await asyncio.sleep(0.01)
+    deliver_until(is_done, specs, {source: sending}, within_s=LONG_S)
 
 
 def settled(post: Post, identifier: MessageId) -> Callable[[], bool]:

@@ -3,26 +3,29 @@
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
 
 from airy_ray.clock import now_millis
+from airy_ray.cluster.bots import AnyBot
 from airy_ray.cluster.delivering import DeliveringProcess
+from airy_ray.cluster.duties import Duties
 from airy_ray.cluster.sendings import CUSTOM, Sendings
-from airy_ray.cluster.webhook_spec import CallingSpec
 from airy_ray.model.channel import Channel
 from airy_ray.model.commands import CreateSource, ResendMessage, SendMessage
+from airy_ray.model.conversation import Conversation
 from airy_ray.model.custom_source import CustomSource, conversation_id
 from airy_ray.model.events import ChannelStored, MessageReceived, Place
 from airy_ray.model.ids import (
     REGISTRY,
     CommandId,
+    ConversationId,
     MessageId,
     channel_id,
     format_id,
@@ -32,6 +35,7 @@ from airy_ray.model.message import Message
 from airy_ray.partition.fold import encode_event
 from airy_ray.partition.reader import PartitionReader
 from airy_ray.partition.spec import PartitionSpec
+from airy_ray.projections.view import WantedProfile
 from airy_ray.rawlog.tail import LogTail
 from airy_ray.serve.ports import free_port
 from airy_ray.sources.custom_sending import CustomSending, signature
@@ -45,22 +49,13 @@ from tests.e2e.platforms import ACTION, CUT_OFF, GOOGLE_TOKEN, Answer, GraphApi
 from tests.log_builders import append, spec, webhook
 from tests.unit.cluster.test_owner import running, until
 
+T = TypeVar("T")
+
 TOKEN = "EAApage"
 SOURCE_KEY = b"a key of this installation, long enough"
 AGENT = "an-agent"
 REFUSAL = manifests.body("facebook", "out_error_unavailable.json")
 RATE_LIMIT = manifests.body("facebook", "out_error_rate.json")
-
-
-def calling(directory: Path, *, hold_ms: int = 3_600_000, at_once: int = 8) -> CallingSpec:
-    """Return how webhooks are called, those on this machine too."""
-    return CallingSpec(
-        history="5d41402a",
-        directory=str(directory / "webhooks"),
-        allow_private_networks=True,
-        at_once=at_once,
-        hold_ms=hold_ms,
-    )
 
 
 class Post:
@@ -71,8 +66,8 @@ class Post:
         self.registry = registry
         self.api = api
         self.courier: DeliveringProcess | None = None
-        self._tail = LogTail(own.directory, is_read_only=True)
-        self._reader = PartitionReader(self._tail)
+        self.tail = LogTail(own.directory, is_read_only=True)
+        self._reader = PartitionReader(self.tail)
         self._commands = 0
 
     @property
@@ -86,13 +81,14 @@ class Post:
             "whatsapp": WhatsappSending(self.api.url, "v25.0"),
         }
 
-    def start(self, sendings: Sendings | None = None) -> DeliveringProcess:
+    def start(
+        self, sendings: Sendings | None = None, bots: Sequence[AnyBot] = ()
+    ) -> DeliveringProcess:
         """Start the courier, once more if it was killed."""
         self.courier = DeliveringProcess(
             [self.own, self.registry],
             self.own.directory.parent,
-            sendings or self.sendings,
-            calling(self.own.directory.parent),
+            Duties(sendings or self.sendings, bots=list(bots)),
         )
         return self.courier
 
@@ -140,9 +136,22 @@ class Post:
         record = builders.command_record(asked, at=now_millis() if at is None else at)
         append(self.own.directory, [record])
 
+    def ask(self, query: Callable[..., T], *args: Any) -> T:
+        """Ask the state something."""
+        with self._reader.read() as view:
+            return query(view, *args)
+
     def message(self, identifier: MessageId) -> Message | None:
         with self._reader.read() as view:
             return view.message(identifier)
+
+    def conversation(self, identifier: ConversationId) -> Conversation | None:
+        with self._reader.read() as view:
+            return view.conversation(identifier)
+
+    def wanted_profile(self, identifier: ConversationId) -> WantedProfile | None:
+        with self._reader.read() as view:
+            return view.wanted_profile(identifier)
 
     def state(self, identifier: MessageId) -> str:
         found = self.message(identifier)
@@ -168,7 +177,7 @@ class Post:
         if self.courier is not None:
             self.courier.end()
         self._reader.close()
-        self._tail.close()
+        self.tail.close()
 
 
 @contextmanager

@@ -35,7 +35,7 @@ LONG_S = 30.0
 @contextmanager
 def running(own: PartitionSpec, run_directory: Path) -> Iterator[Owner]:
     """Run an owner on its threads."""
-    owner = Owner(own, run_directory, channels=_connected, deliver=_deliver_nowhere)
+    owner = _owner(own, run_directory)
     owner.start()
     try:
         yield owner
@@ -161,7 +161,7 @@ def test_a_damaged_row_that_an_errand_meets_has_the_state_rebuilt(
 
 def test_an_owner_that_waits_for_another_takes_over_when_that_leaves(own: PartitionSpec) -> None:
     with owned(own):
-        second = Owner(own, own.directory.parent, channels=_connected, deliver=_deliver_nowhere)
+        second = _owner(own, own.directory.parent)
         second.start()
         append(own.directory, [webhook("a")])
         assert second.partition is None
@@ -207,6 +207,16 @@ def _damage_key(partition: Partition, table: str) -> None:
         key, value = next(iter(transaction.cursor(handle)))
         transaction.delete(key, db=handle)
         transaction.put(bytes(8) + key[8:], value, db=handle)
+
+
+def _owner(own: PartitionSpec, run_directory: Path) -> Owner:
+    return Owner(
+        own,
+        run_directory,
+        channels=_connected,
+        aliases=lambda _: None,
+        deliver=_deliver_nowhere,
+    )
 
 
 def _connected(_: ChannelId) -> Channel | None:

@@ -1,21 +1,36 @@
 """The class of the actor, without Ray: it owns its partition whatever state the logs are in."""
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from airy_ray.clock import Micros
 from airy_ray.cluster import partition_actor
 from airy_ray.cluster.machine import MachineSpec
 from airy_ray.cluster.partition_actor import PartitionActor
-from airy_ray.model.ids import REGISTRY, PartitionIndex
-from airy_ray.rawlog.tail import path_of
-from tests.log_builders import project, spec, webhooks
+from airy_ray.errors import StateError
+from airy_ray.model.conversation import Conversation
+from airy_ray.model.events import AliasKnown, ChannelSeen, ChannelStored, Event
+from airy_ray.model.ids import REGISTRY, ConversationId, PartitionIndex, format_id, owner_of
+from airy_ray.partition.fold import encode_event
+from airy_ray.partition.interpret import home_of
+from airy_ray.partition.reader import PartitionReader
+from airy_ray.partition.routing import record_of
+from airy_ray.projections.linked_contacts import alias_of
+from airy_ray.rawlog.record import Kind, Record
+from airy_ray.rawlog.tail import LogTail, path_of
+from airy_ray.sources.source import Webhook
+from airy_ray.sources.whatsapp import Whatsapp
+from tests import builders
+from tests.log_builders import append, project, spec, webhooks
 
+AT = 1_763_712_000_000_000
 LONG_S = 30.0
 PAGE = 4_096
 
@@ -71,3 +86,65 @@ def test_the_registry_too_is_owned_when_its_log_cannot_be_opened(machine: Machin
 
     with running(machine, REGISTRY) as actor:
         until(lambda: is_owner(actor))
+
+
+def test_what_waited_under_another_name_is_routed_by_the_alias_of_another_partition(
+    machine: MachineSpec,
+) -> None:
+    """Somebody hides their number; their former conversation is known to its alias only."""
+    number, hidden = "106", "DE.hidden"
+    channel = builders.channel(number, source="whatsapp")
+    place = builders.place(page=number, source="whatsapp")
+    alias = f"{format_id(channel.id)} {hidden}"
+    keeper = owner_of(alias_of("whatsapp", channel.id, hidden), 2)
+    project(machine.partition(REGISTRY), [told(ChannelStored(channel, {}))])
+    project(
+        machine.partition(keeper),
+        [told(AliasKnown("whatsapp", "contact", alias, place), "forward")],
+    )
+    other = PartitionIndex(1 - keeper)
+    waiting = next(each for each in map(hidden_message, range(99)) if home_of(each, 2) == other)
+    seen = ChannelSeen(channel.id, "whatsapp", number, connected=True)
+    project(machine.partition(other), [waiting])
+
+    with running(machine, keeper) as first, running(machine, other) as second:
+        until(lambda: is_owner(first) and is_owner(second))
+        append(machine.partition(other).directory, [told(seen, "channel")])
+        with conversation_of(machine, place.conversation_id) as found:
+            until(found)
+
+
+def told(event: Event, kind: Kind = "outcome") -> Record:
+    return builders.record(encode_event(event), kind=kind, source="")
+
+
+def hidden_message(number: int) -> Record:
+    """Return the record of a message that came while its channel was not connected."""
+    message = {"id": f"m{number}", "timestamp": "1763712000", "text": {"body": "Hello"}}
+    value = {
+        "metadata": {"phone_number_id": "106"},
+        "messages": [message | {"from_user_id": "DE.hidden"}],
+    }
+    entry = {"changes": [{"field": "messages", "value": value}]}
+    body = json.dumps({"object": "whatsapp_business_account", "entry": [entry]}).encode()
+    return record_of(Whatsapp("secret"), Webhook(body, {}), lambda _: None, Micros(AT))
+
+
+@contextmanager
+def conversation_of(
+    machine: MachineSpec, identifier: ConversationId
+) -> Iterator[Callable[[], Conversation | None]]:
+    own = machine.partition(owner_of(identifier, 2))
+    with (
+        closing(LogTail(own.directory)) as tail,
+        closing(PartitionReader(tail)) as reader,
+    ):
+
+        def found() -> Conversation | None:
+            try:
+                with reader.read() as view:
+                    return view.conversation(identifier)
+            except StateError:
+                return None
+
+        yield found

@@ -15,6 +15,7 @@ from standardwebhooks.webhooks import Webhook as StandardWebhook
 
 from airy_ray.clock import Millis, now_millis
 from airy_ray.cluster.delivering import DeliveringProcess
+from airy_ray.cluster.duties import Duties
 from airy_ray.cluster.webhook_backlog import (
     TABLES,
     Attempt,
@@ -24,6 +25,7 @@ from airy_ray.cluster.webhook_backlog import (
     scope_of,
     standing_of,
 )
+from airy_ray.cluster.webhook_spec import CallingSpec
 from airy_ray.model.commands import (
     AnyCommand,
     PauseWebhook,
@@ -44,12 +46,23 @@ from airy_ray.storage.shelf import Shelf
 from tests import builders
 from tests.e2e.receiver import Called, Receiver, Reply
 from tests.log_builders import append, webhook
-from tests.unit.cluster.test_delivering import Post, calling, working
+from tests.unit.cluster.test_delivering import Post, working
 from tests.unit.cluster.test_owner import until
 
 KEY = "a long random text"
 HOOK = "5d41402a-bc4b-8a76-b971-9d911017c592"
 CREATED = ("message.created",)
+
+
+def calling(directory: Path, *, hold_ms: int = 3_600_000, at_once: int = 8) -> CallingSpec:
+    """Return how webhooks are called, those on this machine too."""
+    return CallingSpec(
+        history="5d41402a",
+        directory=str(directory / "webhooks"),
+        allow_private_networks=True,
+        at_once=at_once,
+        hold_ms=hold_ms,
+    )
 
 
 class Publishing:
@@ -69,8 +82,7 @@ class Publishing:
         process = DeliveringProcess(
             [self.post.own, self.post.registry],
             directory,
-            {},
-            calling(directory, hold_ms=self.hold_ms, at_once=self.at_once),
+            Duties(calling=calling(directory, hold_ms=self.hold_ms, at_once=self.at_once)),
         )
         self._processes.append(process)
         return process

@@ -6,7 +6,7 @@ import pytest
 from airy_ray.cluster.sendings import Sendings, sending_of, sendings
 from airy_ray.config import Sources
 from airy_ray.sources.custom_sending import CustomSending
-from airy_ray.sources.facebook_sending import FacebookSending
+from airy_ray.sources.facebook_sending import FacebookSending, InstagramSending
 from airy_ray.sources.google_sending import GoogleSending
 from airy_ray.sources.telegram_sending import TelegramSending
 from airy_ray.sources.twilio_sending import TwilioSending
@@ -28,7 +28,7 @@ def test_the_settings_say_how_messages_are_sent() -> None:
     made = sendings(SOURCES)
 
     assert made["facebook"] == FacebookSending("http://meta", "v1", True, 300.0)
-    assert made["instagram"] == FacebookSending("http://meta", "v1", True, 100.0)
+    assert made["instagram"] == InstagramSending("http://meta", "v1", True, 100.0)
     assert made["whatsapp"] == WhatsappSending("http://cloud", "v2")
     google = SOURCES.google
     assert made["google"] == GoogleSending(

@@ -12,13 +12,13 @@ from ray.exceptions import GetTimeoutError, RayError
 
 from airy_ray.clock import now_millis
 from airy_ray.cluster import supervisor
+from airy_ray.cluster.duties import Duties
 from airy_ray.cluster.machine import MachineSpec
 from airy_ray.cluster.partition_actor import ActorStatus
 from airy_ray.cluster.supervisor import Supervisor
 from airy_ray.rawlog.tail import BEACON
 from airy_ray.storage.beacon import started
 from tests.log_builders import spec
-from tests.unit.cluster.test_delivering import calling
 
 LONG_S = 20.0
 
@@ -59,7 +59,7 @@ def supervise(
     def start(access: Access) -> Supervisor:
         monkeypatch.setattr(supervisor, "start_partition", lambda *_: access)
         monkeypatch.setattr(supervisor, "_LOOK_S", 0.01)
-        running.append(Supervisor(machine, {}, calling(machine.run_directory)))
+        running.append(Supervisor(machine, Duties()))
         return running[0]
 
     yield start

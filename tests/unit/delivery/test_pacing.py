@@ -35,6 +35,18 @@ def test_a_pause_that_was_asked_for_is_made() -> None:
     assert bucket.reserve(107.0) == 0.0
 
 
+def test_a_channel_is_busy_once_most_of_a_second_is_given_away() -> None:
+    bucket = Bucket(10.0)
+    busy = []
+    for _ in range(8):
+        bucket.reserve(100.0)
+        busy.append(bucket.is_busy(100.0))
+
+    assert busy == [False] * 5 + [True] * 3
+    assert bucket.is_busy(100.2)
+    assert not bucket.is_busy(100.4)
+
+
 @given(
     st.floats(0.1, 50.0),
     st.lists(st.floats(0.0, 3.0), max_size=60),

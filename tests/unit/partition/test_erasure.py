@@ -101,6 +101,16 @@ def test_nothing_of_an_erased_person_is_left_in_any_file(
     assert traces(tmp_path) == []
 
 
+def test_nothing_is_left_in_a_file_whose_owner_was_killed_before_it_was_named(
+    partition: Partition, tmp_path: Path
+) -> None:
+    own, first = partition.spec, partition.tail.segments()[-1].last + 1
+    archive.seal(own.archive, own.index, partition.tail.read(first, 30))
+    erase(partition)
+
+    assert traces(tmp_path) == []
+
+
 def test_who_had_what_done_stays_known_when_the_log_is_folded_again(partition: Partition) -> None:
     with reading(partition.state.environment) as view:
         before = view.audit(None, 1_000)
@@ -387,11 +397,15 @@ def replace_received(record: Record, at: int) -> Record:
     return msgspec.structs.replace(record, received_at=Micros(at * 1_000))
 
 
+def _nothing(_: bytes) -> None:
+    return None
+
+
 def forward(partition: Partition, now: int) -> None:
     """Bring what is in the outbox into the partition's own log, as its owner does."""
     for sequence, outgoing in forwarding.pending(partition):
         forwards = forwarding.records_of(
-            partition, sequence, outgoing, lambda _: None, Micros(now * 1_000)
+            partition, sequence, outgoing, _nothing, _nothing, Micros(now * 1_000)
         )
         append(partition.spec.directory, [each.record for each in forwards])
         forwarding.mark_forwarded(partition, sequence)

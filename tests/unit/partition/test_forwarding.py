@@ -9,6 +9,7 @@ import pytest
 from airy_ray.clock import Micros
 from airy_ray.model.channel import Channel
 from airy_ray.model.commands import ConnectChannel, DisconnectChannel
+from airy_ray.model.events import Place
 from airy_ray.model.ids import REGISTRY, ChannelId, format_id
 from airy_ray.partition import forwarding
 from airy_ray.partition.partition import Partition
@@ -53,12 +54,16 @@ def connected(_: ChannelId) -> Channel | None:
     return builders.channel()
 
 
+def nowhere(_: bytes) -> Place | None:
+    return None
+
+
 def forward(source: Partition, targets: list[Partition], times: int = 1) -> int:
     """Forward all that waits, as an owner does; again, as one that died before its mark would."""
     pending = forwarding.pending(source)
     for _ in range(times):
         for sequence, outgoing in pending:
-            for each in forwarding.records_of(source, sequence, outgoing, connected, AT):
+            for each in forwarding.records_of(source, sequence, outgoing, connected, nowhere, AT):
                 targets[each.target].tail.append(prepared([each.record]))
     if pending:
         forwarding.mark_forwarded(source, pending[-1][0])

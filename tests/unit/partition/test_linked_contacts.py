@@ -5,12 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from airy_ray.clock import Micros
+from airy_ray.model.channel import Channel
 from airy_ray.model.events import AliasKnown, ContactLinked, Event, Place
 from airy_ray.model.ids import slot_of
 from airy_ray.partition.fold import encode_event
-from airy_ray.partition.routing import record_of
+from airy_ray.partition.interpret import NO_SUCH_CHANNEL
+from airy_ray.partition.routing import record_of, reroute
 from airy_ray.projections.linked_contacts import alias_of
 from airy_ray.projections.view import Outgoing
 from airy_ray.rawlog.record import Record
@@ -32,7 +35,13 @@ BOTH = {"from": EVA, "from_user_id": USER_ID}
 HIDDEN = {"from_user_id": USER_ID}
 
 
-def record(name: str, sender: dict[str, str], known: Place | None = None) -> Record:
+def record(
+    name: str,
+    sender: dict[str, str],
+    known: Place | None = None,
+    *,
+    channel: Channel | None = CHANNEL,
+) -> Record:
     """Return the record of a message, as it is routed if the alias of its sender is known."""
     message = {"id": name, "timestamp": f"{NOW // 1_000}", "text": {"body": f"{MARK} text"}}
     value = {"metadata": {"phone_number_id": NUMBER}, "messages": [message | sender]}
@@ -41,7 +50,7 @@ def record(name: str, sender: dict[str, str], known: Place | None = None) -> Rec
     return record_of(
         Whatsapp("secret"),
         Webhook(body, {}),
-        {CHANNEL.id: CHANNEL}.get,
+        lambda _: channel,
         Micros(NOW * 1_000),
         lambda alias: known if alias == ALIAS else None,
     )
@@ -71,6 +80,19 @@ def test_who_was_never_linked_has_a_conversation_of_their_own() -> None:
     [conversation] = conversations(partition)
 
     assert conversation.source_conversation_id == USER_ID
+
+
+@pytest.mark.parametrize("known", [PLACE, None], ids=["linked", "never linked"])
+def test_what_waited_for_its_channel_joins_the_conversation_too(known: Place | None) -> None:
+    waiting = record("m2", HIDDEN, channel=None)
+    assert [each.refused for each in waiting.routes] == [NO_SUCH_CHANNEL]
+    again = reroute(waiting, {CHANNEL.id: CHANNEL}.get, lambda _: known, Micros(NOW * 1_000))
+
+    assert again is not None
+    [taken] = again[0].routes
+    own = builders.place(USER_ID, page=NUMBER, source="whatsapp")
+    assert taken.conversation_id == (known or own).conversation_id
+    assert again[1] == {slot_of(taken.conversation_id)}
 
 
 def told_others(partition: MemoryPartition) -> list[tuple[int | None, Event]]:

@@ -141,6 +141,12 @@ def test_a_row_that_is_missing_is_found(
             "unseen speaks of message",
             id="unseen message",
         ),
+        pytest.param(
+            "profiles", ELSEWHERE, b"", "profiles speaks of conversation", id="profile of nobody"
+        ),
+        pytest.param(
+            "numbers", ELSEWHERE, b"", "numbers speaks of conversation", id="number of nobody"
+        ),
         pytest.param("early", FIRST, b"", "listed as still to come", id="early"),
         pytest.param(
             "source_ids",

@@ -8,6 +8,7 @@ import pytest
 from airy_ray.clock import Micros
 from airy_ray.model import ids
 from airy_ray.model.channel import Channel
+from airy_ray.model.events import Place
 from airy_ray.model.ids import ChannelId, PartitionIndex, owner_of, slot_of
 from airy_ray.partition.interpret import CHANNEL_DISCONNECTED, NO_SUCH_CHANNEL, home_of, interpret
 from airy_ray.partition.routing import partitions_of, record_of, reroute
@@ -33,6 +34,10 @@ def disconnected(_: ChannelId) -> Channel | None:
 
 
 def unknown(_: ChannelId) -> Channel | None:
+    return None
+
+
+def nowhere(_: bytes) -> Place | None:
     return None
 
 
@@ -142,9 +147,9 @@ def test_a_body_that_is_partly_refused_waits_for_the_unknown_channel() -> None:
 def test_routing_again_takes_only_what_was_refused_and_only_once_it_is_connected() -> None:
     record = record_of(SOURCE, Webhook(body_of(CONTACTS), {}), unknown, AT)
 
-    assert reroute(record, unknown, AT) is None
-    assert reroute(record, disconnected, AT) is None
-    again = reroute(record, connected, Micros(AT + 5))
+    assert reroute(record, unknown, nowhere, AT) is None
+    assert reroute(record, disconnected, nowhere, AT) is None
+    again = reroute(record, connected, nowhere, Micros(AT + 5))
 
     assert again is not None
     repeated, slots = again
@@ -156,7 +161,7 @@ def test_routing_again_takes_only_what_was_refused_and_only_once_it_is_connected
 def test_what_was_taken_the_first_time_is_not_routed_again() -> None:
     record = record_of(SOURCE, Webhook(body_of(CONTACTS), {}), connected, AT)
 
-    assert reroute(record, connected, AT) is None
+    assert reroute(record, connected, nowhere, AT) is None
 
 
 def test_a_body_over_several_partitions_comes_to_one_message_each(tmp_path: Path) -> None:

@@ -85,6 +85,20 @@ def test_sealed_ranges_follow_one_another_and_hold_what_was_folded(partition: Pa
     assert all(archive.problems(partition.spec.archive, each) == [] for each in segments)
 
 
+def test_a_file_whose_owner_was_killed_before_it_was_named_is_not_left(
+    partition: Partition,
+) -> None:
+    own = partition.spec
+    archive.seal(own.archive, own.index, partition.tail.read(0, 3))
+    with_upkeep(partition, segment_age_ms=0)
+    work(partition)
+
+    named = {segment.file for segment in partition.tail.segments()}
+    files = {str(file.relative_to(own.archive)) for file in own.archive.rglob("*.parquet")}
+    assert named
+    assert files == named
+
+
 def test_nothing_is_trimmed_that_is_not_archived(partition: Partition) -> None:
     with_upkeep(partition, sync_ms=0)
     work(partition, times=3)

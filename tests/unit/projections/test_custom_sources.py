@@ -140,7 +140,7 @@ def test_what_waits_for_a_channel_is_shown_once_that_is_connected() -> None:
     [record] = world.take(said() | told("conversation", "c-1", state="OPEN"), channels=nothing)
     assert world.home.messages.under(CONVERSATION) == []
 
-    again = reroute(record, connected, AT)
+    again = reroute(record, connected, lambda _: None, AT)
     assert again is not None
     world.fold(again[0])
 

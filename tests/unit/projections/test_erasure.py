@@ -18,7 +18,9 @@ from airy_ray.model.commands import (
 from airy_ray.model.contact import Identity
 from airy_ray.model.contact_events import ConversationClaimed, ConversationGranted
 from airy_ray.model.events import (
+    BotAsked,
     ConversationsErased,
+    DialogueKept,
     ErasureDue,
     Event,
     MessageReceived,
@@ -46,6 +48,7 @@ from tests.builders import (
 from tests.fakes import MemoryView, folded
 
 ADA = builders.conversation_id()
+M1 = builders.message_id()
 CONTACT = contact_id(ADA)
 ERASED_AT = Millis(NOW + 1_000)
 KEPT = {"tombstones", "erasures"}
@@ -57,6 +60,7 @@ LIVES: list[list[Event]] = [
     [message_received(), conversation_described({"contact.display_name": b'"Ada"'})],
     [message_received(), reaction_changed("!", at=NOW), echo_received()],
     [message_received(), message_sent(), receipt_received("seen", up_to=NOW + 5)],
+    [message_received(), BotAsked(M1, ADA, "rasa", 1), DialogueKept(ADA, "rasa", b"{}")],
 ]
 
 

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from airy_ray.config import Facebook, Settings, Sources
+from airy_ray.cluster.media.store import open_store
+from airy_ray.config import Bots, Facebook, Rasa, Settings, Sources
 from airy_ray.errors import RebuildingError
 from airy_ray.serve.api.components import COMPONENTS, masked, services
 from airy_ray.serve.api.platform import Platform
-from airy_ray.serve.media.store import open_store
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,15 @@ def test_a_source_without_its_secret_is_off() -> None:
 
     assert not facebook.is_enabled(Settings())
     assert facebook.is_enabled(configured)
+
+
+def test_a_bot_is_on_once_it_is_configured() -> None:
+    rasa = next(each for each in COMPONENTS if each.name == "rasa-connector")
+    configured = Settings(bots=Bots(rasa=Rasa(webhook_url="http://rasa:5005")))
+
+    assert not rasa.is_enabled(Settings())
+    assert rasa.is_enabled(configured)
+    assert rasa.told(configured) == {"rasaWebhookUrl": "http://rasa:5005"}
 
 
 def test_no_service_is_part_of_two_components() -> None:

@@ -5,9 +5,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
+import httpx
 import pytest
 
 from airy_ray.serve import haproxy, ray_environment
@@ -18,6 +23,14 @@ defaults
     timeout client 1s
 frontend all
     bind unix@{socket}
+"""
+_FRONTEND = """
+defaults
+    mode http
+    timeout client 5s
+frontend http_frontend
+    bind unix@{socket}
+    http-request return status 200
 """
 _BACKEND = """\
 backend http-{0}
@@ -50,11 +63,11 @@ _STARTER = "import subprocess, sys, time; p = subprocess.Popen(sys.argv[1:]); ti
     ],
 )
 def test_the_configuration_is_adapted(written: str, read: str) -> None:
-    assert haproxy.adapted(written, 7) == read
+    assert haproxy.adapted(written, 70) == read
 
 
 def test_what_comes_in_is_told_and_changed() -> None:
-    first, *told = haproxy.adapted("frontend http_frontend\n", 7).splitlines()
+    first, *told = haproxy.adapted("frontend http_frontend\n", 70).splitlines()
 
     assert first == "frontend http_frontend"
     assert (
@@ -92,6 +105,47 @@ def test_haproxy_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
     starter.wait()
 
     wait_until(lambda: not is_alive(child))
+
+
+def test_a_storm_of_websockets_is_let_in_bit_by_bit_and_others_do_not_wait(tmp_path: Path) -> None:
+    config, listening = tmp_path / "haproxy.cfg", tmp_path / "socket"
+    config.write_text(_FRONTEND.format(socket=listening))
+    command = [str(ray_environment._wrapped_haproxy(tmp_path, 10)), "-db", "-f", str(config)]
+    with running(command):
+        wait_until(listening.exists)
+        with ThreadPoolExecutor(60) as crowd:
+            storm = list(crowd.map(partial(answer, listening), ["/ws.communication"] * 60))
+            others = list(crowd.map(partial(answer, listening), ["/conversations.list"] * 60))
+        wait_until(lambda: answer(listening, "/ws.communication").said == "200")
+
+    refused = [each for each in storm if each.said == "503, again after 1"]
+    assert {each.said for each in storm} == {"200", "503, again after 1"}
+    assert min(each.took_s for each in refused) >= 1
+    assert {each.said for each in others} == {"200"}
+
+
+class Answer(NamedTuple):
+    said: str
+    took_s: float
+
+
+@contextmanager
+def running(command: list[str]) -> Iterator[None]:
+    process = subprocess.Popen(command)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def answer(listening: Path, path: str) -> Answer:
+    began = time.monotonic()
+    with httpx.Client(transport=httpx.HTTPTransport(uds=str(listening))) as client:
+        said = client.get(f"http://here{path}", timeout=20)
+    again = said.headers.get("retry-after")
+    told = f"{said.status_code}, again after {again}" if again else str(said.status_code)
+    return Answer(told, time.monotonic() - began)
 
 
 def wait_until(condition: Callable[[], bool], *, timeout_s: float = 20) -> None:

@@ -3,7 +3,7 @@
 import json
 import socket
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,10 +17,22 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from airy_ray.sources import facebook, google
-from airy_ray.sources.source import Reacted, Received, Webhook
+from airy_ray.simulator.intake import Intake
+from airy_ray.simulator.telegram_api import TelegramApi
+from airy_ray.simulator.viber_api import ACCOUNT
+from airy_ray.sources import custom, facebook, google, telegram, twilio, viber, whatsapp
+from airy_ray.sources.source import Overwritten, Reacted, Received, SourceEvent, Webhook
 
-PARSERS = {"facebook": facebook.parse, "google": google.parse}
+PARSERS = {
+    "facebook": facebook.parse,
+    "google": google.parse,
+    "whatsapp": whatsapp.parse,
+    "twilio": twilio.parse,
+    "viber": viber.parse,
+    "telegram": telegram.parse,
+}
+CHANNEL_NAMES = ("account_id", "page_id", "gbm_id", "phone_number_id", "phone_number", "name")
+"""What is called so in the request to connect is what a channel is called."""
 
 
 @dataclass
@@ -31,6 +43,8 @@ class Faults:
     loses_one: bool = False
     doubles_one: bool = False
     forgets_reads: bool = False
+    doubles_answers: bool = False
+    keeps_answers: bool = False
 
 
 @dataclass
@@ -45,6 +59,10 @@ class SmallPlatform:
     """Keeps everything in memory; unlike the real one it has one clock, thread and copy of all."""
 
     def __init__(self, faults: Faults) -> None:
+        self.telegram = TelegramApi()
+        """Where it says what updates of bots are sent to."""
+        self.intakes: dict[str, Intake] = {}
+        """Where it sends messages to, by source."""
         self.posts: Counter[str] = Counter()
         self._faults = faults
         self._conversations: dict[str, Conversation] = {}
@@ -57,6 +75,8 @@ class SmallPlatform:
         return Starlette(
             routes=[
                 Route("/webhooks/{hook}", self._webhook, methods=["POST"]),
+                Route("/{hook}/{bot}", self._webhook, methods=["POST"]),
+                Route("/sources.webhook", self._bring, methods=["POST"]),
                 Route("/chatplugin.{call}", self._visitor, methods=["POST"]),
                 Route("/{call:path}", self._call, methods=["POST"]),
             ]
@@ -68,8 +88,22 @@ class SmallPlatform:
         if self._faults.refused > 0:
             self._faults.refused -= 1
             return Response(status_code=503)
-        headers = {facebook.APP_ID: "4711"}
-        for event in PARSERS[hook](Webhook(await request.body(), headers)).events:
+        bot = request.path_params.get("bot", "")
+        headers = {facebook.APP_ID: "4711", viber.ACCOUNT: ACCOUNT, telegram.BOT: bot}
+        self._take(PARSERS[hook](Webhook(await request.body(), headers)).events)
+        return Response()
+
+    async def _bring(self, request: Request) -> Response:
+        if request.headers["authorization"] != "Bearer of the source":
+            return Response(status_code=403)
+        self.posts["custom"] += 1
+        self._take(custom.read("crm", await request.body()))
+        return Response()
+
+    def _take(self, events: Iterable[SourceEvent]) -> None:
+        for event in events:
+            if isinstance(event, Overwritten):
+                event = event.received
             if isinstance(event, Received):
                 key = event.key
                 place = self._place(f"{key.source} {key.channel} {key.conversation}", key.channel)
@@ -78,7 +112,6 @@ class SmallPlatform:
                 newest = (event.at or 0, event.emoji)
                 known = self._reactions[event.source_message_id]
                 self._reactions[event.source_message_id] = max(known, newest, key=lambda it: it[0])
-        return Response()
 
     async def _visitor(self, request: Request) -> Response:
         told = json.loads(await request.body() or b"{}")
@@ -104,12 +137,20 @@ class SmallPlatform:
         told = json.loads(await request.body())
         places = self._conversations
         match request.path_params["call"]:
-            case "channels.facebook.connect":
-                return JSONResponse({"id": told["page_id"]})
-            case "channels.google.connect":
-                return JSONResponse({"id": told["gbm_id"]})
-            case "channels.chatplugin.connect":
-                return JSONResponse({"id": told["name"]})
+            case "channels.viber.connect":
+                return JSONResponse({"id": ACCOUNT})
+            case "channels.telegram.connect":
+                return JSONResponse({"id": self._hear_of_bot(told["bot_token"])})
+            case "messages.send":
+                return JSONResponse(self._send(places[told["conversation_id"]], told["message"]))
+            case "sources.create":
+                return JSONResponse({"token": "of the source"})
+            case "sources.channels.create":
+                return JSONResponse({"id": told["source_channel_id"]}, 201)
+            case call if call.endswith(".connect"):
+                return JSONResponse(
+                    {"id": next(told[each] for each in CHANNEL_NAMES if each in told)}
+                )
             case "conversations.list":
                 return _page([_listed(each) for each in places.values() if each.messages], told)
             case "messages.list":
@@ -117,6 +158,21 @@ class SmallPlatform:
         if not self._faults.forgets_reads:
             places[told["conversation_id"]].unread.clear()
         return Response(status_code=204)
+
+    def _send(self, place: Conversation, content: Any) -> dict[str, Any]:
+        source = next(iter(place.messages.values()))["source"]
+        key, at = f"ours-{uuid4()}", datetime.now(UTC).isoformat()
+        for _ in range(2 if self._faults.doubles_answers else 1):
+            if not self._faults.keeps_answers:
+                self.intakes[source].take(place.channel_id, "somebody", content, key)
+        message = _message(source, key, content, at, is_inbound=False)
+        self._store(place, message)
+        return message
+
+    def _hear_of_bot(self, token: str) -> str:
+        bot = token.partition(":")[0]
+        self.telegram.webhooks[bot] = {"url": f"http://here/telegram/{bot}", "secret_token": "s"}
+        return bot
 
     def _place(self, identifier: str, channel_id: str) -> Conversation:
         return self._conversations.setdefault(identifier, Conversation(identifier, channel_id))
@@ -170,6 +226,7 @@ def _message(source: str, key: str, content: Any, at: str, *, is_inbound: bool) 
         "content": content,
         "sent_at": at,
         "from_contact": is_inbound,
+        "delivery_state": "delivered",
         "metadata": {"source": {"id": key}},
     }
 

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from airy_ray.simulator.graph_api import USER_TOKEN, GraphApi, GraphServer, application
+from airy_ray.simulator.graph_people import Person
 
 PAGES = ("108800000000001", "108800000000002", "108800000000003")
 NUMBER = "106540352242922"
@@ -54,6 +55,10 @@ def send(api: GraphApi, token: str, body: bytes, sender: str = "me") -> tuple[in
     return answer.status_code, answer.json()
 
 
+def taken(api: GraphApi) -> list[tuple[str, str, Any]]:
+    return [(each.channel, each.to, each.content) for each in api.intake.taken]
+
+
 def page_token(api: GraphApi) -> str:
     token: str = call(api, f"/v25.0/{PAGES[0]}", access_token=USER_TOKEN)[1]["access_token"]
     return token
@@ -66,7 +71,7 @@ def test_a_page_sends_messages(api: GraphApi) -> None:
     assert [status for status, _ in told] == [200, 200]
     assert {answer["recipient_id"] for _, answer in told} == {"ada"}
     assert len({answer["message_id"] for _, answer in told}) == 2
-    assert api.sent == [(PAGES[0], "ada", {"text": "Hi"})] * 2
+    assert taken(api) == [(PAGES[0], "ada", {"text": "Hi"})] * 2
 
 
 @pytest.mark.parametrize(
@@ -86,7 +91,7 @@ def test_what_cannot_be_sent_is_refused(
     status, told = send(api, page_token(api) if token else "EAAnobody", body)
 
     assert (status, told["error"]["code"]) == (400, code)
-    assert api.sent == []
+    assert taken(api) == []
 
 
 def test_pages_are_listed_a_few_at_a_time(api: GraphApi) -> None:
@@ -158,7 +163,7 @@ def test_a_phone_number_sends_messages(api: GraphApi) -> None:
     assert status == 200
     assert answer["contacts"] == [{"input": "49157", "wa_id": "49157"}]
     assert answer["messages"] != other["messages"]
-    assert api.sent == [(NUMBER, "49157", TO_ADA)] * 2
+    assert taken(api) == [(NUMBER, "49157", TO_ADA)] * 2
 
 
 def test_a_phone_number_tells_what_it_has_read(api: GraphApi) -> None:
@@ -186,4 +191,61 @@ def test_what_a_phone_number_may_not_send_is_refused(
     status, answer = send(api, token, json.dumps(TO_ADA | changed).encode(), number)
 
     assert (status, answer["error"]["code"]) == (400, code)
-    assert api.sent == []
+    assert taken(api) == []
+
+
+def person(api: GraphApi, identifier: str, **query: str) -> tuple[int, Any]:
+    """Ask for somebody as a page."""
+    return call(api, f"/v25.0/{identifier}", access_token=page_token(api), **query)
+
+
+def test_a_page_reads_who_writes_to_it(api: GraphApi) -> None:
+    fields = "first_name,last_name,profile_pic"
+    status, told = person(api, "4383398935030571", fields=fields)
+
+    assert status == 200
+    assert told.keys() == {*fields.split(","), "id"}
+    assert told == person(api, "4383398935030571", fields=fields)[1]
+    api.people.named["4383398935030571"] = Person("Grace", "")
+    picture = told["profile_pic"]
+    assert person(api, "4383398935030571", fields=fields)[1] == {
+        "first_name": "Grace",
+        "profile_pic": picture,
+        "id": "4383398935030571",
+    }
+
+
+def test_who_keeps_the_name_to_themselves_takes_part_by_it(api: GraphApi) -> None:
+    api.people.named["7"] = Person("Grace", "Hopper", is_private=True)
+    status, refused = person(api, "7", fields="first_name")
+    assert (status, refused["error"]["error_subcode"]) == (400, 2018218)
+
+    asked = {"user_id": "7", "platform": "messenger", "fields": "participants"}
+    _, told = person(api, "me/conversations", **asked)
+    [conversation] = told["data"]
+    names = {each["id"]: each["name"] for each in conversation["participants"]["data"]}
+    assert names == {PAGES[0]: "Simulated page 0001", "7": "Grace Hopper"}
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "code"),
+    [
+        pytest.param("nobody", {}, 100, id="nobody"),
+        pytest.param("7", {"fields": "first_name,email"}, 100, id="field that people have not"),
+        pytest.param("me/conversations", {"platform": "icq", "user_id": "7"}, 100, id="platform"),
+    ],
+)
+def test_what_a_page_may_not_ask_is_refused(
+    api: GraphApi, path: str, query: dict[str, str], code: int
+) -> None:
+    status, told = person(api, path, **query)
+    assert (status, told["error"]["code"]) == (400, code)
+
+
+def test_only_a_page_asks_for_people(api: GraphApi) -> None:
+    assert call(api, "/v25.0/me/conversations", user_id="7")[1]["error"]["code"] == 190
+    assert call(api, "/v25.0/7", fields="first_name")[1]["error"]["code"] == 190
+
+
+def test_a_page_without_a_conversation_is_told_of_nobody(api: GraphApi) -> None:
+    assert person(api, "me/conversations", user_id="nobody")[1] == {"data": []}

@@ -1,6 +1,6 @@
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from itertools import islice
 from statistics import fmean
 from typing import Any
@@ -9,19 +9,49 @@ import pytest
 
 from airy_ray.clock import Millis
 from airy_ray.simulator import business_messages, messenger, website
+from airy_ray.simulator.hooks import Secrets, custom_hook, hooks, telegram_hook
 from airy_ray.simulator.story import Delivery, Planned, Visit
 from airy_ray.simulator.traffic import Shape, Traffic, cast
-from airy_ray.sources import facebook, google
+from airy_ray.simulator.viber_api import ACCOUNT
+from airy_ray.sources import custom, facebook, google, telegram, twilio, viber, whatsapp
 from airy_ray.sources.facebook import Facebook
 from airy_ray.sources.google import Google
-from airy_ray.sources.source import Reacted, Received, Webhook
+from airy_ray.sources.source import (
+    Overwritten,
+    Reacted,
+    Received,
+    Source,
+    SourceEvent,
+    Webhook,
+)
+from airy_ray.sources.telegram import Telegram
+from airy_ray.sources.twilio import Twilio
+from airy_ray.sources.viber import Viber
+from airy_ray.sources.whatsapp import Whatsapp
 
 BEGAN_AT = Millis(1_763_712_000_000)
 OWN_APP = {facebook.APP_ID: "4711"}
 
 
-def planned(seed: int = 1, count: int = 2_000, **shape: Any) -> list[Planned]:
-    named = cast(seed, BEGAN_AT, pages=2, app_id="4711")
+OTHERS: dict[str, Callable[[bytes], list[SourceEvent]]] = {
+    "instagram": lambda body: facebook.parse(Webhook(body, OWN_APP)).events,
+    "whatsapp": lambda body: whatsapp.parse(Webhook(body, {})).events,
+    "twilio.sms": lambda body: twilio.parse(Webhook(body, {})).events,
+    "twilio.whatsapp": lambda body: twilio.parse(Webhook(body, {})).events,
+    "viber": lambda body: viber.parse(Webhook(body, {viber.ACCOUNT: ACCOUNT})).events,
+    "telegram": lambda body: telegram.parse(Webhook(body, {telegram.BOT: "7"})).events,
+    "custom": lambda body: [
+        each.received if isinstance(each, Overwritten) else each
+        for each in custom.read("crm", body)
+    ],
+}
+"""How the bodies of other sources are read."""
+
+
+def planned(
+    seed: int = 1, count: int = 2_000, others: Collection[str] = (), **shape: Any
+) -> list[Planned]:
+    named = cast(seed, BEGAN_AT, pages=2, app_id="4711", others=others)
     traffic = Traffic(Shape(100, None, **shape), named, seed=seed, began_at=BEGAN_AT)
     return list(islice(traffic.planned(), count))
 
@@ -101,12 +131,72 @@ def test_googles_bodies_say_to_our_own_parser_what_was_written() -> None:
         ]
 
 
-def test_signatures_are_those_of_the_platforms() -> None:
-    body = b'{"object":"page"}'
-    meta, googles = messenger.signature("s", body), business_messages.signature("k", body)
+@pytest.mark.parametrize("source", OTHERS)
+def test_others_bodies_say_to_our_own_parser_what_was_written(source: str) -> None:
+    kinds: Counter[str] = Counter()
+    for delivery in deliveries(source, others=[source]):
+        events = OTHERS[source](delivery.body)
+        received = [each for each in events if isinstance(each, Received)]
+        reacted = [each for each in events if isinstance(each, Reacted)]
+        kinds.update(type(each).__name__ for each in events)
 
-    Facebook("s").verify(Webhook(body, dict([meta])))
-    Google("k").verify(Webhook(body, dict([googles])))
+        assert [(each.identity, each.from_contact, each.sent_at) for each in received] == [
+            (each.key, each.from_contact, each.sent_at) for each in delivery.written
+        ]
+        assert [json.loads(each.content) for each in received] == [
+            json.loads(each.content) for each in delivery.written
+        ]
+        assert [each.key.conversation for each in received] == [
+            each.thread.contact for each in delivery.written
+        ]
+        assert [(each.source_message_id, each.emoji, each.at) for each in reacted] == [
+            (each.key, each.emoji, each.at) for each in delivery.reacted
+        ]
+
+    has_reactions = source in ("instagram", "whatsapp", "telegram")
+    assert kinds["Received"] > 300
+    assert (kinds["Reacted"] > 0) == has_reactions
+    assert (kinds["Receipt"] > 0) == (source not in ("telegram", "custom"))
+
+
+@pytest.mark.parametrize("source", OTHERS)
+def test_others_repeat_no_name_and_no_time_of_reactions(source: str) -> None:
+    sent = deliveries(source, others=[source])
+    keys = [each.key for delivery in sent for each in delivery.written]
+    reacted = [each for delivery in sent for each in delivery.reacted]
+
+    assert len(set(keys)) == len(keys)
+    assert len({(each.thread, each.at) for each in reacted}) == len(reacted)
+
+
+def test_signatures_are_those_of_the_platforms() -> None:
+    url = "https://chat.example.org"
+    made = hooks(Secrets("s", "k", "w", "t", "v"), url)
+    verifying: dict[str, Source] = {
+        "facebook": Facebook("s"),
+        "instagram": Facebook("s"),
+        "google": Google("k"),
+        "whatsapp": Whatsapp("w"),
+        "twilio.sms": Twilio("t"),
+        "twilio.whatsapp": Twilio("t"),
+        "viber": Viber("v", lambda: None),
+    }
+    for source, verifier in verifying.items():
+        [delivery, *_] = deliveries(source, others=OTHERS)
+        path, headers = made[source](delivery.body)
+
+        verifier.verify(Webhook(delivery.body, dict(headers), url + path))
+    assert made.keys() == verifying.keys()
+
+
+def test_a_bot_and_a_custom_source_bring_the_secrets_that_were_told() -> None:
+    update = telegram_hook("/telegram/7", "secret")(b"{}")
+    brought = custom_hook("token")(b"{}")
+
+    assert update == ("/telegram/7", [("x-telegram-bot-api-secret-token", "secret")])
+    assert brought == ("/sources.webhook", [("authorization", "Bearer token")])
+    webhook = Webhook(b"{}", dict(update[1]), f"https://chat.example.org{update[0]}")
+    Telegram({"7": "secret"}.get).verify(webhook)
 
 
 def test_meta_escapes_slashes_and_what_is_not_ascii() -> None:

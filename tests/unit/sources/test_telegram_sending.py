@@ -49,7 +49,7 @@ def test_recorded_answers_are_understood(recorded: dict[str, Any]) -> None:
     if recorded["expected"]["delivery_state"] == "DELIVERED":
         assert verdict == Taken(expected["source.id"])
     elif recorded["expected"]["transient"]:
-        assert verdict == Later(expected["error"], body.decode(), 7.0)
+        assert verdict == Later(expected["error"], body.decode(), 7.0, is_of_conversation=True)
     else:
         assert verdict == Refused(expected["error"], body.decode())
 
@@ -214,6 +214,17 @@ def test_what_may_pass_is_tried_later(status: int, told: Any, expected: Later | 
     assert (verdict.reason, verdict.answer) == (expected.reason, body.decode())
     if isinstance(verdict, Later) and isinstance(expected, Later):
         assert verdict.after_s == expected.after_s
+
+
+def test_a_pause_that_is_asked_for_is_of_the_chat() -> None:
+    told = {"description": "Too Many Requests", "parameters": {"retry_after": 7}}
+    asked = TELEGRAM.read(outbound("{}"), Reply(429, json.dumps(told).encode()))
+    failing = TELEGRAM.read(outbound("{}"), Reply(503, b"{}", {"retry-after": "7"}))
+
+    assert isinstance(asked, Later)
+    assert isinstance(failing, Later)
+    assert (asked.after_s, asked.is_of_conversation) == (7.0, True)
+    assert (failing.after_s, failing.is_of_conversation) == (7.0, False)
 
 
 @given(st.integers(100, 599), st.binary(max_size=200))

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from airy_ray.clock import Micros
 from airy_ray.errors import RowCorruptError
+from airy_ray.projections.view import WantedProfile
 from airy_ray.state.tables import (
     APPENDED,
     DECODERS,
@@ -17,6 +18,7 @@ from airy_ray.state.tables import (
     unsealed,
 )
 from tests import builders
+from tests.builders import NOW
 
 KEY = b"key"
 VALUE = sealed(KEY, b"a row")
@@ -77,6 +79,7 @@ def test_a_table_of_plain_bytes_gives_them_back(table: str) -> None:
         pytest.param("messages", builders.sent_message(), id="sent message"),
         pytest.param("registry_channels", builders.channel(), id="channel"),
         pytest.param("sends", builders.dispatch(courier=7), id="dispatch"),
+        pytest.param("profiles", WantedProfile(builders.place(), NOW, NOW, 2), id="profile"),
         pytest.param("quarantine", Fault("KeyError", "at …", Micros(1)), id="fault"),
     ],
 )

@@ -17,6 +17,8 @@ from obstore.store import LocalStore
 from airy_ray.clock import Micros, Millis, now_millis
 from airy_ray.cluster.access import Question
 from airy_ray.cluster.commands import Commands
+from airy_ray.cluster.media.store import MediaStore
+from airy_ray.cluster.media.upload import Upload
 from airy_ray.cluster.partitions import Partitions
 from airy_ray.filters.fulltext import FullText
 from airy_ray.filters.query import Query
@@ -29,8 +31,6 @@ from airy_ray.partition.spec import PartitionSpec, Retention, Rule
 from airy_ray.partition.upkeep import Caretaker
 from airy_ray.rawlog.record import Offset, Record, prepare
 from airy_ray.serve.media.leftovers import Leftovers
-from airy_ray.serve.media.store import MediaStore
-from airy_ray.serve.media.uploads import Upload
 from airy_ray.state.queries import Reading, reading
 from airy_ray.state.search.searching import Found, SearchIndex
 from tests import builders
@@ -172,11 +172,15 @@ def live(directory: Path, *doom: str) -> None:
         asyncio.run(looking.go_through(LATER))
 
 
+def _nothing(_: bytes) -> None:
+    return None
+
+
 def forward(partition: Partition, store: Doomed) -> None:
     """Append what a partition has for itself."""
     for sequence, outgoing in forwarding.pending(partition):
         told = forwarding.records_of(
-            partition, sequence, outgoing, lambda _: None, Micros(LATER * 1_000)
+            partition, sequence, outgoing, _nothing, _nothing, Micros(LATER * 1_000)
         )
         append(partition.spec.directory, [each.record for each in told])
         store.step("mark it told")

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airy_ray.cluster.media.upload import HEAD_BYTES, Upload
 from airy_ray.errors import AiryError, PayloadError, RequestError
 from airy_ray.serve.http import Receive
-from airy_ray.serve.media.uploads import HEAD_BYTES, Upload, check_announced, receive_upload
+from airy_ray.serve.media.uploads import check_announced, receive_upload
 
 TYPE = "multipart/form-data; boundary=XbX"
 

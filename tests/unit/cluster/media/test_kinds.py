@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airy_ray.serve.media.kinds import UNKNOWN, extension, is_shown, kind_of
-from airy_ray.serve.media.store import NAME
+from airy_ray.cluster.media.kinds import UNKNOWN, extension, is_shown, kind_of
+from airy_ray.cluster.media.store import NAME
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(50)
 HTML = b"<!DOCTYPE html><html><script>alert(1)</script></html>"

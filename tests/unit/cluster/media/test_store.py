@@ -8,10 +8,10 @@ import pytest
 from obstore.store import MemoryStore
 from pydantic import SecretStr
 
+from airy_ray.cluster.media.store import NAME, MediaStore, open_store
+from airy_ray.cluster.media.upload import Upload
 from airy_ray.config import Media, Settings
 from airy_ray.errors import StorageError
-from airy_ray.serve.media.store import NAME, MediaStore, open_store
-from airy_ray.serve.media.uploads import Upload
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(50)
 

@@ -4,6 +4,8 @@ A file is called by the digest of what is in it, so one that is stored again is 
 name never comes to mean something else.
 """
 
+from __future__ import annotations
+
 import asyncio
 import re
 import time
@@ -11,19 +13,22 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from obstore.exceptions import BaseError, PermissionDeniedError
 from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
 
 from airy_ray.clock import Millis
-from airy_ray.config import Settings
+from airy_ray.cluster.media import kinds
+from airy_ray.cluster.media.store_spec import StoreSpec, store_spec
+from airy_ray.cluster.media.upload import HEAD_BYTES, Upload
 from airy_ray.errors import StorageError
 from airy_ray.model.ids import format_id, media_id
-from airy_ray.serve.media import kinds
-from airy_ray.serve.media.uploads import HEAD_BYTES, Upload
 from airy_ray.storage.files import sync_directory, sync_file
+
+if TYPE_CHECKING:
+    from airy_ray.config import Settings  # the courier does without what it is made of
 
 PATH = "/media/"
 NAME = re.compile(
@@ -174,7 +179,8 @@ class MediaStore:
 
     async def _reached(self) -> bool:
         try:
-            await asyncio.wait_for(self._store.head_async(_NOBODY), _REACH_WAIT_S)
+            async with asyncio.timeout(_REACH_WAIT_S):
+                await self._store.head_async(_NOBODY)
         except (FileNotFoundError, PermissionDeniedError, PermissionError):
             return True  # it answered; who may not list a bucket is told so instead of "not found"
         except (BaseError, OSError, TimeoutError):
@@ -214,34 +220,26 @@ def open_store(settings: Settings) -> MediaStore:
 
     Objects in S3 are not made public one by one: the bucket's policy has to allow reading them.
     """
-    media = settings.media
-    directory = _directory(settings)
-    if directory is not None:
+    return opened(store_spec(settings))
+
+
+def opened(spec: StoreSpec) -> MediaStore:
+    """Return a store."""
+    if spec.directory is not None:
+        directory = Path(spec.directory)
         local = LocalStore(directory, mkdir=True)
-        return MediaStore(local, directory=directory, public_url=media.public_url)
-    assert media.url is not None  # without it there is a directory
-    if media.url.startswith("memory:"):
-        return MediaStore(MemoryStore(), public_url=media.public_url)
-    options = {key: value.get_secret_value() for key, value in media.options.items()}
-    is_plain = any(value.startswith("http://") for value in options.values())
+        return MediaStore(local, directory=directory, public_url=spec.public_url)
+    assert spec.url is not None  # without it there is a directory
+    if spec.url.startswith("memory:"):
+        return MediaStore(MemoryStore(), public_url=spec.public_url)
+    is_plain = any(value.startswith("http://") for value in spec.options.values())
     store: ObjectStore = from_url(  # type: ignore[call-overload]  # its options are its scheme's
-        media.url,
-        config=options,
+        spec.url,
+        config=spec.options,
         client_options={"allow_http": is_plain, "timeout": _CALL_WAIT},
         retry_config={"max_retries": 3, "retry_timeout": _CALL_WAIT},
     )
-    return MediaStore(store, public_url=media.public_url or _amazon_url(media.url))
-
-
-def _directory(settings: Settings) -> Path | None:
-    """Return the directory on this machine that files are kept in, if they are."""
-    url = settings.media.url
-    if url is None:
-        return (settings.data / "media").resolve()
-    if "://" not in url:
-        return Path(url).resolve()
-    parts = urlsplit(url)
-    return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
+    return MediaStore(store, public_url=spec.public_url or _amazon_url(spec.url))
 
 
 def _is_before(time: datetime, at: Millis) -> bool:

@@ -1,0 +1,168 @@
+"""Profiles of contacts, fetched from their sources beside the messages that go out (sources §1.4).
+
+1. One conversation is asked for once at a time, a source for a few, and a channel at a pace of its
+   own: no message of ours waits for that.
+2. What came of it is appended. Calls are harmless, so nothing is said before one: who was killed is
+   followed by another who asks again.
+3. What may pass is tried again for a few hours, later and later; the rest is given up at once.
+4. However many profiles are wanted, few of them are in memory; the others wait in their rows.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Iterable
+from contextlib import suppress
+
+from airy_ray.clock import now_millis
+from airy_ray.cluster.own_partitions import OwnPartitions
+from airy_ray.cluster.platform_calls import PlatformCalls, without
+from airy_ray.cluster.registry import Registry
+from airy_ray.cluster.sendings import Sendings, sending_of
+from airy_ray.cluster.turns import Turns
+from airy_ray.delivery import profiling
+from airy_ray.delivery.lanes import Turn
+from airy_ray.delivery.pacing import Buckets
+from airy_ray.errors import DeliveryError
+from airy_ray.model.channel import Channel
+from airy_ray.model.events import Event, ProfileFetched, ProfilePutOff
+from airy_ray.model.ids import MessageId, PartitionIndex, format_id
+from airy_ray.projections.view import WantedProfile
+from airy_ray.sources.profiles import Profile, Profiles
+from airy_ray.sources.sending import Later, Pace, Refused, Reply
+from airy_ray.state.queries import Reading
+
+logger = logging.getLogger(__name__)
+
+_AT_ONCE = 4
+"""How many contacts a source is asked for at once."""
+_PACE = Pace(10.0, "profile")
+_WAITING_MAX = 1_000
+_LOOK_S = 15.0
+"""How often it is looked for what was put off and is due, and for what there was no room for."""
+_UNHEARD_S = 60.0
+"""How long to wait where what was told has come to nothing, as it must not."""
+
+
+class ProfileFetching:
+    """Fetches the profiles that are wanted; used in one event loop."""
+
+    def __init__(
+        self,
+        partitions: OwnPartitions,
+        registry: Registry,
+        sendings: Sendings,
+        calls: PlatformCalls,
+    ) -> None:
+        self._partitions = partitions
+        self._registry = registry
+        self._sendings = sendings
+        self._calls = calls
+        self._turns = Turns(self._step, _AT_ONCE)
+        self._buckets = Buckets()
+        self._indexes: list[PartitionIndex] = []
+        self._has_left = False
+        self._is_to_look = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    async def run(self) -> None:
+        """Have fetched what waits in rows of the partitions that are watched, until cancelled."""
+        while True:
+            self._is_to_look.clear()
+            self._has_left = False
+            random.shuffle(self._indexes)  # or the first might have all the room
+            for index in self._indexes:
+                due = await self._partitions.ask(
+                    index, Reading.due_profiles, now_millis(), _WAITING_MAX + 1
+                )
+                self.take_in(index, due)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_S):
+                    await self._is_to_look.wait()
+
+    def watch(self, index: PartitionIndex) -> None:
+        """Look for all that waits in a partition, now and from now on."""
+        if index not in self._indexes:
+            self._indexes.append(index)
+        self._is_to_look.set()
+
+    def take_in(self, index: PartitionIndex, wanted: Iterable[WantedProfile]) -> None:
+        """Have profiles fetched that are due, as far as there is room."""
+        now = now_millis()
+        for each in wanted:
+            place = each.place
+            if each.due_at > now or not isinstance(
+                sending_of(self._sendings, place.source), Profiles
+            ):
+                continue
+            if len(self._turns) >= _WAITING_MAX:
+                self._has_left = True
+                break
+            named = MessageId(place.conversation_id)  # it has one profile
+            self._turns.add(Turn(index, named, place.conversation_id, place.source), each.since)
+        self._turns.begin()
+
+    async def stop(self) -> None:
+        """Fetch nothing more; what is under way is fetched by who comes next."""
+        await self._turns.cancel()
+
+    async def _step(self, turn: Turn) -> float | None:
+        """Ask for a contact once; return when to go on, None if nothing more is wanted now."""
+        wanted = await self._wanted(turn)
+        if wanted is None or wanted.due_at > now_millis():
+            if self._has_left and len(self._turns) <= _WAITING_MAX // 2:
+                self._is_to_look.set()
+            return None
+        channel = self._registry.channel(wanted.place.channel_id)
+        bucket = self._buckets.of(wanted.place.channel_id, _PACE)
+        wait_s = turn.slot_in_s(bucket, self._loop.time())
+        if wait_s > 0:
+            return wait_s
+        turn.has_slot = False
+        told = await self._fetch(wanted, channel)
+        if isinstance(told, Later) and told.after_s is not None:
+            bucket.close_until(self._loop.time() + told.after_s)
+        if await self._wanted(turn) != wanted:
+            return 0.0  # it was erased meanwhile
+        await self._partitions.tell(turn.partition, _outcome(wanted, told))
+        return _UNHEARD_S if await self._wanted(turn) == wanted else 0.0
+
+    async def _fetch(
+        self, wanted: WantedProfile, channel: Channel | None
+    ) -> Profile | Refused | Later:
+        """Ask one way after the other, until one tells or there is no sense in asking now."""
+        source = sending_of(self._sendings, wanted.place.source)
+        assert isinstance(source, Profiles)  # nothing else was taken in
+        if channel is None or not channel.connected or (source.needs_token and not channel.token):
+            return Refused("the channel is not connected")
+        contact, token = wanted.place.source_conversation_id, channel.token or ""
+        missed: Refused | Later = Refused("there is no way to ask")
+        try:
+            for call in source.profile_calls(contact, token):
+                reply = await self._calls.made(call, is_deduplicating=True)
+                told = source.profile(contact, reply) if isinstance(reply, Reply) else reply
+                if isinstance(told, Profile):
+                    return told
+                missed = without(token, told)
+                if isinstance(missed, Later) and not profiling.is_last(wanted):
+                    break
+        except DeliveryError as error:
+            missed = Refused(error.reason)
+        name = format_id(wanted.place.conversation_id)
+        logger.info("conversation %s: no profile: %s", name, missed.reason)
+        return missed
+
+    async def _wanted(self, turn: Turn) -> WantedProfile | None:
+        return await self._partitions.ask(
+            turn.partition, Reading.wanted_profile, turn.conversation_id
+        )
+
+
+def _outcome(wanted: WantedProfile, told: Profile | Refused | Later) -> Event:
+    conversation, at = wanted.place.conversation_id, now_millis()
+    if isinstance(told, Later):
+        due_at = profiling.due_again(wanted, told, at, random.random())  # noqa: S311
+        if due_at is not None:
+            return ProfilePutOff(conversation, wanted.since, wanted.tries + 1, due_at)
+    values = told.values if isinstance(told, Profile) else {}
+    return ProfileFetched(conversation, wanted.since, values, at)
