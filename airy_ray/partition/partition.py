@@ -269,7 +269,8 @@ class Partition:
             repair.fill_gap(self.spec, self.tail, offset, until, now)
 
     def _repair_tail(self, applied: int, now: Millis) -> None:
-        repair.repair_tail(self.spec, applied, now)
+        # the beacon has been told of each append since the log was opened, and of its head then
+        repair.repair_tail(self.spec, applied, now, is_head_known=True)
         self.generation = generations.live(self.tail) or self.generation
 
     def _applied_if_known(self) -> int:
@@ -336,6 +337,7 @@ def _sound_tail(spec: PartitionSpec, now: Millis) -> LogTail:
         tail = LogTail(spec.directory)
         tail.beacon.use(tail.number)
         if not tail.beacon.is_in_doubt and tail.head >= max(folded, tail.beacon.head):
+            tail.beacon.reach(tail.head)
             return tail
         tail.close()
     logger.error("partition %s: the log is damaged", spec.name)

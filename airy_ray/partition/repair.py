@@ -56,7 +56,9 @@ _WRITER_POLL_S = 0.01
 _UNCHECKED = 2
 
 
-def repair_tail(spec: PartitionSpec, applied: int, now: Millis) -> None:
+def repair_tail(
+    spec: PartitionSpec, applied: int, now: Millis, *, is_head_known: bool = False
+) -> None:
     """Write a new log out of what is left of the damaged one, and make it the one in use.
 
     `applied` is how many records the state has seen at least: the log was as long.
@@ -65,7 +67,8 @@ def repair_tail(spec: PartitionSpec, applied: int, now: Millis) -> None:
     beacon.doubt(is_in_doubt=True)
     _wait_for_writer(beacon)
     number = tail.number_in_use(spec.directory)
-    left = what_is_left(spec, number, at_least=max(applied, beacon.head))
+    known = max(applied, beacon.head)
+    left = what_is_left(spec, number, at_least=known, is_head_known=is_head_known)
     path = tail.path_of(spec.directory, number)
     values = left.values | _led_to(path, left.values) | _lost_values(left.lost, now)
     small = _small_facts(spec, left.facts, left.end) | _lost_fact(left.facts, left.lost)
@@ -93,8 +96,14 @@ class Left(NamedTuple):
     lost: Ranges
 
 
-def what_is_left(spec: PartitionSpec, number: int, *, at_least: int) -> Left:
-    """Return what is whole of a log of which it is known that it was `at_least` so long."""
+def what_is_left(
+    spec: PartitionSpec, number: int, *, at_least: int, is_head_known: bool = False
+) -> Left:
+    """Return what is whole of a log of which it is known that it was `at_least` so long.
+
+    With `is_head_known` nothing beyond that was acknowledged: of a commit that did not come to its
+    end there may be a record and not the one before it, which is not lost, for it never was.
+    """
     from airy_ray.rawlog import archive  # loads Arrow
 
     file = tail.path_of(spec.directory, number) / "data.mdb"
@@ -102,7 +111,12 @@ def what_is_left(spec: PartitionSpec, number: int, *, at_least: int) -> Left:
     facts = salvage.facts_in(file)
     segments = archive.found_segments(spec.archive, spec.index, _sealed(facts))
     start = segments[-1].last + 1 if segments else 0
-    end = max([start, at_least, *(offset + 1 for offset in found)])
+    end = max(start, at_least)
+    if is_head_known:
+        while end in found:
+            end += 1
+    else:
+        end = max([end, *(offset + 1 for offset in found)])
     lost = archive.runs(offset for offset in range(start, end) if offset not in found)
     values = {offset: found[offset] for offset in range(start, end) if offset in found}
     return Left(values, facts, segments, end, lost)

@@ -93,8 +93,9 @@ class Beacon:
         return head if head ^ inverted == _ALL_BITS else 0
 
     def reach(self, head: int) -> None:
-        """Say how long the log is now."""
-        _PAIR.pack_into(self._map, _HEAD, head, head ^ _ALL_BITS)
+        """Say how long the log is now; who comes late with less has been overtaken."""
+        if head > self.head:
+            _PAIR.pack_into(self._map, _HEAD, head, head ^ _ALL_BITS)
 
     @property
     def is_in_doubt(self) -> bool:

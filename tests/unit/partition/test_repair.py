@@ -10,9 +10,9 @@ import pytest
 from airy_ray.errors import DamagedError
 from airy_ray.partition import forwarding
 from airy_ray.partition.partition import Partition
-from airy_ray.partition.repair import is_sound
+from airy_ray.partition.repair import is_sound, what_is_left
 from airy_ray.partition.spec import PartitionSpec
-from airy_ray.rawlog import archive
+from airy_ray.rawlog import archive, salvage
 from airy_ray.rawlog.record import Record
 from airy_ray.rawlog.tail import LogTail
 from airy_ray.state.queries import reading
@@ -332,3 +332,23 @@ def _forget_last_commit(file: Path) -> None:
 def _overwrite_free_pages(partition: Partition) -> None:
     for number in range(200):
         partition.tail.put(f"filler {number}", bytes(3_000))
+
+
+@pytest.mark.parametrize(
+    ("is_head_known", "end", "lost"), [(True, 4, []), (False, 6, [(4, 4)])], ids=["known", "not"]
+)
+def test_a_record_beyond_what_was_acknowledged_does_not_make_one_before_it_lost(
+    own: PartitionSpec,
+    monkeypatch: pytest.MonkeyPatch,
+    is_head_known: bool,
+    end: int,
+    lost: list[tuple[int, int]],
+) -> None:
+    """Two records that were not stored in the end: of the second the bytes are there."""
+    values = dict.fromkeys((0, 1, 2, 3, 5), b"whole")
+    monkeypatch.setattr(salvage, "records_in", lambda _: values)
+    monkeypatch.setattr(salvage, "facts_in", lambda _: [])
+    left = what_is_left(own, 1, at_least=3, is_head_known=is_head_known)
+
+    assert (left.end, left.lost) == (end, lost)
+    assert sorted(left.values) == [each for each in values if each < end]
