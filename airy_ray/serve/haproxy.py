@@ -10,11 +10,11 @@
    WebSockets are: our application hears of it itself.
 5. `/ws.<name>` is `/ws/<name>` to Serve, which knows applications by whole segments of a path.
    Nothing is compressed on WebSockets: it takes 60 kB for each, and the same bytes go to many.
-   They are let in at a bounded rate, counted by tenths of a second: a storm of them, as after a
-   restart, would stop the processes that serve those who are in. Others get a 503 and come again;
-   they get it after a second, for those who come again at once would keep HAProxy busy with
-   nothing else. Who comes while no replica can take them gets a 503 too: Serve's proxy, which is
-   asked then, would let them in and drop them.
+   They are let in at a bounded rate: a storm of them, as after a restart, would stop the processes
+   that serve those who are in. Others get a 503 and come again; they get it after a second, for
+   those who come again at once would keep HAProxy busy with nothing else. Who comes while no
+   replica can take them gets a 503 too: Serve's proxy, which is asked then, would let them in and
+   drop them.
 6. It dies with the process that starts it: one that outlived a crash would hold the port, and go on
    sending requests to where nobody is.
 7. Who sends no whole head of a request within ten seconds is let go: thousands who never do would
@@ -50,7 +50,7 @@ _INCOMING = """\
 """
 _TABLES = """
 backend socket_rate
-    stick-table type integer size 1 expire 10s store gpc0_rate(100ms)
+    stick-table type integer size 1 expire 10s store gpc0_rate(1s)
 """
 _PR_SET_PDEATHSIG = 1
 
@@ -63,7 +63,7 @@ def adapted(configuration: str, sockets_per_s: int) -> str:
     if found is None:
         return configuration
     at = found.end()
-    incoming = _INCOMING.format(sockets=sockets_per_s // 10)
+    incoming = _INCOMING.format(sockets=sockets_per_s)
     return configuration[:at] + incoming + configuration[at:] + _TABLES
 
 

@@ -63,7 +63,7 @@ def test_a_message_to_a_source_is_pending_until_that_has_taken_it(
     graph_api.answers["Held"].append(Answer(200, b"{}", held_until=let_go))
     asked = {"conversation_id": conversation, "message": {"text": "Held"}}
     sent = client.call("/messages.send", asked)
-    until(lambda: graph_api.sent and graph_api.sent[-1].text == "Held")
+    until(lambda: any(each.text == "Held" for each in graph_api.sent))
 
     assert client.messages(conversation)[0] == sent
     assert client.post("/messages.resend", {"message_id": sent["id"]}).status_code == 409

@@ -63,11 +63,11 @@ _STARTER = "import subprocess, sys, time; p = subprocess.Popen(sys.argv[1:]); ti
     ],
 )
 def test_the_configuration_is_adapted(written: str, read: str) -> None:
-    assert haproxy.adapted(written, 70) == read
+    assert haproxy.adapted(written, 7) == read
 
 
 def test_what_comes_in_is_told_and_changed() -> None:
-    first, *told = haproxy.adapted("frontend http_frontend\n", 70).splitlines()
+    first, *told = haproxy.adapted("frontend http_frontend\n", 7).splitlines()
 
     assert first == "frontend http_frontend"
     assert (
