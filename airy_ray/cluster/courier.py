@@ -11,8 +11,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from collections.abc import Mapping
 
 import msgspec
 
@@ -60,8 +59,6 @@ from airy_ray.sources.sending import (
 )
 from airy_ray.state.feed import feed_head, read_feed
 from airy_ray.state.queries import Reading
-
-T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -112,10 +109,11 @@ class Courier:
     async def _follow(self, index: PartitionIndex) -> None:
         """Take in what is pending in a partition, now and from now on."""
         await self._partitions.applied(index)
+        self._profiles.watch(index)
         # the place before the rows: none is between them
         place = await self._partitions.ask(index, feed_head)
         await self._take_in_all(index)
-        async for _ in self._feeds.written(index, "sends", "profiles"):
+        async for _ in self._feeds.written(index, "sends"):
             head = await self._partitions.ask(index, feed_head)
             if keys.position(head) - keys.position(place) > _FAR:
                 place = head
@@ -132,17 +130,14 @@ class Courier:
             if not page.is_whole:
                 await self._take_in_all(index)
                 continue
-            news = [each for _, each in page.changes if each.kind in _NEWS]
-            messages = _each_once(each.message_id for each in news)
-            self._take_in(index, await self._partitions.ask(index, Reading.dispatches_of, messages))
-            conversations = _each_once(each.conversation_id for each in news)
-            wanted = await self._partitions.ask(index, Reading.wanted_profiles_of, conversations)
-            self._profiles.take_in(index, wanted)
+            news = [each.message_id for _, each in page.changes if each.kind in _NEWS]
+            told = list(dict.fromkeys(each for each in news if each is not None))
+            if told:
+                self._take_in(index, await self._partitions.ask(index, Reading.dispatches_of, told))
         return place
 
     async def _take_in_all(self, index: PartitionIndex) -> None:
         self._take_in(index, await self._partitions.ask(index, Reading.dispatches))
-        self._profiles.watch(index)
 
     def _take_in(self, index: PartitionIndex, pending: list[tuple[MessageId, Dispatch]]) -> None:
         for identifier, dispatch in sorted(pending, key=lambda each: each[1].position):
@@ -305,10 +300,6 @@ class Courier:
         now_s = self._loop.time()
         if told.after_s is not None and (not told.is_of_conversation or bucket.is_busy(now_s)):
             bucket.close_until(now_s + told.after_s)
-
-
-def _each_once(named: Iterable[T | None]) -> list[T]:
-    return list(dict.fromkeys(each for each in named if each is not None))
 
 
 def _renewing(turn: Turn, verdict: Verdict) -> Verdict:

@@ -245,7 +245,7 @@ class Fetching:
         message = await self._partitions.ask(index, Reading.message, identifier)
         if message is None:  # erased meanwhile
             event = FilesLeft(tuple(sorted(files_in(*values.values()))))
-        await self._partitions.tell(index, event)
+        await self._partitions.tell_at_leisure(index, event)
 
 
 class _Place:

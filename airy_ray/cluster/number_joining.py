@@ -98,7 +98,7 @@ class NumberJoining:
                 logger.warning("%s: not merged now: %s", format_id(conversation), error)
                 await asyncio.sleep(_AGAIN_S)
                 return
-            await self._partitions.tell(index, NumberSettled(conversation))
+            await self._partitions.tell_at_leisure(index, NumberSettled(conversation))
 
     async def _join(self, identifier: ConversationId) -> None:
         """Merge the contact of a conversation with who has the same number elsewhere."""

@@ -13,11 +13,13 @@ from airy_ray.model.events import Event
 from airy_ray.model.ids import PartitionIndex
 from airy_ray.partition.fold import encode_event
 from airy_ray.rawlog.record import Kind, Offset, Record, payload_id
+from airy_ray.state.queries import Reading
 
 logger = logging.getLogger(__name__)
 
 _TROUBLE_S = 0.5
 _WAIT_S = 5.0
+_LEISURE_S = 0.1
 
 
 class OwnPartitions:
@@ -41,6 +43,15 @@ class OwnPartitions:
         """Append an event, however long it takes, and wait until it is applied."""
         await self._keep(index, "outcome", "", encode_event(event), now_micros())
 
+    async def tell_at_leisure(self, index: PartitionIndex, event: Event) -> None:
+        """Do the same, but hurry nobody: who is waited for folds records in smaller batches."""
+        body = encode_event(event)
+        offset = await self._stored(
+            index, Record(now_micros(), "outcome", "", body, payload_id(body))
+        )
+        while await self.ask(index, Reading.applied) <= offset:  # noqa: ASYNC110 - nobody tells us
+            await asyncio.sleep(_LEISURE_S)
+
     async def command(self, index: PartitionIndex, command: AnyCommand, at: Micros) -> None:
         """Do the same with a command, as if it had been received `at`; its answer can be asked."""
         await self._keep(index, "command", "api", commands.encode(command), at)
@@ -58,13 +69,14 @@ class OwnPartitions:
     async def _keep(
         self, index: PartitionIndex, kind: Kind, source: str, body: bytes, at: Micros
     ) -> None:
-        record = Record(at, kind, source, body, payload_id(body))
+        offset = await self._stored(index, Record(at, kind, source, body, payload_id(body)))
+        while not await self._accesses[index].wait(offset, _WAIT_S):
+            logger.warning("partition %d: waiting until a record is applied", index)
+
+    async def _stored(self, index: PartitionIndex, record: Record) -> Offset:
         while True:
             try:
-                offset = await self._appender.append(index, record)
-                break
+                return await self._appender.append(index, record)
             except AiryError as error:  # appended twice it is folded once: it has its number
                 logger.warning("partition %d: a record cannot be stored now: %s", index, error)
                 await asyncio.sleep(_TROUBLE_S)
-        while not await self._accesses[index].wait(offset, _WAIT_S):
-            logger.warning("partition %d: waiting until a record is applied", index)

@@ -12,7 +12,6 @@ import asyncio
 import logging
 import random
 from collections.abc import Iterable
-from contextlib import suppress
 
 from airy_ray.clock import now_millis
 from airy_ray.cluster.own_partitions import OwnPartitions
@@ -38,8 +37,10 @@ _AT_ONCE = 4
 """How many contacts a source is asked for at once."""
 _PACE = Pace(10.0, "profile")
 _WAITING_MAX = 1_000
-_LOOK_S = 15.0
-"""How often it is looked for what was put off and is due, and for what there was no room for."""
+_LOOK_S = 1.0
+"""How often it is looked for what is due: names have time, and so no owner is hurried."""
+_REST = 20
+"""How many times as long as that takes it rests at least."""
 _UNHEARD_S = 60.0
 """How long to wait where what was told has come to nothing, as it must not."""
 
@@ -61,30 +62,25 @@ class ProfileFetching:
         self._turns = Turns(self._step, _AT_ONCE)
         self._buckets = Buckets()
         self._indexes: list[PartitionIndex] = []
-        self._has_left = False
-        self._is_to_look = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
     async def run(self) -> None:
         """Have fetched what waits in rows of the partitions that are watched, until cancelled."""
         while True:
-            self._is_to_look.clear()
-            self._has_left = False
+            began_s = self._loop.time()
             random.shuffle(self._indexes)  # or the first might have all the room
             for index in self._indexes:
-                due = await self._partitions.ask(
-                    index, Reading.due_profiles, now_millis(), _WAITING_MAX + 1
-                )
-                self.take_in(index, due)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK_S):
-                    await self._is_to_look.wait()
+                if len(self._turns) <= _WAITING_MAX // 2:
+                    due = await self._partitions.ask(
+                        index, Reading.due_profiles, now_millis(), _WAITING_MAX
+                    )
+                    self.take_in(index, due)
+            took_s = self._loop.time() - began_s
+            await asyncio.sleep(max(_LOOK_S, took_s * _REST))
 
     def watch(self, index: PartitionIndex) -> None:
-        """Look for all that waits in a partition, now and from now on."""
-        if index not in self._indexes:
-            self._indexes.append(index)
-        self._is_to_look.set()
+        """Look for what waits in a partition, now and from now on."""
+        self._indexes.append(index)
 
     def take_in(self, index: PartitionIndex, wanted: Iterable[WantedProfile]) -> None:
         """Have profiles fetched that are due, as far as there is room."""
@@ -96,7 +92,6 @@ class ProfileFetching:
             ):
                 continue
             if len(self._turns) >= _WAITING_MAX:
-                self._has_left = True
                 break
             named = MessageId(place.conversation_id)  # it has one profile
             self._turns.add(Turn(index, named, place.conversation_id, place.source), each.since)
@@ -110,8 +105,6 @@ class ProfileFetching:
         """Ask for a contact once; return when to go on, None if nothing more is wanted now."""
         wanted = await self._wanted(turn)
         if wanted is None or wanted.due_at > now_millis():
-            if self._has_left and len(self._turns) <= _WAITING_MAX // 2:
-                self._is_to_look.set()
             return None
         channel = self._registry.channel(wanted.place.channel_id)
         bucket = self._buckets.of(wanted.place.channel_id, _PACE)
@@ -124,7 +117,7 @@ class ProfileFetching:
             bucket.close_until(self._loop.time() + told.after_s)
         if await self._wanted(turn) != wanted:
             return 0.0  # it was erased meanwhile
-        await self._partitions.tell(turn.partition, _outcome(wanted, told))
+        await self._partitions.tell_at_leisure(turn.partition, _outcome(wanted, told))
         return _UNHEARD_S if await self._wanted(turn) == wanted else 0.0
 
     async def _fetch(

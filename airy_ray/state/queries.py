@@ -257,11 +257,6 @@ class Reading:
         rows = (row for _, row in self._under("profiles", b"", None))
         return list(islice((row for row in rows if row.due_at <= at), limit))
 
-    def wanted_profiles_of(self, conversations: list[ConversationId]) -> list[WantedProfile]:
-        """Return those that are to be fetched for some conversations."""
-        found = [self.wanted_profile(each) for each in conversations]
-        return [each for each in found if each is not None]
-
     def verified_numbers(self, limit: int) -> list[ConversationId]:
         """Return conversations whose contact's number was not looked for elsewhere yet."""
         rows = islice(self._under("numbers", b"", None), limit)
