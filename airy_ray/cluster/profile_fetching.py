@@ -11,6 +11,7 @@
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Iterable
 
 from airy_ray.clock import now_millis
@@ -40,7 +41,7 @@ _WAITING_MAX = 1_000
 _LOOK_S = 1.0
 """How often it is looked for what is due: names have time, and so no owner is hurried."""
 _REST = 20
-"""How many times as long as that takes it rests at least."""
+"""How many times as long as that takes of the processor it rests at least."""
 _UNHEARD_S = 60.0
 """How long to wait where what was told has come to nothing, as it must not."""
 
@@ -67,7 +68,7 @@ class ProfileFetching:
     async def run(self) -> None:
         """Have fetched what waits in rows of the partitions that are watched, until cancelled."""
         while True:
-            began_s = self._loop.time()
+            began_s = time.thread_time()
             random.shuffle(self._indexes)  # or the first might have all the room
             for index in self._indexes:
                 if len(self._turns) <= _WAITING_MAX // 2:
@@ -75,7 +76,7 @@ class ProfileFetching:
                         index, Reading.due_profiles, now_millis(), _WAITING_MAX
                     )
                     self.take_in(index, due)
-            took_s = self._loop.time() - began_s
+            took_s = time.thread_time() - began_s
             await asyncio.sleep(max(_LOOK_S, took_s * _REST))
 
     def watch(self, index: PartitionIndex) -> None:
