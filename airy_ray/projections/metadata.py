@@ -26,9 +26,11 @@ def describe_conversation(
 ) -> bool:
     """Set metadata of a conversation; return whether anything is different now."""
     is_different = _store(view, "conversation", conversation, values, at)
-    present = _handed_over(view, conversation, values)
+    if hand_over.STATE in values:
+        _hand_over(view, conversation, values)
     if not is_different:
         return False
+    present = view.conversations.get(conversation)
     document = document_of(view, "conversation", conversation)
     if present is None:
         changes.metadata_stored(
@@ -45,17 +47,13 @@ def describe_conversation(
     return True
 
 
-def _handed_over(view: View, conversation: ConversationId, values: Values) -> Conversation | None:
-    """Return a conversation, given to bots or people if that is what its state says anew."""
+def _hand_over(view: View, conversation: ConversationId, values: Values) -> None:
+    """Give a conversation to bots or people, as its state says anew."""
     present = view.conversations.get(conversation)
-    if present is None:
-        return None
-    is_with_people = hand_over.is_with_people(values, before=present.is_with_people)
-    if is_with_people == present.is_with_people:
-        return present
-    handed = msgspec.structs.replace(present, is_with_people=is_with_people)
-    view.conversations.put(conversation, handed)
-    return handed
+    if present is not None:
+        is_with_people = hand_over.is_with_people(values, before=present.is_with_people)
+        handed = msgspec.structs.replace(present, is_with_people=is_with_people)
+        view.conversations.put(conversation, handed)
 
 
 def display_name_of(view: View, conversation: ConversationId) -> str | None:
