@@ -33,6 +33,8 @@ def describe(view: View, command: DescribeConversation, _: CommandId, at: Millis
     is_different = metadata.describe_conversation(view, conversation, values, at)
     if profiles.FETCH_STATE in command.removed:
         is_wanted = profiles.want_again(view, conversations.place_of(present), at)
+        if is_wanted and not is_different:
+            metadata.tell_conversation(view, present, at)  # as whenever a fetch is asked for
         is_different = is_different or is_wanted
     return _told(is_different)
 
