@@ -9,26 +9,29 @@ import errno
 import socket
 from concurrent.futures import Executor
 from functools import partial
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import ip_address
 from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-_NAT64 = ip_network("64:ff9b::/96")
-_METADATA = frozenset({ip_address("fd00:ec2::254"), ip_address("100.100.100.200")})
-"""Where clouds tell machines their credentials, beside the link-local address of most."""
+from airy_ray.cluster.addresses import may_connect
+
 _REFUSED = "the host is in a private network"
 
-Address = IPv4Address | IPv6Address
 AddressInfo = tuple[int, int, int, str, Any]
 
 
 class PublicHosts:
-    """Lets connections to public addresses through, or, where that is allowed, to private ones."""
+    """Lets connections to public addresses through, or, where that is allowed, to private ones.
 
-    def __init__(self, *, allow_private_networks: bool) -> None:
+    Args:
+        refusal: what the error says of others.
+    """
+
+    def __init__(self, *, allow_private_networks: bool, refusal: str = _REFUSED) -> None:
         self._allow_private_networks = allow_private_networks
+        self._refusal = refusal
 
     def socket(self, info: AddressInfo) -> socket.socket:
         """Return a socket for an address: what aiohttp calls a `socket_factory`.
@@ -39,7 +42,7 @@ class PublicHosts:
         family, kind, protocol, _, sockaddr = info
         address = ip_address(sockaddr[0])
         if not may_connect(address, allow_private_networks=self._allow_private_networks):
-            raise PermissionError(errno.EACCES, _REFUSED)
+            raise PermissionError(errno.EACCES, self._refusal)
         return socket.socket(family, kind, protocol)
 
 
@@ -57,7 +60,8 @@ class Names(AbstractResolver):
         Raises:
             OSError: there are none now.
         """
-        look = partial(socket.getaddrinfo, host, port, family=family, type=socket.SOCK_STREAM)
+        look = partial(socket.getaddrinfo, host, port)
+        look = partial(look, family=family, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
         found = await asyncio.get_running_loop().run_in_executor(self._threads, look)
         return [
             ResolveResult(
@@ -78,19 +82,3 @@ class Names(AbstractResolver):
 def is_refused(error: aiohttp.ClientConnectorError) -> bool:
     """Whether nothing was connected to because a host is in a private network."""
     return _REFUSED in str(error.os_error)
-
-
-def may_connect(address: Address, *, allow_private_networks: bool) -> bool:
-    """Whether an address may be connected to, also where another form of it is written.
-
-    What belongs to a link, to many or to nobody, and clouds' metadata, never may.
-    """
-    if isinstance(address, IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if address in _NAT64:
-            inner = IPv4Address(int(address) & 0xFFFF_FFFF)
-        if inner is not None:
-            return may_connect(inner, allow_private_networks=allow_private_networks)
-    if address.is_link_local or address.is_multicast or address.is_unspecified:
-        return False
-    return address not in _METADATA and (allow_private_networks or address.is_global)

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Callable
 from datetime import datetime
+from ipaddress import ip_address
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AliasChoices, AwareDatetime, Field, model_validator
 
+from airy_ray.cluster.addresses import is_public
 from airy_ray.cluster.webhook_reading import heads
 from airy_ray.errors import FilterError, RequestError
 from airy_ray.filters.syntax import parse
@@ -24,7 +26,6 @@ from airy_ray.model.commands import (
 )
 from airy_ray.model.ids import format_id
 from airy_ray.publishing import signing
-from airy_ray.publishing.addresses import is_public
 from airy_ray.serve.api import examples, shapes, webhook_shapes
 from airy_ray.serve.api.endpoint import Body, Endpoint, Id, Nothing, OptionalId, OptionalText
 from airy_ray.serve.api.examples import example
@@ -283,7 +284,7 @@ def _check_address(platform: Platform, url: str) -> None:
     if platform.settings.webhooks.allow_private_networks:
         return
     try:
-        is_reachable = is_public(host)
+        is_reachable = is_public(ip_address(host))
     except ValueError:  # a name
         is_reachable = host.lower() != "localhost"
     if not is_reachable:
