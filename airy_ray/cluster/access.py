@@ -14,7 +14,13 @@ import msgspec
 from airy_ray.cluster.applied_waiters import AppliedWaiters
 from airy_ray.cluster.doorbell import Damaged, Ringer, asking_bell
 from airy_ray.cluster.shared_hops import SharedHops
-from airy_ray.errors import AiryError, DamagedError, PartitionUnavailableError, RowCorruptError
+from airy_ray.errors import (
+    AiryError,
+    DamagedError,
+    PartitionUnavailableError,
+    RowCorruptError,
+    StateError,
+)
 from airy_ray.filters.fulltext import FullText
 from airy_ray.filters.query import Query
 from airy_ray.model.ids import PartitionIndex
@@ -82,6 +88,10 @@ class PartitionAccess(ReadAccess, Protocol):
         ...
 
 
+Accesses = Mapping[PartitionIndex, ReadAccess]
+_AGAIN_S = 0.2
+
+
 def access_to(accesses: Mapping[PartitionIndex, A], index: PartitionIndex) -> A:
     """Return the access to a partition.
 
@@ -92,6 +102,21 @@ def access_to(accesses: Mapping[PartitionIndex, A], index: PartitionIndex) -> A:
     if access is None:
         raise PartitionUnavailableError("no machine has this partition")
     return access
+
+
+async def asked(
+    accesses: Accesses,
+    index: PartitionIndex,
+    query: Question[P, T],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    """Return a partition's answer, as soon as its state can be read: for who has all the time."""
+    while True:
+        try:
+            return await accesses[index].ask(query, *args, **kwargs)
+        except (StateError, DamagedError, PartitionUnavailableError):
+            await asyncio.sleep(_AGAIN_S)
 
 
 class LocalAccess:

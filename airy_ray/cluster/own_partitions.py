@@ -5,8 +5,8 @@ import logging
 from collections.abc import Iterator, Mapping
 
 from airy_ray.clock import Micros, now_micros
-from airy_ray.cluster.access import Appends, LocalAccess, P, Question, T
-from airy_ray.errors import AiryError, DamagedError, PartitionUnavailableError, StateError
+from airy_ray.cluster.access import Appends, LocalAccess, P, Question, T, asked
+from airy_ray.errors import AiryError
 from airy_ray.model import commands
 from airy_ray.model.commands import AnyCommand
 from airy_ray.model.events import Event
@@ -60,11 +60,7 @@ class OwnPartitions:
         self, index: PartitionIndex, query: Question[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Return a partition's answer, as soon as its state can be read."""
-        while True:
-            try:
-                return await self._accesses[index].ask(query, *args, **kwargs)
-            except (StateError, DamagedError, PartitionUnavailableError):
-                await asyncio.sleep(_TROUBLE_S)
+        return await asked(self._accesses, index, query, *args, **kwargs)
 
     async def _keep(
         self, index: PartitionIndex, kind: Kind, source: str, body: bytes, at: Micros

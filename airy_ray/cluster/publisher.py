@@ -18,6 +18,7 @@ from pathlib import Path
 from airy_ray.clock import now_micros, now_millis
 from airy_ray.cluster.access import Appends, LocalAccess
 from airy_ray.cluster.feeds import Feeds
+from airy_ray.cluster.own_partitions import OwnPartitions
 from airy_ray.cluster.registry import Registry
 from airy_ray.cluster.webhook_backlog import TABLES, Backlog, began_scopes, scope_of
 from airy_ray.cluster.webhook_caller import Disable, WebhookCaller
@@ -26,11 +27,9 @@ from airy_ray.cluster.webhook_orders import Orders
 from airy_ray.cluster.webhook_reading import named
 from airy_ray.cluster.webhook_spec import CallingSpec
 from airy_ray.errors import AiryError, DamagedError, DiskFullError, StateError
-from airy_ray.model import commands
 from airy_ray.model.commands import DisableWebhook
 from airy_ray.model.ids import REGISTRY, PartitionIndex, Slot, command_id, format_id
 from airy_ray.model.webhook import Webhook
-from airy_ray.rawlog.record import Offset, Record, payload_id
 from airy_ray.storage.shelf import Shelf
 
 logger = logging.getLogger(__name__)
@@ -38,7 +37,6 @@ logger = logging.getLogger(__name__)
 PRINCIPAL = "publisher"
 """Who unsubscribes webhooks that nobody answers for, in the audit log."""
 _SAVE_S = 0.1
-_WAIT_S = 5.0
 _AGAIN_S = 1.0
 _STOP_S = 3.0
 """How long calls that are under way may take in the end; who is called then is called again."""
@@ -56,16 +54,14 @@ class Publisher:
         spec: CallingSpec,
     ) -> None:
         self._accesses = accesses
-        self._appender = appender
+        self._partitions = OwnPartitions(accesses, appender)
         self._registry = registry
         self._feeds = feeds
         self._spec = spec
 
     async def run(self) -> None:
         """Call until cancelled, beginning anew whenever something breaks."""
-        head = self._appender.tails[REGISTRY].head
-        while not await self._accesses[REGISTRY].wait(Offset(head - 1), _WAIT_S):
-            logger.info("waiting until the registry's log is applied")
+        await self._partitions.applied(REGISTRY)
         while True:
             try:
                 await self._publish()
@@ -125,15 +121,7 @@ class Publisher:
             began=webhook.began,
             reason=reason,
         )
-        body = commands.encode(command)
-        record = Record(now_micros(), "command", "api", body, payload_id(body))
-        while True:
-            try:
-                await self._appender.append(REGISTRY, record)
-                return
-            except AiryError as error:  # appended twice it is carried out once: it has its id
-                logger.warning("webhook %s: cannot be unsubscribed now: %s", named(webhook), error)
-                await asyncio.sleep(_AGAIN_S)
+        await self._partitions.command(REGISTRY, command, now_micros())
 
 
 class _Callers:

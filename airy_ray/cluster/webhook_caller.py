@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from airy_ray.clock import Millis, now_micros, now_millis, to_millis
+from airy_ray.cluster.access import Accesses, asked
 from airy_ray.cluster.webhook_backlog import (
     GAPS_KEPT,
     WAITING_MAX,
@@ -26,7 +27,7 @@ from airy_ray.cluster.webhook_backlog import (
 )
 from airy_ray.cluster.webhook_bodies import body_of
 from airy_ray.cluster.webhook_kept import Kept
-from airy_ray.cluster.webhook_reading import Accesses, FeedReader, Wanted, asked, named
+from airy_ray.cluster.webhook_reading import FeedReader, Wanted, named
 from airy_ray.cluster.webhook_spec import CallingSpec
 from airy_ray.model.ids import PartitionIndex
 from airy_ray.model.webhook import Webhook, good_keys, wants

@@ -8,9 +8,10 @@ import asyncio
 import logging
 
 from airy_ray.clock import Millis, now_micros, now_millis
+from airy_ray.cluster.access import asked
 from airy_ray.cluster.webhook_backlog import Attempt
 from airy_ray.cluster.webhook_caller import WebhookCaller
-from airy_ray.cluster.webhook_reading import FeedReader, asked, named
+from airy_ray.cluster.webhook_reading import FeedReader, named
 from airy_ray.model.ids import PartitionIndex
 from airy_ray.model.webhook import Order
 from airy_ray.publishing.events import Event, events_of, placed, test_event

@@ -1,13 +1,11 @@
 """What one webhook is to hear of, read from the feeds of all partitions."""
 
 import asyncio
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from airy_ray.clock import Millis, now_millis, to_millis
-from airy_ray.cluster.access import P, Question, ReadAccess, T
+from airy_ray.cluster.access import Accesses, asked
 from airy_ray.cluster.feeds import PAGE_BYTES, PAGE_CHANGES
-from airy_ray.errors import DamagedError, PartitionUnavailableError, StateError
 from airy_ray.model.ids import ConversationId, PartitionIndex, format_id
 from airy_ray.model.webhook import Webhook, wants
 from airy_ray.projections import keys
@@ -16,12 +14,6 @@ from airy_ray.publishing.events import Event, events_of
 from airy_ray.state.feed import feed_head, read_feed
 from airy_ray.state.queries import Reading
 from airy_ray.state.search.documents import conversation_document
-
-logger = logging.getLogger(__name__)
-
-_RETRY_S = 0.2
-
-Accesses = Mapping[PartitionIndex, ReadAccess]
 
 
 class Wanted:
@@ -96,21 +88,6 @@ class FeedReader:
                 start = await asked(self._accesses, self.partition, Reading.feed_start)
                 return page.changes, (place, start)
             await self.news.wait()
-
-
-async def asked(
-    accesses: Accesses,
-    partition: PartitionIndex,
-    query: Question[P, T],
-    *args: P.args,
-    **kwargs: P.kwargs,
-) -> T:
-    """Return a partition's answer, as soon as its state can be read."""
-    while True:
-        try:
-            return await accesses[partition].ask(query, *args, **kwargs)
-        except (StateError, DamagedError, PartitionUnavailableError):
-            await asyncio.sleep(_RETRY_S)
 
 
 async def heads(accesses: Accesses) -> dict[int, int]:

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from airy_ray.clock import Millis, now_millis
-from airy_ray.cluster.webhook_reading import Accesses, FeedReader, Wanted, heads
+from airy_ray.cluster.access import Accesses
+from airy_ray.cluster.webhook_reading import FeedReader, Wanted, heads
 from airy_ray.errors import RebuildingError
 from airy_ray.model.ids import PartitionIndex
 from airy_ray.model.webhook import Webhook
