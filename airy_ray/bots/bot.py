@@ -8,6 +8,7 @@ from airy_ray.errors import BotError
 from airy_ray.model import json_text
 from airy_ray.sources import sending
 from airy_ray.sources.sending import Call, Reply
+from airy_ray.sources.told import text_in
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
@@ -120,18 +121,6 @@ def told(reply: Reply) -> Any:
         return json_text.decode(reply.body)
     except ValueError:
         raise BotError("its answer is no JSON") from None
-
-
-def text_in(value: object, name: str) -> str:
-    """Return a text that an object has under a name; empty if it has none."""
-    found = value.get(name) if isinstance(value, dict) else None
-    return found if isinstance(found, str) else ""
-
-
-def objects_in(value: object, name: str) -> list[dict[str, Any]]:
-    """Return the objects in the array that an object has under a name; other elements are none."""
-    found = value.get(name) if isinstance(value, dict) else None
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
 def choices_in(offered: list[dict[str, Any]]) -> tuple[Choice, ...]:

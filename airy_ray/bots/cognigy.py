@@ -4,9 +4,10 @@ from typing import Any
 
 import msgspec
 
-from airy_ray.bots.bot import Answer, Question, Said, asking, choices_in, objects_in, text_in, told
+from airy_ray.bots.bot import Answer, Question, Said, asking, choices_in, told
 from airy_ray.errors import BotError
 from airy_ray.sources.sending import Call, Reply
+from airy_ray.sources.told import object_in, objects_in, text_in
 
 
 class Cognigy(msgspec.Struct, frozen=True, tag="cognigy"):
@@ -46,16 +47,11 @@ def _said(output: dict[str, Any]) -> Said:
     data = output.get("data")
     if not isinstance(data, dict) or not data:
         return Said(text_in(output, "text"))
-    shown = _object(_object(data, "_cognigy"), "_default")
-    replies, buttons = _object(shown, "_quickReplies"), _object(shown, "_buttons")
+    shown = object_in(object_in(data, "_cognigy"), "_default")
+    replies, buttons = object_in(shown, "_quickReplies"), object_in(shown, "_buttons")
     return Said(
         text_in(output, "text") or text_in(replies, "text") or text_in(buttons, "text"),
-        text_in(_object(shown, "_image"), "imageUrl") or None,
+        text_in(object_in(shown, "_image"), "imageUrl") or None,
         choices_in(objects_in(replies, "quickReplies")),
         data,
     )
-
-
-def _object(value: dict[str, Any], name: str) -> dict[str, Any]:
-    found = value.get(name)
-    return found if isinstance(found, dict) else {}

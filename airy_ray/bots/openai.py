@@ -4,9 +4,10 @@ from typing import Any
 
 import msgspec
 
-from airy_ray.bots.bot import Answer, Question, Said, asking, objects_in, text_in, told
+from airy_ray.bots.bot import Answer, Question, Said, asking, told
 from airy_ray.errors import BotError
 from airy_ray.sources.sending import Call, Reply
+from airy_ray.sources.told import object_in, objects_in, text_in
 
 
 class OpenAi(msgspec.Struct, frozen=True, tag="openai"):
@@ -47,7 +48,7 @@ class OpenAi(msgspec.Struct, frozen=True, tag="openai"):
     def answer(self, reply: Reply) -> Answer:
         """Return the first line that it proposes."""
         choices = objects_in(told(reply), "choices")
-        text = text_in(choices[0].get("message"), "content").strip() if choices else ""
+        text = text_in(object_in(choices[0], "message"), "content").strip() if choices else ""
         if not text:
             raise BotError("its answer has no text")
         return Answer((Said(text),))

@@ -2,9 +2,10 @@
 
 import msgspec
 
-from airy_ray.bots.bot import Answer, Question, Said, asking, choices_in, objects_in, text_in, told
+from airy_ray.bots.bot import Answer, Question, Said, asking, choices_in, told
 from airy_ray.errors import BotError
 from airy_ray.sources.sending import Call, Reply
+from airy_ray.sources.told import objects_in, text_in
 
 
 class Rasa(msgspec.Struct, frozen=True, tag="rasa"):

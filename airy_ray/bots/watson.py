@@ -1,15 +1,15 @@
 """IBM Watson Assistant v2, stateless. https://cloud.ibm.com/apidocs/assistant-v2#messagestateless."""
 
-from base64 import b64encode
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
-from airy_ray.bots.bot import Answer, Choice, Question, Said, asking, objects_in, text_in, told
+from airy_ray.bots.bot import Answer, Choice, Question, Said, asking, told
 from airy_ray.errors import BotError
 from airy_ray.sources import sending
 from airy_ray.sources.sending import Call, Reply
+from airy_ray.sources.told import object_in, objects_in, text_in
 
 _VERSION = "2021-06-14"
 
@@ -38,8 +38,8 @@ class Watson(msgspec.Struct, frozen=True, tag="ibm-watson-assistant"):
         }
         if question.context is not None:
             body["context"] = msgspec.Raw(question.context)
-        credentials = b64encode(f"apikey:{self.api_key}".encode()).decode()
-        return asking(url, body, self.wait_s, authorization=f"Basic {credentials}")
+        login = sending.basic_login("apikey", self.api_key)
+        return asking(url, body, self.wait_s, authorization=login)
 
     def answer(self, reply: Reply) -> Answer:
         """Return what it says: texts, pictures, choices; the rest is of no use here."""
@@ -67,6 +67,6 @@ def _said(response: dict[str, Any]) -> Said:
 
 
 def _choice(option: dict[str, Any]) -> Choice:
-    label, value = text_in(option, "label"), option.get("value")
-    payload = text_in(value.get("input") if isinstance(value, dict) else None, "text")
+    label = text_in(option, "label")
+    payload = text_in(object_in(object_in(option, "value"), "input"), "text")
     return Choice(label, payload or label)

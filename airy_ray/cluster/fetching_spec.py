@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from airy_ray.cluster.media.store_spec import StoreSpec, store_spec
-from airy_ray.sources.files import Access, basic
+from airy_ray.sources.files import Access
+from airy_ray.sources.sending import basic_login
 
 if TYPE_CHECKING:
     from airy_ray.config import Settings, Sources  # the courier does without what it is made of
@@ -52,7 +53,7 @@ def fetching_spec(settings: Settings) -> FetchingSpec | None:
 def _access(sources: Sources) -> dict[str, Access]:
     twilio, whatsapp = sources.twilio, sources.whatsapp
     secret = "" if twilio.auth_token is None else twilio.auth_token.get_secret_value()
-    login = basic(twilio.account_sid, secret) if twilio.account_sid and secret else ""
+    login = basic_login(twilio.account_sid, secret) if twilio.account_sid and secret else ""
     graph_url = f"{whatsapp.api_url.rstrip('/')}/{whatsapp.graph_version}"
     return {
         "twilio.sms": Access(twilio.api_url, login),

@@ -4,7 +4,6 @@ A person's own node says the most, but not to every app, nor of every person. Th
 part in the conversation with a page are listed, with their names.
 """
 
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -12,6 +11,7 @@ from airy_ray.sources import profiles
 from airy_ray.sources.profiles import Profile
 from airy_ray.sources.sending import Call, Refused, Reply
 from airy_ray.sources.source import text_id
+from airy_ray.sources.told import object_in, objects_in
 
 _PERSON = "first_name,last_name,profile_pic"
 _INSTAGRAM_PERSON = "name,profile_pic,username"
@@ -65,13 +65,8 @@ def _segment(person: str) -> str:
 
 def _name_of(told: dict[str, Any], person: str) -> object:
     """Return the name of a person among those who take part in a conversation."""
-    for conversation in _objects(told.get("data")):
-        listed = conversation.get("participants")
-        for participant in _objects(listed.get("data") if isinstance(listed, dict) else None):
+    for conversation in objects_in(told, "data"):
+        for participant in objects_in(object_in(conversation, "participants"), "data"):
             if text_id(participant.get("id")) == person:
                 return participant.get("name")
     return None
-
-
-def _objects(value: object) -> Iterator[dict[str, Any]]:
-    yield from (each for each in value if isinstance(each, dict)) if isinstance(value, list) else ()

@@ -5,7 +5,6 @@ WhatsApp and Telegram tell an id, with which that has to be asked for first.
 """
 
 import re
-from base64 import b64encode
 from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, unquote_plus, urlsplit
 
@@ -13,6 +12,7 @@ import msgspec
 
 from airy_ray.model import json_text
 from airy_ray.sources.sending import Call, Reply
+from airy_ray.sources.told import object_in, objects_in, text_in
 
 FILES_MAX = 20
 """How many files of one message are kept at most."""
@@ -72,28 +72,20 @@ class Access(msgspec.Struct, frozen=True):
 
     def found(self, reply: Reply, token: str) -> tuple[str, dict[str, str]] | None:
         """Return what that call told: an address, and the headers it takes; None if nothing."""
-        told: dict[str, Any] = reply.told()
+        told = reply.told()
         if self.asks == "telegram":
-            result = told.get("result")
-            path = result.get("file_path") if isinstance(result, dict) else None
-            if not isinstance(path, str) or not path:
+            path = text_in(object_in(told, "result"), "file_path")
+            if not path:
                 return None
             return f"{self.api_url.rstrip('/')}/file/bot{token}/{quote(path)}", {}
-        url = told.get("url")
-        if not isinstance(url, str):
-            return None
-        return url, {"authorization": f"Bearer {token}"}
+        url = text_in(told, "url")
+        return (url, {"authorization": f"Bearer {token}"}) if url else None
 
     def headers(self, url: str) -> dict[str, str]:
         """Return what an address that a content told takes: credentials for the platform only."""
         asked, api = urlsplit(url), urlsplit(self.api_url)
         is_platform = (asked.scheme, asked.netloc) == (api.scheme, api.netloc)
         return {"authorization": self.authorization} if self.authorization and is_platform else {}
-
-
-def basic(user: str, password: str) -> str:
-    """Return the header for a name and a password."""
-    return "Basic " + b64encode(f"{user}:{password}".encode()).decode()
 
 
 def links(source: str, content: bytes) -> list[Link]:
@@ -110,27 +102,25 @@ def links(source: str, content: bytes) -> list[Link]:
 
 
 def _meta(told: Any) -> list[Link]:
-    message = _dict(_dict(told).get("message")) or _dict(told)
-    attachments = message.get("attachments")
-    if isinstance(attachments, dict):  # Instagram has one alone so at times
-        attachments = [attachments]
-    files = [_dict(each) for each in _list(attachments)]
-    payloads = [_dict(each.get("payload")) for each in files if each.get("type") in _META_KINDS]
-    story = _dict(_dict(message.get("reply_to")).get("story"))
+    message = object_in(told, "message") or told
+    alone = object_in(message, "attachments")  # Instagram has one so at times
+    files = [alone] if alone else objects_in(message, "attachments")
+    payloads = [object_in(each, "payload") for each in files if each.get("type") in _META_KINDS]
+    story = object_in(object_in(message, "reply_to"), "story")
     return [link for each in [*payloads, story] for link in _at(each.get("url"))]
 
 
 def _google(told: Any) -> list[Link]:
-    text = _dict(_dict(told).get("message")).get("text")
-    if isinstance(text, str) and _IMAGE_URL.fullmatch(text):
+    text = text_in(object_in(told, "message"), "text")
+    if _IMAGE_URL.fullmatch(text):
         return _at(text)
-    sent = _dict(_dict(told).get("userFile"))  # of RCS
-    files = [_dict(sent.get(part)) for part in ("payload", "thumbnail")]
+    sent = object_in(told, "userFile")  # of RCS
+    files = [object_in(sent, part) for part in ("payload", "thumbnail")]
     return [link for each in files for link in _at(each.get("fileUri"), each.get("fileName"))]
 
 
 def _viber(told: Any) -> list[Link]:
-    message = _dict(_dict(told).get("message"))
+    message = object_in(told, "message")
     kinds = ("picture", "video", "file")
     if message.get("type") not in kinds:
         return []
@@ -156,26 +146,22 @@ def _twilio_name(form: str, field: str) -> str:
 
 
 def _whatsapp(told: Any) -> list[Link]:
-    found = []
-    for kind in _WHATSAPP_KINDS:
-        media = _dict(_dict(told).get(kind))
-        name = media.get("filename")
-        if isinstance(media.get("id"), str):
-            kept_as = name if isinstance(name, str) else _named(str(media.get("mime_type", "")))
-            found.append(Link(media["id"], None, kept_as))
-    return found
+    files = [object_in(told, kind) for kind in _WHATSAPP_KINDS]
+    return [
+        Link(name, None, text_in(each, "filename") or _named(text_in(each, "mime_type")))
+        for each in files
+        if (name := text_in(each, "id"))
+    ]
 
 
 def _telegram(told: Any) -> list[Link]:
-    update = _dict(told)
-    message = _dict(update.get("message")) or _dict(update.get("edited_message"))
-    media = [_dict(message.get(kind)) for kind in _TELEGRAM_KINDS]
-    photos = [_dict(each) for each in _list(message.get("photo"))]
-    media += photos[-1:]  # the largest one is the last
+    message = object_in(told, "message") or object_in(told, "edited_message")
+    files = [object_in(message, kind) for kind in _TELEGRAM_KINDS]
+    files += objects_in(message, "photo")[-1:]  # the largest one is the last
     return [
-        Link(each["file_id"], None, each["file_name"] if _is_text(each, "file_name") else "")
-        for each in media
-        if _is_text(each, "file_id")
+        Link(name, None, text_in(each, "file_name"))
+        for each in files
+        if (name := text_in(each, "file_id"))
     ]
 
 
@@ -198,18 +184,6 @@ def _named(kind: str) -> str:
     """Return a name with the extension that a media type such as `image/jpeg` stands for."""
     found = re.fullmatch(r"[a-z]+/([a-z0-9]{2,5})", kind.partition(";")[0].strip().lower())
     return f"file.{found[1]}" if found else ""
-
-
-def _is_text(each: dict[str, Any], name: str) -> bool:
-    return isinstance(each.get(name), str)
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 _READ = {

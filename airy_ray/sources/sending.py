@@ -8,6 +8,7 @@
    what the first is called.
 """
 
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
@@ -259,6 +260,11 @@ def fields(content: bytes) -> dict[str, msgspec.Raw]:
         return json_text.decode_with(_fields_decoder, content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise DeliveryError("Malformed message: expected a JSON object") from None
+
+
+def basic_login(user: str, password: str) -> str:
+    """Return the authorization header for a name and a password."""
+    return "Basic " + b64encode(f"{user}:{password}".encode()).decode()
 
 
 def body_of(named: Mapping[str, object]) -> bytes:

@@ -1,7 +1,6 @@
 """Messages to phone numbers through Twilio: SMS and WhatsApp (sources §4.3)."""
 
 import json
-from base64 import b64encode
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -75,13 +74,12 @@ class TwilioSending(msgspec.Struct, frozen=True, tag="twilio"):
         ]
         if self.status_url:
             form.append(("StatusCallback", self.status_url))
-        credentials = b64encode(f"{self.account_sid}:{self.auth_token}".encode()).decode()
         return [
             Call(
                 "POST",
                 f"{self.api_url.rstrip('/')}/2010-04-01/Accounts/{self.account_sid}/Messages.json",
                 {
-                    "authorization": f"Basic {credentials}",
+                    "authorization": sending.basic_login(self.account_sid, self.auth_token),
                     "content-type": "application/x-www-form-urlencoded",
                 },
                 urlencode(form, errors="replace").encode(),

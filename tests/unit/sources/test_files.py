@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from airy_ray.sources.files import FILES_MAX, Access, Link, basic, links
-from airy_ray.sources.sending import Reply
+from airy_ray.sources.files import FILES_MAX, Access, Link, links
+from airy_ray.sources.sending import Reply, basic_login
 from tests import manifests
 from tests.unit.sources.test_fixtures import CASES, Ingestion
 
@@ -115,7 +115,7 @@ def test_one_message_has_a_bounded_number_of_files() -> None:
 
 
 def test_credentials_go_to_the_platform_itself_only() -> None:
-    access = Access("https://api.twilio.com", basic("AC1", "secret"))
+    access = Access("https://api.twilio.com", basic_login("AC1", "secret"))
 
     assert access.headers("https://api.twilio.com/a") == {"authorization": "Basic QUMxOnNlY3JldA=="}
     assert access.headers("https://api.twilio.com.example.org/a") == {}
