@@ -8,17 +8,16 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 from airy_ray.bots.bot import Bot
 from airy_ray.cluster.access import Appends, LocalAccess
 from airy_ray.cluster.asking import Asking
 from airy_ray.cluster.bot_metrics import BotMetrics, Outcome
-from airy_ray.cluster.bot_places import keep_place, read_place
+from airy_ray.cluster.bots import CONSUMER
+from airy_ray.cluster.feed_places import FeedPlace
 from airy_ray.cluster.feeds import PAGE_BYTES, PAGE_CHANGES, Feeds
 from airy_ray.cluster.own_partitions import OwnPartitions
 from airy_ray.cluster.platform_calls import PlatformCalls
-from airy_ray.errors import DiskFullError
 from airy_ray.model.ids import REGISTRY, PartitionIndex
 from airy_ray.projections.view import Change
 from airy_ray.state.feed import feed_head, read_feed
@@ -26,7 +25,7 @@ from airy_ray.state.feed import feed_head, read_feed
 logger = logging.getLogger(__name__)
 
 _KEEP_S = 1.0
-"""How often it is kept where the bots are; what is told again by then is known to be asked."""
+"""How often it is kept where they are; that a bot is asked once is up to the log."""
 _AGAIN_S = 5.0
 _CREATED = "message.created"
 _FROM_CONTACT = b'"from_contact":true'
@@ -85,24 +84,21 @@ class Answering:
         while True:
             try:
                 await self._follow(index, asking)
-            except Exception:
+            except Exception:  # whatever it is, messages go out all the same
                 logger.exception("partition %d: %s hears nothing", index, asking.bot.name)
             await asyncio.sleep(_AGAIN_S)
 
     async def _follow(self, index: PartitionIndex, asking: Asking) -> None:
         """Have a bot asked about what comes in a partition, from where it is."""
-        directory, name = self._directories[index], asking.bot.name
+        consumer = CONSUMER + asking.bot.name
+        kept = FeedPlace(self._directories[index], consumer, every_s=_KEEP_S)
         await self._partitions.applied(index)
         head = await self._partitions.ask(index, feed_head)
-        known = read_place(directory, name)
-        place = head if known is None else min(known, head)
-        loop = asyncio.get_running_loop()
-        kept, keep_at = await _kept(directory, name, place), loop.time() + _KEEP_S
+        place = head if kept.place is None else min(kept.place, head)
+        await kept.keep(place)
         async for _ in self._feeds.written(index, "unread"):
             place = await self._take_in_since(index, place, asking)
-            settled = asking.settled(index, place)
-            if settled != kept and loop.time() > keep_at:
-                kept, keep_at = await _kept(directory, name, settled), loop.time() + _KEEP_S
+            await kept.keep(asking.settled(index, place))
 
     async def _take_in_since(self, index: PartitionIndex, place: int, asking: Asking) -> int:
         """Take in what the change feed tells of from a place on; return the place behind it."""
@@ -124,13 +120,3 @@ def _take_in(asking: Asking, index: PartitionIndex, sequence: int, change: Chang
         return
     if _FROM_CONTACT in change.event:
         asking.add(index, conversation, message, sequence)
-
-
-async def _kept(directory: Path, bot: str, place: int) -> int | None:
-    """Keep where a bot is; return what is kept, None if there is no space now."""
-    try:
-        await asyncio.to_thread(keep_place, directory, bot, place)
-    except DiskFullError:
-        logger.warning("%s: no space to keep how far %s is", directory, bot)
-        return None
-    return place

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 AnyBot = Rasa | Cognigy | Watson | OpenAi
 
+CONSUMER = "bot-"
+"""How bots are called as consumers of the feeds, before their names."""
+
 
 def bots(settings: config.Bots) -> list[AnyBot]:
     """Return the bots that contacts talk to; as a rule none."""

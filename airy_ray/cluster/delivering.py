@@ -17,8 +17,10 @@ import msgspec
 
 from airy_ray.cluster.access import LocalAccess
 from airy_ray.cluster.applied_waiters import AppliedWaiters
+from airy_ray.cluster.bots import CONSUMER
 from airy_ray.cluster.child_process import ChildProcess, alone, is_over, received
 from airy_ray.cluster.duties import Duties
+from airy_ray.cluster.feed_places import forget_others
 from airy_ray.cluster.feeds import Feeds
 from airy_ray.cluster.logs import log_to_stderr
 from airy_ray.cluster.registry import Registry
@@ -71,7 +73,6 @@ def main(descriptor: int) -> None:
 
 
 async def _deliver(setup: _Setup, connection: socket.socket) -> None:
-    from airy_ray.cluster.bot_places import forget_others
     from airy_ray.cluster.courier import Courier  # loads what the supervisor does without
 
     run_directory = Path(setup.run_directory)
@@ -86,8 +87,9 @@ async def _deliver(setup: _Setup, connection: socket.socket) -> None:
         spec.index: LocalAccess(spec, appender, waiters, searches, run_directory) for spec in specs
     }
     feeds = Feeds(specs, accesses, run_directory)
+    bots = [CONSUMER + each.name for each in setup.duties.bots]
     for spec in specs:
-        forget_others(spec.directory, [each.name for each in setup.duties.bots])
+        forget_others(spec.directory, CONSUMER, bots)
     work = _Work(accesses, appender, Registry(accesses[REGISTRY].reader), feeds)
     courier = Courier(*work, setup.duties.sendings)
     running = asyncio.create_task(courier.run())

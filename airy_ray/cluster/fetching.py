@@ -17,11 +17,11 @@ from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import IO
 from urllib.parse import quote, urlsplit
 
 from airy_ray.cluster.access import Appends, LocalAccess
+from airy_ray.cluster.feed_places import FeedPlace
 from airy_ray.cluster.fetching_spec import FetchingSpec
 from airy_ray.cluster.media import kinds
 from airy_ray.cluster.media.download import Downloads
@@ -42,7 +42,6 @@ from airy_ray.sources.sending import Reply
 from airy_ray.state.feed import feed_head
 from airy_ray.state.file_news import file_news
 from airy_ray.state.queries import Reading
-from airy_ray.storage.files import write_synced
 
 logger = logging.getLogger(__name__)
 
@@ -120,9 +119,10 @@ class Fetching:
     async def _follow(self, index: PartitionIndex, group: asyncio.TaskGroup) -> None:
         """See to what a partition's feed tells of, from where that was left."""
         reader = self._accesses[index].reader
-        kept = _Place(self._accesses[index].spec.directory / "files.place")
+        directory = self._accesses[index].spec.directory
+        kept = FeedPlace(directory, "files", every_s=_KEEP_PLACE_S)
         head = await self._partitions.ask(index, feed_head)
-        place = min(kept.place, head)  # the log may be an older one
+        place = min(kept.place or 0, head)  # the log may be an older one
         seen = -1
         while True:
             version = -1
@@ -246,23 +246,6 @@ class Fetching:
         if message is None:  # erased meanwhile
             event = FilesLeft(tuple(sorted(files_in(*values.values()))))
         await self._partitions.tell_at_leisure(index, event)
-
-
-class _Place:
-    """How far a partition's feed is done; written seldom, for reading some of it again is cheap."""
-
-    def __init__(self, path: Path) -> None:
-        self.place = 0
-        with suppress(FileNotFoundError, ValueError):
-            self.place = int(path.read_text())
-        self._path = path
-        self._written_at = asyncio.get_running_loop().time()
-
-    async def keep(self, place: int) -> None:
-        now = asyncio.get_running_loop().time()
-        if place != self.place and now > self._written_at + _KEEP_PLACE_S:
-            await asyncio.to_thread(write_synced, self._path, str(place).encode())
-            self.place, self._written_at = place, now
 
 
 def _told(error: Exception) -> str:

@@ -67,6 +67,7 @@ def test_a_full_disk_acknowledges_nothing_and_goes_on_when_there_is_space(
         stored = caller.heads()["00"]
     until(lambda: receive(caller, "agent of the full disk", "after") == 200)
     acknowledged = {name for name, status in answers.items() if status == 200} | {"after"}
+    until(lambda: caller.post("/conversations.list", {}).is_success)  # owners are ready again
     conversation = until(lambda: caller.conversations(channel["id"]))[0]
     caller.settle()
     messages = caller.messages(conversation["id"])

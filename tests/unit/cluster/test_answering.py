@@ -17,7 +17,6 @@ from airy_ray.bots.openai import OpenAi
 from airy_ray.bots.rasa import Rasa
 from airy_ray.bots.watson import Watson
 from airy_ray.clock import now_millis
-from airy_ray.cluster.bot_places import read_place
 from airy_ray.cluster.bots import AnyBot
 from airy_ray.model.commands import DescribeConversation
 from airy_ray.model.events import MessageOverwritten, MessageReplaced
@@ -66,7 +65,7 @@ def start(post: Post, *configured: AnyBot) -> None:
 
 
 def is_placed(post: Post, bot: str) -> bool:
-    return read_place(post.own.directory, bot) is not None
+    return (post.own.directory / f"bot-{bot}.place").exists()
 
 
 def write(post: Post, name: str, contact: str = "ada") -> None:
