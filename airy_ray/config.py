@@ -388,7 +388,10 @@ class Webhooks(_Section):
     """Calls to others when something happens."""
 
     allow_private_networks: bool = False
-    """Call addresses of private networks and of this machine too, whoever subscribes them."""
+    """Call addresses of private networks and of this machine too, whoever subscribes them.
+
+    Link-local ones and those that tell a cloud's metadata are never called.
+    """
     at_once: int = Field(8, ge=1, le=1_000)
     """How many calls to one webhook are on their way at once, each of another conversation."""
     hold_s: float = Field(3_600, ge=0)

@@ -138,7 +138,9 @@ def trust() -> ssl.SSLContext:
 def told(error: Exception) -> str:
     """Return what went wrong without the address that was called: there may be a token in it."""
     reason = str(error)
-    if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
+    if isinstance(error, aiohttp.InvalidURL):
+        reason = error.description or ""
+    elif isinstance(error, aiohttp.NonHttpUrlClientError):
         reason = ""
     elif isinstance(error, aiohttp.ClientResponseError):
         reason = error.message

@@ -34,13 +34,13 @@ class WebhookCalls:
     def __init__(self, *, allow_private_networks: bool) -> None:
         # on threads of their own: names of others must not wait for names that hang
         self._threads = ThreadPoolExecutor(_NAMES_AT_ONCE, "webhook names")
-        hosts = PublicHosts(allow_private_networks=False, refusal=_REFUSED)
+        hosts = PublicHosts(allow_private_networks=allow_private_networks, refusal=_REFUSED)
         connector = aiohttp.TCPConnector(
             limit=0,
             resolver=Names(self._threads),
             keepalive_timeout=_IDLE_S,
             ssl=trust(),
-            socket_factory=None if allow_private_networks else hosts.socket,
+            socket_factory=hosts.socket,
         )
         self._http = aiohttp.ClientSession(
             connector=connector,

@@ -1,6 +1,7 @@
 """Webhooks are called: managed over HTTP, signed, and called again (contract: §7.9, §10)."""
 
 import hmac
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -123,7 +124,15 @@ def test_webhooks_are_managed(client: Client, receiver: Receiver) -> None:
 
 def test_private_addresses_are_not_called_unless_the_settings_say_so(guarded: Running) -> None:
     with Client(guarded.url, {"authorization": SYSTEM_TOKEN}) as client:
-        for host in ("127.0.0.1", "localhost", "169.254.169.254", "[::1]"):
+        for host in ("127.0.0.1", "localhost", "169.254.169.254", "[::1]", "[::ffff:10.0.0.1]"):
             refused = client.post("/webhooks.subscribe", {"url": f"http://{host}/"})
             assert refused.status_code == 400
             assert "private network" in refused.json()["message"]
+
+        for host in ("0x7f000001", "2130706433"):  # what they lead to is looked at when called
+            one = {"id": client.call("/webhooks.subscribe", {"url": f"http://{host}/"})["id"]}
+            client.call("/webhooks.test", one)
+            [attempt] = until(lambda one=one: client.call("/webhooks.attempts", one)["data"])  # type: ignore[misc]
+            client.call("/webhooks.unsubscribe", one)
+            assert (attempt["status"], attempt["outcome"]) == (None, "failed")
+            assert re.search("no address of the internet|not a canonical", attempt["error"])

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AliasChoices, AwareDatetime, Field, model_validator
 
-from airy_ray.cluster.addresses import is_public
+from airy_ray.cluster.addresses import may_connect
 from airy_ray.cluster.webhook_reading import heads
 from airy_ray.errors import FilterError, RequestError
 from airy_ray.filters.syntax import parse
@@ -281,12 +281,11 @@ def _check_address(platform: Platform, url: str) -> None:
         RequestError: 400, it is an address of a private network.
     """
     host = urlsplit(url).hostname or ""
-    if platform.settings.webhooks.allow_private_networks:
-        return
+    allows = platform.settings.webhooks.allow_private_networks
     try:
-        is_reachable = is_public(ip_address(host))
+        is_reachable = may_connect(ip_address(host), allow_private_networks=allows)
     except ValueError:  # a name
-        is_reachable = host.lower() != "localhost"
+        is_reachable = allows or host.lower() != "localhost"
     if not is_reachable:
         raise RequestError(
             400, "url: an address of a private network, see webhooks.allow_private_networks"

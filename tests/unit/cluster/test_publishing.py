@@ -54,17 +54,6 @@ HOOK = "5d41402a-bc4b-8a76-b971-9d911017c592"
 CREATED = ("message.created",)
 
 
-def calling(directory: Path, *, hold_ms: int = 3_600_000, at_once: int = 8) -> CallingSpec:
-    """Return how webhooks are called, those on this machine too."""
-    return CallingSpec(
-        history="5d41402a",
-        directory=str(directory / "webhooks"),
-        allow_private_networks=True,
-        at_once=at_once,
-        hold_ms=hold_ms,
-    )
-
-
 class Publishing:
     """A platform of one partition whose webhooks are called, and who is called."""
 
@@ -73,16 +62,23 @@ class Publishing:
         self.receiver = receiver
         self.hold_ms = 3_600_000
         self.at_once = 8
+        self.allows_private_networks = True
         self._commands = 0
         self._processes: list[DeliveringProcess] = []
 
     def start(self) -> DeliveringProcess:
         """Start the process, once more if it was killed."""
-        directory = self.post.own.directory.parent
+        calling = CallingSpec(
+            history="5d41402a",
+            directory=str(self._directory),
+            allow_private_networks=self.allows_private_networks,
+            at_once=self.at_once,
+            hold_ms=self.hold_ms,
+        )
         process = DeliveringProcess(
             [self.post.own, self.post.registry],
-            directory,
-            Duties(calling=calling(directory, hold_ms=self.hold_ms, at_once=self.at_once)),
+            self.post.own.directory.parent,
+            Duties(calling=calling),
         )
         self._processes.append(process)
         return process
@@ -93,8 +89,11 @@ class Publishing:
 
     def subscribe(self, path: str = "/", *, hook: str = HOOK, **fields: Any) -> None:
         """Have the receiver called with all that there is in the feed."""
+        self.subscribe_url(f"{self.receiver.url}{path}", hook=hook, **fields)
+
+    def subscribe_url(self, url: str, *, hook: str = HOOK, **fields: Any) -> None:
+        """Have whatever is at an address called, which nobody has looked at."""
         told: dict[str, Any] = {"start_at": 0, "events": CREATED} | fields
-        url = f"{self.receiver.url}{path}"
         self.tell(SubscribeWebhook(id=self.command(), webhook_id=hook, url=url, **told))
 
     def command(self) -> str:
@@ -118,10 +117,11 @@ class Publishing:
         with self._shelf() as shelf:
             return standing_of(shelf, parse_id(HOOK))
 
-    def attempts(self) -> list[Attempt]:
+    def attempts(self, hook: str = HOOK) -> list[Attempt]:
         """Return what was written down of calls, oldest first."""
+        identifier = parse_id(hook)
         with self._shelf() as shelf:
-            rows = attempts_of(shelf, parse_id(HOOK), parse_id(HOOK) + b"\xff" * 10, 1_000)
+            rows = attempts_of(shelf, identifier, identifier + b"\xff" * 10, 1_000)
         return [attempt for _, attempt in reversed(rows)]
 
     def has_failed(self, *, attempts: int, since: int | None = None) -> None:
