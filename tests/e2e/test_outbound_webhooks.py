@@ -2,19 +2,26 @@
 
 import hmac
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from socket import create_connection
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from standardwebhooks.webhooks import Webhook
 
+from airy_ray.serve.ports import free_port
 from tests.e2e.client import Client, Visitor
 from tests.e2e.conftest import SYSTEM_TOKEN
 from tests.e2e.program import Running, until
 from tests.e2e.receiver import Called, Receiver
 
+REPOSITORY = Path(__file__).parents[2]
+BOT = REPOSITORY / "deploy" / "examples" / "webhook_bot"
 KEY = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
@@ -84,6 +91,55 @@ def test_who_subscribes_is_called_signed_and_again_when_back(
         assert f'airy_publisher_waiting{{webhook="{hook["id"]}"}} 0.0' in client.metrics()
         told = "".join(str(page)) + str(client.call("/webhooks.list"))
         assert KEY not in told
+
+
+@pytest.fixture
+def bot(platform: Running) -> Iterator[str]:
+    """Run the example of a bot; return where it is called."""
+    port = free_port()
+    command = ["-m", "uvicorn", "--app-dir", str(BOT), "--port", str(port), "bot:app"]
+    environment = platform.home.environment() | {"AIRY_URL": platform.url, "WEBHOOK_KEY": KEY}
+    process = subprocess.Popen([sys.executable, *command], cwd=REPOSITORY, env=environment)
+    try:
+        until(lambda: listens(port) or process.poll() is not None)
+        assert process.poll() is None
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def listens(port: int) -> bool:
+    with suppress(OSError), create_connection(("127.0.0.1", port)):
+        return True
+    return False
+
+
+def test_the_bot_of_the_example_answers_once_however_often_it_is_called(
+    client: Client, receiver: Receiver, bot: str
+) -> None:
+    website = client.connect_website()
+    visitor = Visitor(client, website)
+    with subscribed(client, receiver, url=bot, events=["message.created"]) as hook:
+        one = {"id": hook["id"]}
+
+        def delivered() -> list[str]:
+            """Return which events were delivered to it, oldest first."""
+            page = client.call("/webhooks.attempts", one | {"page_size": 100})["data"]
+            return [each["event_id"] for each in page[::-1] if each["outcome"] == "delivered"]
+
+        visitor.send({"text": "Hello"})
+        first, answered = until(lambda: (ids := delivered())[1:] and ids)
+        client.call("/webhooks.replay", one | {"event_id": first})
+        until(lambda: delivered() == [first, answered, first])
+        visitor.send({"text": "Bye"})
+        until(lambda: len(delivered()) == 5)
+        forged = client.http.post(bot, json={}, headers={"webhook-id": first})
+
+    again = Visitor(client, website, resume_token=visitor.resume_token())
+    texts = [each["content"]["text"] for each in again.shown]
+    assert texts == ["Hello", "You said: Hello", "Bye", "You said: Bye"]
+    assert forged.status_code == 401
 
 
 def test_webhooks_are_managed(client: Client, receiver: Receiver) -> None:
