@@ -1,49 +1,46 @@
 """Nothing acknowledged is lost, whatever is killed: SIGKILL at random while traffic flows.
 
-1. `airy-ray up` runs on a data directory of its own; the simulator sends it traffic and marks
-   conversations as read. Settings are small where that makes more happen: files are sealed, states
-   copied, logs trimmed all the time.
-2. Partition owners, the registry's among them, replicas and their writers, the supervisor, Ray
-   Serve's controller, HAProxy and its manager, Ray's servers, `up` or everything are killed, also
-   while something is still on its way back. What ends with `up` is started by the same command, as
-   systemd would do it; nothing else is done by hand.
+1. `airy-ray up` runs on a data directory of its own (`installation`); the simulator sends it
+   traffic and marks conversations as read.
+2. Partition owners, the registry's among them, replicas and their writers, the process that sends
+   messages and calls webhooks, the supervisor, Ray Serve's controller, HAProxy and its manager,
+   Ray's servers, `up` or everything are killed, also while something is still on its way back. What
+   ends with `up` is started by the same command, as systemd would do it; nothing else is done by
+   hand.
 3. A partition has recovered when a message that was sent after the kill can be read. How long the
    platform acknowledges nothing meanwhile is measured too.
 4. In the end every acknowledged message is there exactly once, in order, and all unread counts are
    right: told by the simulator's oracle.
 5. Subscribers on WebSockets are cut off, stop reading and resume all the while (`listeners`); in
    the end each has heard every change of every partition once and in order.
+6. Webhooks fail, hang and are restarted all the while (`endpoints`); in the end each has taken what
+   it is to hear of at least once, in order within a conversation, under one id.
 """
 
 import argparse
 import asyncio
 import contextlib
-import os
 import shutil
 import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count, pairwise
 from pathlib import Path
 from random import Random
 
 import uvloop
-import yaml
 
 from airy_ray.clock import Millis, now_millis
 from airy_ray.cluster.layout import run_directory
 from airy_ray.model.ids import channel_id, conversation_id, format_id, owner_of
-from airy_ray.serve.ports import free_port
 from airy_ray.simulator import messenger
 from airy_ray.simulator.graph_api import GraphApi, GraphServer
-from airy_ray.simulator.hooks import Secrets
 from airy_ray.simulator.http import HttpClient
 from airy_ray.simulator.inbox import ApiError, Inbox
 from airy_ray.simulator.moments import Moment
@@ -53,16 +50,25 @@ from airy_ray.simulator.retries import Ack, Retries
 from airy_ray.simulator.simulation import Simulation, Target
 from airy_ray.simulator.story import Delivery, Thread
 from airy_ray.simulator.traffic import Cast, Shape, Traffic, cast
+from benchmarks.endpoints import Endpoints, endpoints
+from benchmarks.endpoints import Verdict as Calls
+from benchmarks.installation import (
+    APP_ID,
+    COMMANDS,
+    PARTITIONS,
+    SECRETS,
+    Installation,
+    kill_process,
+    within,
+)
 from benchmarks.listeners import Listener, behind, feeds, judged, listening
 from benchmarks.measuring import BenchmarkError, Report, console
 
-APP_ID = "412345678901234"
-SECRETS = Secrets("chaos", "chaos")  # sign what we send to ourselves
-
 SHARES = {
-    "partition": 32,
+    "partition": 28,
     "registry": 9,
-    "webhooks": 10,
+    "webhooks": 8,
+    "delivering": 6,
     "api": 8,
     "realtime": 8,
     "writer": 8,
@@ -76,30 +82,12 @@ SHARES = {
 }
 """What is killed, in per cent of the kills."""
 
-_COMMANDS = {
-    "webhooks": "ray::ServeReplica:webhooks:",
-    "api": "ray::ServeReplica:api:",
-    "realtime": "ray::ServeReplica:realtime:",
-    "writer": "-m airy_ray.cluster.log_writer",
-    "supervisor": "ray::Supervisor",
-    "controller": "ray::ServeController",
-    "haproxy": "/bin/haproxy -db",
-    "proxy": "ray::HAProxyManager",
-    "ray": "/ray/core/src/ray/",
-}
-"""How a process of each kind is known."""
-
 _STARTED_AGAIN = {"up", "ray", "everything"}
 """After these kills nobody is left to start something: whoever started `up` does it again."""
 
-_PARTITIONS = 4
 _CONNECTIONS = 256
 _RECOVERED_S = 300.0
 """By then a part that was killed has to be back; if it is not, the run has failed."""
-_READY = "airy-ray is ready"
-_READY_S = 180.0
-_STARTS_TRIED = 3
-_ENDED_S = 60.0
 _LOOK_S = 0.03
 _BACK_WAITED_FOR = 0.6
 """How often the next kill waits until everything is back."""
@@ -125,115 +113,6 @@ class Kill:
     at_s: float
     is_alone: bool
     recovery_s: float | None = None
-
-
-class Installation:
-    """`airy-ray up` and all processes that come from it, which are one Unix session."""
-
-    def __init__(self, directory: Path, graph_port: int) -> None:
-        self.port = free_port()
-        self.data = directory / "d"
-        self.starts = 0
-        self.failed_starts = 0
-        self._log = directory / "up.log"
-        self._config = directory / "airy.yaml"
-        self._config.write_text(yaml.safe_dump(_settings(self.data, self.port, graph_port)))
-        self._process: subprocess.Popen[bytes] | None = None
-        self._sessions: list[int] = []
-
-    @property
-    def url(self) -> str:
-        """Where it answers."""
-        return f"http://127.0.0.1:{self.port}"
-
-    async def start_again(self) -> None:
-        """Start it once it has ended, which it has to by itself.
-
-        Raises:
-            BenchmarkError: it does not end, or not start.
-        """
-        process = self._process
-        assert process is not None
-        if not await _within(_ENDED_S, lambda: process.poll() is not None):
-            raise BenchmarkError("Ray is gone, and the platform has not ended")
-        await self.start()
-
-    async def start(self) -> None:
-        """Start it, with the same command each time, until it says that it is ready.
-
-        Raises:
-            BenchmarkError: it ends again and again, or says nothing.
-        """
-        self.starts += 1
-        for _ in range(_STARTS_TRIED):
-            if await self._started():
-                return
-            self.failed_starts += 1
-            self.kill_everything()  # one that hangs
-        told = self._log.read_text()[-500:]
-        raise BenchmarkError(f"start {self.starts} of the platform failed: {told}")
-
-    async def _started(self) -> bool:
-        command = [str(Path(sys.executable).parent / "airy-ray"), "up"]
-        command += ["--config", str(self._config)]
-        with self._log.open("ab") as log:
-            process = subprocess.Popen(  # noqa: ASYNC220 - forking takes milliseconds
-                command, stdout=log, stderr=log, start_new_session=True
-            )
-        self._process = process
-        self._sessions.append(process.pid)
-        ready = self._log.read_text().count(_READY)
-
-        def is_decided() -> bool:
-            is_ready = self._log.read_text().count(_READY) > ready
-            return is_ready or process.poll() is not None
-
-        return await _within(_READY_S, is_decided) and process.poll() is None
-
-    async def stop(self) -> bool:
-        """Stop it in order; return whether it did as it was told and left nothing behind."""
-        assert self._process is not None
-        self._process.terminate()
-        try:
-            code = await asyncio.to_thread(self._process.wait, 60)
-        except subprocess.TimeoutExpired:
-            return False
-        return code == 0 and await _within(10, lambda: not self._family())
-
-    def kill_everything(self) -> None:
-        """Kill all processes, those that come up meanwhile too."""
-        while family := self._family():
-            for pid in family:
-                _kill(pid)
-        if self._process is not None:
-            self._process.wait()
-
-    def clean_up(self) -> None:
-        """Kill what is left of all starts."""
-        for session in self._sessions:
-            for pid in _session(session):
-                _kill(pid)
-
-    def kill_up(self) -> None:
-        """Kill the process that was started, and only that."""
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait()
-
-    def targets(self, kind: str, partition: int) -> list[int]:
-        """Return the processes that are of a kind now; none while they are on their way back."""
-        if kind in _COMMANDS:
-            return [pid for pid in self._family() if _COMMANDS[kind] in _command(pid)]
-        name = "registry" if kind == "registry" else f"{partition:02}"
-        family = set(self._family())
-        with contextlib.suppress(FileNotFoundError, ValueError):
-            owner = int((self.data / "partitions" / name / "owner.lock").read_text())
-            if owner in family and _command(owner).startswith("ray::PartitionActor"):
-                return [owner]
-        return []
-
-    def _family(self) -> list[int]:
-        return [] if self._process is None else _session(self._process.pid)
 
 
 class Prober:
@@ -330,7 +209,7 @@ class Chaos:
             await asyncio.wait(self._recovering)
 
     async def _strike(self, kind: str) -> None:
-        partition = self._random.randrange(_PARTITIONS)
+        partition = self._random.randrange(PARTITIONS)
         kill = Kill(kind, partition, 0, is_alone=not self._recovering)
         pids: list[int] = []
         if kind in _STARTED_AGAIN:
@@ -347,7 +226,7 @@ class Chaos:
                 pids = [self._random.choice(pids)]  # its GCS or its raylet
             kill.at_s = time.monotonic()
             for pid in pids:
-                _kill(pid)
+                kill_process(pid)
         self.kills.append(kill)
         task = asyncio.create_task(self._recover(kill, set(pids)))
         self._recovering.add(task)
@@ -357,7 +236,7 @@ class Chaos:
         def are_there() -> bool:
             return bool(self._installation.targets(kind, partition))
 
-        if not await _within(_RECOVERED_S, are_there):
+        if not await within(_RECOVERED_S, are_there):
             self.broken.append(f"{kind} has not come back within {_RECOVERED_S:g} s")
         return self._installation.targets(kind, partition)
 
@@ -370,7 +249,7 @@ class Chaos:
             return
         probe = self._prober.rename if kill.kind == "registry" else self._prober.message
         is_back = await probe(kill.partition)
-        if kill.kind in _COMMANDS:
+        if kill.kind in COMMANDS:
             is_back = is_back and await self._is_replaced(kill.kind, killed)
         what = f"{kill.kind} {kill.partition}"
         if is_back:
@@ -380,12 +259,14 @@ class Chaos:
             self.broken.append(f"{what}: not back within {_RECOVERED_S:g} s")
 
     async def _is_replaced(self, kind: str, killed: set[int]) -> bool:
-        return await _within(
+        return await within(
             _RECOVERED_S, lambda: not killed.issuperset(self._installation.targets(kind, 0))
         )
 
 
-async def torment(directory: Path, kills: int, seed: int, rate: float, subscribers: int) -> Report:
+async def torment(
+    directory: Path, kills: int, seed: int, rate: float, *, subscribers: int, endpoint_count: int
+) -> Report:
     """Run the whole: start, traffic, kills, verification, stop."""
     report = Report("chaos", "nothing acknowledged is lost, doubled or out of order under SIGKILL")
     began_at = now_millis()
@@ -401,11 +282,19 @@ async def torment(directory: Path, kills: int, seed: int, rate: float, subscribe
                 shape = Shape(rate, None)
                 traffic = Traffic(shape, named, seed=seed, began_at=began_at)
                 chaos = Chaos(installation, Prober(http, simulation, seed), Random(seed))
-                with listening(installation.url, subscribers, seed) as listeners:
-                    verdict = await _under_traffic(simulation, traffic, chaos, _deck(kills, seed))
+                with (
+                    listening(installation.url, subscribers, seed) as listeners,
+                    endpoints(directory, endpoint_count, seed) as called,
+                ):
+                    verdict = await _under_traffic(
+                        simulation, traffic, chaos, _deck(kills, seed), called
+                    )
                     late = await behind(listeners, installation.data, within_s=_VERIFIED_S)
                     standings = [each.standing() for each in late]
                     stored = feeds(installation.data)
+                    calls = await called.verdict(
+                        simulation.inbox, installation.data, within_s=_VERIFIED_S
+                    )
             is_clean_stop = await installation.stop()
         finally:
             installation.clean_up()
@@ -414,6 +303,8 @@ async def torment(directory: Path, kills: int, seed: int, rate: float, subscribe
         report.require("subscribers who do not know all in the end", len(late), at_most=0)
         report.facts["how those stand"] = standings
         _judge_listeners(report, listeners, stored)
+    if endpoint_count:
+        _judge_endpoints(report, calls, endpoint_count, called.restarts)
     report.require("stops in order at the end", is_clean_stop, at_least=1)
     report.facts["seed, run"] = f"{seed}, {named.run}"
     report.facts["starts"] = f"{installation.starts}, and {installation.failed_starts} that failed"
@@ -421,16 +312,20 @@ async def torment(directory: Path, kills: int, seed: int, rate: float, subscribe
 
 
 async def _under_traffic(
-    simulation: Simulation, traffic: Traffic, chaos: Chaos, kinds: list[str]
+    simulation: Simulation, traffic: Traffic, chaos: Chaos, kinds: list[str], called: Endpoints
 ) -> Verdict:
     await simulation.connect()
+    await called.subscribe(simulation.inbox)
     sending = asyncio.create_task(simulation.send(traffic.planned()))
     reading = asyncio.create_task(simulation.read_along(reads_per_s=_READS_PER_S))
+    tormenting = asyncio.create_task(called.torment(simulation.inbox))
     await chaos.run(kinds)
     sending.cancel()
     simulation.stop_reading()
-    with contextlib.suppress(asyncio.CancelledError):
-        await sending
+    tormenting.cancel()
+    for task in (sending, tormenting):
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
     if chaos.broken:
         raise BenchmarkError("; ".join(chaos.broken))
     await simulation.settle()
@@ -493,6 +388,16 @@ def _judge_listeners(
     report.facts["what subscribers were told when they were let go"] = dict(reasons)
 
 
+def _judge_endpoints(report: Report, calls: Calls, count: int, restarts: int) -> None:
+    report.require("calls that webhooks took", calls.taken)
+    report.require("of these again, under the same webhook-id", calls.repeated)
+    report.require("events that webhooks missed", calls.missing, at_most=0)
+    report.require("calls with what never happened", calls.foreign, at_most=0)
+    report.require("messages that came under a second webhook-id", calls.renamed, at_most=0)
+    report.require("calls out of order", calls.out_of_order, at_most=0)
+    report.facts["webhooks"] = f"{count}, restarted {restarts} times; two of them are never well"
+
+
 def _told(kills: list[Kill], gaps: list[float]) -> str:
     recoveries = sorted(kill.recovery_s or float("inf") for kill in kills)
     told = f"{len(kills)} kills; recovery median {statistics.median(recoveries):.2f} s"
@@ -528,62 +433,9 @@ def _home(named: Cast, partition: int) -> tuple[Thread, str]:
     channel = channel_id(messenger.SOURCE, page)
     for contact in count(1):
         identifier = conversation_id(channel, f"99{contact}")
-        if owner_of(identifier, _PARTITIONS) == partition:
+        if owner_of(identifier, PARTITIONS) == partition:
             return Thread(messenger.SOURCE, page, f"99{contact}"), format_id(identifier)
     raise AssertionError("there is no end to contacts")
-
-
-def _settings(data: Path, port: int, graph_port: int) -> dict[str, object]:
-    return {
-        "data": str(data),
-        "partitions": _PARTITIONS,
-        "http": {"port": port},
-        "sources": {
-            "facebook": {
-                "app_id": APP_ID,
-                "app_secret": SECRETS.app_secret,
-                "api_url": f"http://127.0.0.1:{graph_port}",
-            },
-            "google": {"partner_key": SECRETS.partner_key},
-        },
-        "archive": {"segment_bytes": 1 << 17, "segment_age_s": 60, "tail_records": 100},
-        "state": {"sync_s": 2, "snapshot_records": 1_000},
-        "realtime": {"queue_bytes": 1 << 16, "resume_events": 1_000_000},
-        "media": {"inbound": {"fetch": False}},  # what is played links to hosts that are none
-    }
-
-
-async def _within(timeout_s: float, condition: Callable[[], bool]) -> bool:
-    """Wait for a condition; return whether it came within `timeout_s`."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        await asyncio.sleep(_LOOK_S)
-    return True
-
-
-def _session(leader: int) -> list[int]:
-    """Return the living processes of a session."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            state, _, _, session = stat.read_text().rpartition(")")[2].split()[:4]
-            if int(session) == leader and state != "Z":
-                found.append(int(stat.parent.name))
-    return found
-
-
-def _command(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-
-
-def _kill(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
 
 
 def main() -> int:
@@ -594,12 +446,20 @@ def main() -> int:
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--rate", type=float, default=60, help="requests a second")
     arguments.add_argument("--subscribers", type=int, default=50)
+    arguments.add_argument("--endpoints", type=int, default=0, help="of webhooks, such as 20")
     asked = arguments.parse_args()
     console.print(f"seed {asked.seed}, {asked.kills} kills", highlight=False)
     directory = Path(tempfile.mkdtemp(prefix="chaos-"))
     try:
         report = uvloop.run(
-            torment(directory, asked.kills, asked.seed, asked.rate, asked.subscribers)
+            torment(
+                directory,
+                asked.kills,
+                asked.seed,
+                asked.rate,
+                subscribers=asked.subscribers,
+                endpoint_count=asked.endpoints,
+            )
         )
     except (ApiError, BenchmarkError) as error:
         console.print(f"failed: {error}; see {directory}", style="red", markup=False)

@@ -19,9 +19,7 @@ from random import Random
 
 import picows
 
-from airy_ray.partition.reader import PartitionReader
-from airy_ray.projections import keys
-from airy_ray.rawlog.tail import LogTail
+from benchmarks.store import stored_changes
 
 _CONNECT_S = 20.0
 _AGAIN_S_MAX = 1.0
@@ -253,20 +251,10 @@ async def behind(listeners: list[Listener], data: Path, *, within_s: float) -> l
 
 def feeds(data: Path) -> dict[str, list[int]]:
     """Return the places behind all changes that clients hear of, by partition, from the stores."""
-    found = {}
-    for directory in sorted((data / "partitions").iterdir()):
-        tail = LogTail(directory, is_read_only=True)
-        reader = PartitionReader(tail)
-        try:
-            with reader.read() as view:
-                places = [sequence + 1 for sequence, _ in view.feed(0)]
-                assert view.feed_start() <= keys.sequence(0)  # nothing is gone
-        finally:
-            reader.close()
-            tail.close()
-        name = "65535" if directory.name == "registry" else str(int(directory.name))
-        found[name] = places
-    return found
+    return {
+        str(int(partition)): [sequence + 1 for sequence, _ in changes]
+        for partition, changes in stored_changes(data).items()
+    }
 
 
 @dataclass
