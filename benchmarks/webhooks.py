@@ -2,11 +2,13 @@
 
 Messages that came in while a webhook was paused, from its first call to its last, against as many
 calls of aiohttp to the same place, 8 at once as the publisher makes them. Then how long it takes
-from Facebook's webhook until ours is called, alone and beside a webhook that answers nothing.
+from Facebook's webhook until ours is called, alone and beside a webhook that answers nothing; and
+until 98 webhooks are, alone and beside one that answers nothing and one that answers 500.
 """
 
 import asyncio
 import contextlib
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -33,6 +35,7 @@ from benchmarks.traffic import signed, text_messages
 
 _OF_PLAIN_CALLS = 0.5
 _SLOWER_MAX = 1.2
+_SLOWER_CROWD_MAX = 1.2
 
 _AT_ONCE = 8
 """As the publisher has it, for each webhook."""
@@ -40,7 +43,12 @@ _MESSAGES = 200
 """For each second of the options; they take as long as they take."""
 _CONTACTS = 400
 _RATE = 20
-"""Messages a second where latency is measured."""
+"""Messages a second where the latency of one webhook is measured."""
+_CROWD = 98
+_CROWD_RATE = 4
+"""Messages a second for the crowd: each is as many calls as there are webhooks."""
+_CROWD_TAKES = 2
+"""How many times as long it is looked at: calls come in bursts, of which there are few."""
 _ANSWERS_S = 0.01
 _READY_S = 30.0
 _TAKEN_S = 120.0
@@ -75,6 +83,14 @@ def run(options: Options) -> int:
             report.add("alone", **_latency(bench, options.seconds))
             with _subscribed(bench, "silent"):
                 report.add("beside one that is down", **_latency(bench, options.seconds))
+        for index in range(_CROWD):
+            _subscribe(bench, "crowd", index)
+        _crowd_latency(bench, 1)
+        for _ in range(options.repeats):
+            report.add("crowd", **_crowd_latency(bench, options.seconds))
+            with _subscribed(bench, "silent"), _subscribed(bench, "failing"):
+                told = _crowd_latency(bench, options.seconds)
+                report.add("crowd beside two that are down", **told)
     _judge(report)
     return report.finish()
 
@@ -94,6 +110,13 @@ def _judge(report: Report) -> None:
     )
     for what in ("alone", "beside one that is down"):
         report.require(f"{what}: from a webhook's 200 to ours", report.median(what, "p50_ms"), "ms")
+    report.require(
+        f"of the p99 of {_CROWD} webhooks, beside one that hangs and one that answers 500",
+        report.ratio("crowd beside two that are down", "crowd", "p99_ms"),
+        at_most=_SLOWER_CROWD_MAX,
+    )
+    for what in ("crowd", "crowd beside two that are down"):
+        report.require(f"{what}: p99", report.median(what, "p99_ms"), "ms")
 
 
 async def _plain_calls_per_s(bench: _Bench, calls: int) -> float:
@@ -106,7 +129,7 @@ async def _plain_calls_per_s(bench: _Bench, calls: int) -> float:
             for number in left:
                 message = {"id": "0" * 36, "content": {"message": {"mid": f"m_plain_{number}"}}}
                 body = {"type": "message.created", "payload": {"message": message}}
-                async with http.post(f"{bench.receiver}/plain", json=body) as answer:
+                async with http.post(f"{bench.receiver}/plain/0", json=body) as answer:
                     answer.raise_for_status()
 
         await asyncio.gather(*(call() for _ in range(_AT_ONCE)))
@@ -125,24 +148,41 @@ def _calls_per_s(bench: _Bench, messages: int) -> float:
 
 def _latency(bench: _Bench, seconds: float) -> dict[str, float]:
     """Return how long messages take from Facebook's 200 until a webhook is called."""
-    numbers = list(islice(bench.numbers, int(_RATE * seconds)))
     with _subscribed(bench, "prompt"):
-        accepted_ns = uvloop.run(_post_at_a_rate(bench, numbers))
-        came_ns = _came(bench, "prompt", len(numbers))
+        return _took(bench, "prompt", seconds, rate=_RATE, webhooks=1)
+
+
+def _crowd_latency(bench: _Bench, seconds: float) -> dict[str, float]:
+    """Return how long messages take from Facebook's 200 until each of the crowd is called."""
+    return _took(bench, "crowd", _CROWD_TAKES * seconds, rate=_CROWD_RATE, webhooks=_CROWD)
+
+
+def _took(
+    bench: _Bench, name: str, seconds: float, *, rate: float, webhooks: int
+) -> dict[str, float]:
+    numbers = list(islice(bench.numbers, int(rate * seconds)))
+    accepted_ns = uvloop.run(_post_at_a_rate(bench, numbers, rate))
+    came_ns = _came(bench, name, len(numbers) * webhooks)
     took_ms = sorted(
-        (came_ns[_mid(number)] - at) / 1e6 for number, at in zip(numbers, accepted_ns, strict=True)
+        (came_ns[_call(index, _mid(number))] - at) / 1e6
+        for number, at in zip(numbers, accepted_ns, strict=True)
+        for index in range(webhooks)
     )
     return {"p50_ms": took_ms[len(took_ms) // 2], "p99_ms": took_ms[len(took_ms) * 99 // 100]}
 
 
 @contextlib.contextmanager
 def _subscribed(bench: _Bench, name: str) -> Iterator[dict[str, Any]]:
-    asked = {"url": f"{bench.receiver}/{name}", "events": ["message.created"]}
-    hook = {"id": bench.ours.post("/webhooks.subscribe", asked)["id"]}
+    hook = _subscribe(bench, name, 0)
     try:
         yield hook
     finally:
         bench.ours.post("/webhooks.unsubscribe", hook)
+
+
+def _subscribe(bench: _Bench, name: str, index: int) -> dict[str, Any]:
+    asked = {"url": f"{bench.receiver}/{name}/{index}", "events": ["message.created"]}
+    return {"id": bench.ours.post("/webhooks.subscribe", asked)["id"]}
 
 
 async def _post(bench: _Bench, numbers: Sequence[int]) -> None:
@@ -156,14 +196,14 @@ async def _post(bench: _Bench, numbers: Sequence[int]) -> None:
         await asyncio.gather(*(post() for _ in range(_AT_ONCE)))
 
 
-async def _post_at_a_rate(bench: _Bench, numbers: Sequence[int]) -> list[int]:
+async def _post_at_a_rate(bench: _Bench, numbers: Sequence[int], rate: float) -> list[int]:
     async with HttpClient(bench.ours.url, connections=_AT_ONCE) as http:
 
         async def publish(some: Sequence[int]) -> None:
             for number in some:
                 await _post_one(http, number)
 
-        return await paced(publish, _RATE, numbers)
+        return await paced(publish, rate, numbers)
 
 
 async def _post_one(http: HttpClient, number: int) -> None:
@@ -179,11 +219,16 @@ def _mid(number: int) -> str:
     return f"m_w{number}_0"
 
 
+def _call(index: int, mid: str) -> str:
+    """Return what tells the call of a webhook of many with a message from all others."""
+    return f"{index} {mid}"
+
+
 # --- who is called --------------------------------------------------------------------------------
 
 
 def _came(bench: _Bench, name: str, calls: int) -> dict[str, int]:
-    """Return when each message first came, once so many have; then they are forgotten."""
+    """Return when each call first came, once so many have; then they are forgotten."""
     deadline = time.monotonic() + _TAKEN_S
     while True:
         came: dict[str, int] = httpx.get(f"{bench.receiver}/came/{name}/{calls}").json()
@@ -201,13 +246,14 @@ def _rate(came_ns: dict[str, int]) -> float:
 def _receiver() -> Iterator[str]:
     """Run the receiver in a process of its own until the block ends."""
     port = free_port()
-    with running([sys.executable, "-m", "benchmarks.webhooks", "receive", str(port)]) as process:
+    command = [sys.executable, "-m", "benchmarks.webhooks", "receive", str(port)]
+    with running(command, stop=signal.SIGKILL) as process:  # else it waits for its silent calls
         wait_until(lambda: answers_on(port), "the receiver", timeout_s=_READY_S, process=process)
         yield f"http://127.0.0.1:{port}"
 
 
 class _Receiver:
-    """Notes what comes, by path, and answers after a while; on `/silent` never."""
+    """Notes what comes, by path, and answers after a while; `silent` never, `failing` with 500."""
 
     def __init__(self) -> None:
         self._came: dict[str, dict[str, int]] = {}
@@ -218,9 +264,12 @@ class _Receiver:
         name = request.path_params["name"]
         if name == "silent":
             await asyncio.sleep(3_600)
+        if name == "failing":
+            return Response(status_code=500)
         told = msgspec.json.decode(await request.body())
         mid = told["payload"]["message"]["content"]["message"]["mid"]
-        self._came.setdefault(name, {}).setdefault(mid, at_ns)
+        call = _call(request.path_params["index"], mid)
+        self._came.setdefault(name, {}).setdefault(call, at_ns)
         await asyncio.sleep(_ANSWERS_S)
         return Response()
 
@@ -237,7 +286,7 @@ def _receive(port: int) -> None:
     receiver = _Receiver()
     routes = [
         Route("/came/{name}/{calls:int}", receiver.tell),
-        Route("/{name}", receiver.take, methods=["POST"]),
+        Route("/{name}/{index:int}", receiver.take, methods=["POST"]),
     ]
     uvicorn.run(Starlette(routes=routes), port=port, log_level="error", loop="uvloop")
 
@@ -246,4 +295,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["receive"]:
         _receive(int(sys.argv[2]))
     else:
-        main(run, __doc__, seconds=5, repeats=3)
+        main(run, __doc__, seconds=5, repeats=5)
