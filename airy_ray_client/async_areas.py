@@ -1072,7 +1072,9 @@ class Media:
         The same bytes with the same extension get the same address. With authentication on, a
         visitor's token is enough: the chat plugin sends files too. One that sends none gets 403, as
         the contract. An `Idempotency-Key` stands for one file: its bytes and its extension. A file
-        stays, unless a rule of retention takes away all that links to it.
+        stays, unless a rule of retention takes away all that links to it. Messages link to it in
+        their source's own form. WhatsApp, Messenger, Instagram and Telegram are given the bytes;
+        platforms that take links only have to reach the address.
         """
         return await self._calls.upload(
             "/media.upload", {"file": file}, models.Uploaded.model_validate_json, idempotency_key
@@ -1086,7 +1088,9 @@ class Media:
         The same bytes with the same extension get the same address. With authentication on, a
         visitor's token is enough: the chat plugin sends files too. One that sends none gets 403, as
         the contract. An `Idempotency-Key` stands for one file: its bytes and its extension. A file
-        stays, unless a rule of retention takes away all that links to it.
+        stays, unless a rule of retention takes away all that links to it. Messages link to it in
+        their source's own form. WhatsApp, Messenger, Instagram and Telegram are given the bytes;
+        platforms that take links only have to reach the address.
         """
         return await self._calls.upload(
             "/media.uploadFile",

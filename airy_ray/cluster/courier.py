@@ -3,6 +3,7 @@
 1. It acts on a partition once its state has reached the end that the log had when it began.
 2. Before each call to a source it appends an attempt, and calls only if the projection says that it
    was the first. So nothing is sent twice, by two couriers or by one that reads an old state.
+   Files that a platform is given before a message are before its attempt: that sends nothing.
 3. What came of a call is appended until that succeeds. If it is killed before, the next one finds
    an attempt without an outcome: it sends again where the platform takes a message only once, and
    otherwise says that the delivery is uncertain.
@@ -17,7 +18,9 @@ import msgspec
 
 from airy_ray.clock import now_micros, now_millis
 from airy_ray.cluster.access import Appends, LocalAccess
+from airy_ray.cluster.attaching import Attaching
 from airy_ray.cluster.feeds import PAGE_BYTES, PAGE_CHANGES, Feeds
+from airy_ray.cluster.our_files import OurFiles
 from airy_ray.cluster.own_partitions import OwnPartitions
 from airy_ray.cluster.platform_calls import PlatformCalls, without
 from airy_ray.cluster.profile_fetching import ProfileFetching
@@ -79,13 +82,15 @@ class Courier:
         registry: Registry,
         feeds: Feeds,
         sendings: Sendings,
+        files: OurFiles,
     ) -> None:
         self._partitions = OwnPartitions(accesses, appender)
         self._registry = registry
         self._feeds = feeds
         self._sendings = sendings
         self._run = int(now_micros())
-        self._calls = PlatformCalls()
+        self._calls = PlatformCalls(files)
+        self._attaching = Attaching(files, self._calls)
         self._turns = Turns(self._step, _AT_ONCE)
         self._profiles = ProfileFetching(self._partitions, registry, sendings, self._calls)
         self._buckets = Buckets()
@@ -198,7 +203,10 @@ class Courier:
             return dispatch, token
         is_asked_for = token != outbound.token
         outbound = msgspec.structs.replace(outbound, token=token)
-        calls = sending.calls(outbound)
+        message = await self._attaching.attached(turn, outbound, sending)
+        if not isinstance(message, Outbound):
+            return dispatch, message
+        calls = sending.calls(message)
         begun = await self._attempt(turn, dispatch)
         if begun is None:
             return dispatch, TROUBLE_S  # another was first, or it is gone
@@ -209,7 +217,7 @@ class Courier:
         reply = await self._calls.made(call, is_deduplicating=sending.is_deduplicating)
         if not isinstance(reply, Reply):
             return begun, without(token, reply)
-        verdict = without(token, sending.read(outbound, reply))
+        verdict = without(token, sending.read(message, reply))
         if is_asked_for and self._calls.distrust(turn.source, channel, token, reply):
             return begun, _renewing(turn, verdict)
         if isinstance(verdict, Taken):

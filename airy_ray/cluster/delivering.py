@@ -23,6 +23,7 @@ from airy_ray.cluster.duties import Duties
 from airy_ray.cluster.feed_places import forget_others
 from airy_ray.cluster.feeds import Feeds
 from airy_ray.cluster.logs import log_to_stderr
+from airy_ray.cluster.our_files import OurFiles
 from airy_ray.cluster.registry import Registry
 from airy_ray.cluster.shared_hops import SharedHops
 from airy_ray.cluster.thread_appender import ThreadAppender
@@ -91,7 +92,7 @@ async def _deliver(setup: _Setup, connection: socket.socket) -> None:
     for spec in specs:
         forget_others(spec.directory, CONSUMER, bots)
     work = _Work(accesses, appender, Registry(accesses[REGISTRY].reader), feeds)
-    courier = Courier(*work, setup.duties.sendings)
+    courier = Courier(*work, setup.duties.sendings, OurFiles(setup.duties.files))
     running = asyncio.create_task(courier.run())
     beside = [asyncio.create_task(each) for each in _beside(setup.duties, work)]
     gc.freeze()

@@ -13,7 +13,10 @@ from urllib.request import getproxies
 import aiohttp
 import certifi
 import msgspec
+from aiohttp import MultipartWriter
 
+from airy_ray.cluster import forms
+from airy_ray.cluster.our_files import OurFiles
 from airy_ray.model.ids import ChannelId
 from airy_ray.sources.sending import (
     Authorized,
@@ -42,9 +45,13 @@ class PlatformCalls:
     """Makes calls, with the tokens that they need; used in one event loop.
 
     How many are made at once is bounded by who makes them: nobody waits here for others' calls.
+
+    Args:
+        files: what forms may have in them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, files: OurFiles | None = None) -> None:
+        self._files = files
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_S, ssl=trust())
         self._http = aiohttp.ClientSession(
             connector=connector,
@@ -83,12 +90,13 @@ class PlatformCalls:
         wait = aiohttp.ClientTimeout(  # connecting has its own: who is not reached took nothing
             total=2 * call.wait_s, connect=call.wait_s, sock_read=call.wait_s
         )
+        headers, data = self._written(call)
         try:
             async with self._http.request(
                 call.method,
                 call.url,
-                headers=call.headers,
-                data=call.body or None,
+                headers=headers,
+                data=data,
                 skip_auto_headers=("content-type",),
                 timeout=wait,
                 allow_redirects=False,
@@ -102,8 +110,8 @@ class PlatformCalls:
             if is_deduplicating:
                 return Later(told(error))
             return Refused(f"delivery uncertain: {told(error)}")
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        return Reply(response.status, body[:_ANSWER_BYTES_MAX], headers)
+        told_with = {name.lower(): value for name, value in response.headers.items()}
+        return Reply(response.status, body[:_ANSWER_BYTES_MAX], told_with)
 
     def distrust(self, source: str, channel: ChannelId, token: str, reply: Reply) -> bool:
         """Return whether an answer says that a token is not good any more; another is asked for."""
@@ -116,6 +124,14 @@ class PlatformCalls:
     async def close(self) -> None:
         """Close all connections."""
         await self._http.close()
+
+    def _written(self, call: Call) -> tuple[dict[str, str], bytes | MultipartWriter | None]:
+        """Return a call's headers, and what is written after them."""
+        if call.form is None:
+            return call.headers, call.body or None
+        assert self._files is not None  # who finds files has them
+        form = forms.written(call.form, self._files)
+        return {**call.headers, "content-type": form.content_type}, form
 
 
 def without(token: str, verdict: V) -> V:

@@ -6,7 +6,7 @@
 
 from collections import defaultdict, deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
 from airy_ray.delivery.pacing import Bucket
@@ -24,6 +24,7 @@ class Turn:
         tries: how often the source did not take it.
         heard_of: the number of the newest attempt whose outcome is known here.
         has_renewed: whether another token was asked for, because it was refused with one.
+        uploaded: what the platform calls files that it was given, by their addresses.
     """
 
     partition: PartitionIndex
@@ -36,6 +37,7 @@ class Turn:
     tries: int = 0
     heard_of: int = 0
     has_renewed: bool = False
+    uploaded: dict[str, str] = field(default_factory=dict)
 
     def slot_in_s(self, bucket: Bucket, now_s: float) -> float:
         """Have a slot of its channel's; return in how many seconds it comes."""
@@ -49,6 +51,7 @@ class Turn:
         self.has_slot = self.has_renewed = False
         self.calls_taken = self.tries = self.heard_of = 0
         self.known_as = None
+        self.uploaded.clear()
 
 
 class Lanes:

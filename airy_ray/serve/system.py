@@ -17,6 +17,7 @@ from airy_ray.cluster.duties import Duties
 from airy_ray.cluster.fetching_spec import fetching_spec
 from airy_ray.cluster.layout import Layout, jwt_secret
 from airy_ray.cluster.machine import machine_spec
+from airy_ray.cluster.media.store_spec import store_spec
 from airy_ray.cluster.sendings import sendings
 from airy_ray.cluster.supervisor import SupervisorClient
 from airy_ray.cluster.webhook_spec import calling_spec
@@ -80,6 +81,7 @@ class System:
             fetching=fetching_spec(settings),
             bots=bots(settings.bots),
             calling=calling_spec(settings, self._layout),
+            files=store_spec(settings),
         )
         self._supervisor = SupervisorClient(machine_spec(settings, self._layout), duties)
 

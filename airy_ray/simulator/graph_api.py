@@ -17,7 +17,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from airy_ray.simulator import graph_messages
+from airy_ray.simulator import forms, graph_messages
+from airy_ray.simulator.forms import Form
+from airy_ray.simulator.graph_files import GraphFiles
 from airy_ray.simulator.graph_messages import GraphError, invalid_token
 from airy_ray.simulator.graph_people import People
 from airy_ray.simulator.intake import Intake
@@ -45,6 +47,8 @@ class GraphApi:
         self.subscribed: set[str] = set()
         """Pages whose events an app gets."""
         self.intake = Intake()
+        self.files = GraphFiles()
+        """What pages and phone numbers gave before they sent messages that name it."""
         self.read: list[tuple[str, str]] = []
         """Messages that phone numbers said to have read: which of them, what."""
         self.people = People()
@@ -120,16 +124,17 @@ class GraphApi:
         trouble = self.intake.meet(to)
         if trouble is not None:
             raise graph_messages.PAGE_REFUSALS[trouble]()
-        graph_messages.check(message, is_on_instagram=to in self.on_instagram)
+        is_on_instagram = to in self.on_instagram
+        graph_messages.check(message, is_on_instagram=is_on_instagram)
+        platform = "instagram" if is_on_instagram else "messenger"
+        self.files.check_of_page(page, message, platform)
         known_as = _token(f"message {len(self.intake.taken)}", page).replace("EAA", "m_")
         self.intake.take(page, to, message, known_as)
         return {"recipient_id": to, "message_id": known_as}
 
     def send_from(self, number: str, token: str, body: Any) -> dict[str, Any]:
         """Take a message of a phone number in WhatsApp's Cloud API, or that one was read."""
-        self._check_user(token)
-        if number not in self._phone_numbers:
-            raise GraphError(100, f"Unsupported post request. Object with ID '{number}'")
+        self._check_number(number, token)
         told = graph_messages.of_number(body)
         if told.get("status") == "read":
             self.read.append((number, str(told.get("message_id"))))
@@ -139,11 +144,21 @@ class GraphApi:
         if trouble is not None:
             raise graph_messages.NUMBER_REFUSALS[trouble]()
         graph_messages.check_whatsapp(told)
+        self.files.check_of_number(number, told)
         known_as = _token(f"message {len(self.intake.taken)}", number).replace("EAA", "wamid.")
         self.intake.take(number, to, told, known_as)
         contact = {"input": to, "wa_id": to}
         named = [{"id": known_as}]
         return {"messaging_product": "whatsapp", "contacts": [contact], "messages": named}
+
+    def give(self, token: str, form: Form) -> dict[str, Any]:
+        """Take a file of a page."""
+        return self.files.take_of_page(self._page_with(token), form)
+
+    def give_from(self, number: str, token: str, form: Form) -> dict[str, Any]:
+        """Take a file of a phone number in WhatsApp's Cloud API."""
+        self._check_number(number, token)
+        return self.files.take_of_number(number, form)
 
     def _shown(self, page: str) -> dict[str, Any]:
         return {
@@ -159,6 +174,11 @@ class GraphApi:
         if page is None:
             raise invalid_token()
         return page
+
+    def _check_number(self, number: str, token: str) -> None:
+        self._check_user(token)
+        if number not in self._phone_numbers:
+            raise GraphError(100, f"Unsupported post request. Object with ID '{number}'")
 
     def _check_user(self, token: str | None) -> None:
         if token not in (USER_TOKEN, SYSTEM_USER_TOKEN, self._long_lived):
@@ -189,6 +209,13 @@ def application(api: GraphApi, others: Sequence[Route] = ()) -> Starlette:
             return JSONResponse(told)
         return await api.intake.answer(told["contacts"][0]["input"], told)
 
+    async def give(request: Request) -> JSONResponse:
+        return await api.files.answer(api.give(_bearer(request), await forms.read(request)))
+
+    async def give_from(request: Request) -> JSONResponse:
+        number, form = request.path_params["number"], await forms.read(request)
+        return await api.files.answer(api.give_from(number, _bearer(request), form))
+
     async def conversations(request: Request) -> JSONResponse:
         return JSONResponse(api.conversations(_token_of(request), dict(request.query_params)))
 
@@ -203,7 +230,9 @@ def application(api: GraphApi, others: Sequence[Route] = ()) -> Starlette:
             Route("/{version}/me/accounts", accounts),
             Route("/{version}/me/subscribed_apps", subscribe, methods=["POST"]),
             Route("/{version}/me/messages", send, methods=["POST"]),
+            Route("/{version}/me/message_attachments", give, methods=["POST"]),
             Route("/{version}/{number}/messages", send_from, methods=["POST"]),
+            Route("/{version}/{number}/media", give_from, methods=["POST"]),
             Route("/{version}/me/conversations", conversations),
             Route("/{version}/{node}", node),
         ],

@@ -1,11 +1,15 @@
 """Telegram's Bot API, played: connecting a bot, sending, asking for chats (sources §7)."""
 
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from airy_ray.simulator import forms
+from airy_ray.simulator.forms import File
 from airy_ray.simulator.intake import Intake, Trouble
 
 BOT_TOKEN = "7012345678:AAH-simulated"  # noqa: S105 - opens nothing but this server
@@ -29,6 +33,15 @@ _NEEDED = {
 }
 """What each method has to be given."""
 
+_FILE_FIELDS = (
+    *("photo", "video", "animation", "audio", "voice", "document", "sticker", "video_note"),
+)
+_IN_JSON = ("media", "reply_parameters", "reply_markup", "entities", "caption_entities", "options")
+"""What is JSON in a form, too."""
+_ATTACHED = "attach://"
+_WRONG_ID = "Bad Request: wrong remote file identifier specified: Wrong string length"
+_PHOTO_BYTES_MAX, _BYTES_MAX = 10 << 20, 50 << 20
+
 Answer = tuple[int, dict[str, Any]]
 
 
@@ -45,10 +58,14 @@ class TelegramApi:
         """The chats that want nothing of any bot."""
         self.chats: dict[str, dict[str, Any]] = {}
         """What is told of chats with bots, by their ids."""
+        self.files: dict[str, File] = {}
+        """What came with messages, by the ids that messages may name it with from then on."""
         self._tokens = tokens
 
-    def answer(self, token: str, method: str, asked: Any) -> Answer:
-        """Return the status and body with which Telegram answers a call."""
+    def answer(
+        self, token: str, method: str, asked: Any, files: Mapping[str, File] | None = None
+    ) -> Answer:
+        """Return the status and body with which Telegram answers a call; `files` came with it."""
         if token not in self._tokens:
             return _refusal(401, "Unauthorized")
         bot = token.partition(":")[0]
@@ -72,22 +89,25 @@ class TelegramApi:
                 return _refusal(400, "Bad Request: chat not found")
             return _result({"id": int(chat), **self.chats[chat]})
         if method in _NEEDED:
-            return self._take(bot, method, asked if isinstance(asked, dict) else {})
+            return self._take(bot, method, asked if isinstance(asked, dict) else {}, files or {})
         return _refusal(404, "Not Found")
 
-    def _take(self, bot: str, method: str, asked: dict[str, Any]) -> Answer:
+    def _take(
+        self, bot: str, method: str, asked: dict[str, Any], files: Mapping[str, File]
+    ) -> Answer:
         """Take a message; several in one are called by consecutive numbers."""
+        asked = {name: _ATTACHED + name for name in files if name in _FILE_FIELDS} | asked
         chat = _text(asked, "chat_id")
         if not chat.removeprefix("-").isdecimal():
             return _refusal(400, "Bad Request: chat not found")
         trouble = self.intake.meet(chat)
         if trouble is not None:
             return _REFUSALS[trouble]
-        wrong = self._wrong_with(method, chat, asked)
+        wrong = self._wrong_with(method, chat, asked) or self._wrong_with_files(asked, files)
         if wrong is not None:
             return wrong
         number = len(self.intake.taken) + 1
-        self.intake.take(bot, chat, asked, f"{chat}:{number}")
+        self.intake.take(bot, chat, self._with_ids(asked, files), f"{chat}:{number}")
         taken = {"message_id": number, "chat": {"id": int(chat), "type": "private"}}
         return _result([taken] if method == "sendMediaGroup" else taken)
 
@@ -109,22 +129,82 @@ class TelegramApi:
             return _refusal(400, "Bad Request: message to be replied not found")
         return None
 
+    def _wrong_with_files(self, asked: dict[str, Any], files: Mapping[str, File]) -> Answer | None:
+        """Return how Telegram refuses the files of a message, if it does."""
+        if sum(len(file.content) for file in files.values()) > _BYTES_MAX:
+            return _refusal(413, "Request Entity Too Large")
+        for kind, named in _named_files(asked):
+            if not isinstance(named, str):
+                return _refusal(400, f"Bad Request: there is no {kind}")
+            file = files.get(named.removeprefix(_ATTACHED))
+            size = 0 if file is None else len(file.content)
+            if named.startswith(_ATTACHED) and not size:
+                return _refusal(400, "Bad Request: file must be non-empty")
+            if kind == "photo" and size > _PHOTO_BYTES_MAX:
+                told = f"file of size {size} bytes is too big for a photo"
+                return _refusal(
+                    400, f"Bad Request: {told}; the maximum size is {_PHOTO_BYTES_MAX} bytes"
+                )
+            if not named.startswith((_ATTACHED, "http://", "https://")) and named not in self.files:
+                return _refusal(400, _WRONG_ID)
+        return None
+
+    def _with_ids(self, asked: dict[str, Any], files: Mapping[str, File]) -> dict[str, Any]:
+        """Keep the files of a message; return it with their ids in their places."""
+        ids: dict[str, str] = {}
+        for name, file in files.items():
+            ids[_ATTACHED + name] = known_as = f"AgACAgIAAx{len(self.files)}"
+            self.files[known_as] = file
+
+        def placed(value: Any) -> Any:
+            if isinstance(value, dict):
+                return {name: placed(each) for name, each in value.items()}
+            if isinstance(value, list):
+                return [placed(each) for each in value]
+            return ids.get(value, value) if isinstance(value, str) else value
+
+        taken: dict[str, Any] = placed(asked)
+        return taken
+
 
 def routes(api: TelegramApi) -> list[Route]:
     """Return where the API is served."""
 
     async def called(request: Request) -> Response:
-        try:
-            asked = await request.json()
-        except ValueError:
-            asked = None
+        asked, files = await _read(request)
         path = request.path_params
-        status, told = api.answer(path["token"], path["method"], asked)
+        status, told = api.answer(path["token"], path["method"], asked, files)
         if status == 200 and path["method"] in _NEEDED:
             return await api.intake.answer(_text(asked, "chat_id"), told)
         return JSONResponse(told, status_code=status)
 
     return [Route("/bot{token}/{method}", called, methods=["GET", "POST"])]
+
+
+async def _read(request: Request) -> tuple[Any, dict[str, File]]:
+    """Return what a bot asks for, as JSON or in a form, and the files that came with it."""
+    try:
+        if not forms.is_form(request):
+            return await request.json(), {}
+        form = await forms.read(request)
+        read = {
+            name: json.loads(text) if name in _IN_JSON else text
+            for name, text in form.fields.items()
+        }
+    except ValueError:
+        return None, {}
+    return read, form.files
+
+
+def _named_files(asked: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the kinds of files that a message shows, and how it names them."""
+    for name in _FILE_FIELDS:
+        if name in asked:
+            yield name, asked[name]
+    group = asked.get("media")
+    for each in group if isinstance(group, list) else ():
+        part = each if isinstance(each, dict) else {}
+        yield str(part.get("type", "media")), part.get("media")
 
 
 def _text(asked: Any, name: str) -> str:

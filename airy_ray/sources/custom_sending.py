@@ -62,6 +62,10 @@ class CustomSending(ChannelToken, msgspec.Struct, frozen=True, tag="custom"):
         }
         return [Call("POST", source.action_endpoint, headers, body, _CALL_S)]
 
+    def attached(self, content: bytes) -> list[str]:
+        """Return nothing: what a program may fetch from where is its own affair."""
+        return []
+
     def read(self, message: Outbound, reply: Reply) -> Verdict:
         """Return what the answer means; only 200 says that the message was taken."""
         told = _object(reply)

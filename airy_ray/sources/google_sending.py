@@ -8,7 +8,8 @@ import msgspec
 from airy_ray.clock import Millis
 from airy_ray.errors import DeliveryError
 from airy_ray.model.ids import format_id
-from airy_ray.sources import sending
+from airy_ray.sources import attached, sending
+from airy_ray.sources.attached import Place
 from airy_ray.sources.sending import (
     Authorized,
     Call,
@@ -26,6 +27,15 @@ _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 _LASTS_S = 3_600
 _PER_S = 100.0
+_PLACES = tuple(
+    Place((*path, "contentInfo"), ("fileUrl", "thumbnailUrl"))
+    for path in (
+        (),
+        ("image",),
+        ("richCard", "standaloneCard", "cardContent", "media"),
+        ("richCard", "carouselCard", "cardContents", "media"),
+    )
+)
 _BY_PERSON = {"representativeType": "HUMAN"}
 
 
@@ -88,6 +98,7 @@ class GoogleSending(msgspec.Struct, frozen=True, tag="google"):
     def calls(self, message: Outbound) -> list[Call]:
         """Return the one call; our id in it has Google take the message once."""
         named: dict[str, Any] = dict(sending.fields(message.content))
+        attached.check_reachable(message.files)
         known_as = format_id(message.message_id)
         if self._is_rcs(message.channel):
             query = urlencode({"messageId": known_as, "agentId": message.channel}, safe="@")
@@ -104,6 +115,10 @@ class GoogleSending(msgspec.Struct, frozen=True, tag="google"):
             "content-type": "application/json",
         }
         return [Call("POST", url, headers, sending.body_of(body))]
+
+    def attached(self, content: bytes) -> list[str]:
+        """Return the addresses of pictures, films and documents, which Google fetches itself."""
+        return attached.links(content, _PLACES)
 
     def read(self, message: Outbound, reply: Reply) -> Verdict:
         """Return what Google's answer means; it calls the message as we do."""

@@ -1,7 +1,7 @@
 """JSON bodies taken apart and put together again; what is not looked into stays byte for byte."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -56,3 +56,30 @@ def object_of(parts: Mapping[str, bytes]) -> bytes:
 def array_of(parts: Iterable[bytes]) -> bytes:
     """Return the array that has these elements."""
     return b"[" + b",".join(parts) + b"]"
+
+
+def objects_at(text: bytes | None, path: Sequence[str]) -> Iterator[dict[str, bytes]]:
+    """Yield the members of what is at a path; what is a list there, or on the way, is all of it."""
+    named = members(text)
+    if named is None:
+        for each in elements(text) or ():
+            yield from objects_at(each, path)
+    elif path:
+        yield from objects_at(named.get(path[0]), path[1:])
+    else:
+        yield named
+
+
+def with_objects(
+    text: bytes, path: Sequence[str], change: Callable[[dict[str, bytes]], dict[str, bytes]]
+) -> bytes:
+    """Return a text with what `objects_at` yields changed, all else as it came."""
+    named = members(text)
+    if named is None:
+        parts = elements(text)
+        return text if parts is None else array_of(with_objects(p, path, change) for p in parts)
+    if not path:
+        return object_of(change(named))
+    if path[0] not in named:
+        return text
+    return object_of(named | {path[0]: with_objects(named[path[0]], path[1:], change)})

@@ -74,6 +74,19 @@ def array_without(text: bytes, name: str, cut: Cut, part_without: Without) -> by
     return object_of(told | {name: array_of(left)}) if left else None
 
 
+def uploaded(
+    reply: Reply,
+    name: str,
+    passing: Collection[int],
+    passing_subcodes: Collection[tuple[int, int]] = (),
+) -> str | Refused | Later:
+    """Return what a file is called that was given, as the member `name` of the answer tells."""
+    known_as = reply.told().get(name)
+    if reply.status == 200 and isinstance(known_as, str) and known_as:
+        return known_as
+    return not_taken(reply, passing, passing_subcodes)
+
+
 def not_taken(
     reply: Reply,
     passing: Collection[int],

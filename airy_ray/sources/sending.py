@@ -20,8 +20,10 @@ from airy_ray.model import json_text
 from airy_ray.model.conversation import Conversation
 from airy_ray.model.custom_source import CustomSource
 from airy_ray.model.ids import MessageId
+from airy_ray.sources.attached import Files, OurFile
 
 _WAIT_S_MAX = 3_600.0
+_FILES_WAIT_S = 120.0
 _TOO_MANY = 429
 
 
@@ -40,6 +42,7 @@ class Outbound(msgspec.Struct, frozen=True, gc=False):
         sent_at: when it was written.
         conversation: None for one that we begin.
         custom_source: where it goes, unless the source is built in.
+        files: those of ours that it links to.
     """
 
     message_id: MessageId
@@ -53,16 +56,29 @@ class Outbound(msgspec.Struct, frozen=True, gc=False):
     sent_at: Millis = Millis(0)
     conversation: Conversation | None = None
     custom_source: CustomSource | None = None
+    files: Files = {}
+
+
+class Form(msgspec.Struct, frozen=True, gc=False):
+    """A body of `multipart/form-data`: its fields, and files of ours, by their names in it."""
+
+    fields: dict[str, str]
+    files: dict[str, OurFile]
 
 
 class Call(msgspec.Struct, frozen=True, gc=False):
-    """One HTTP request to a platform, which may take `wait_s` to answer."""
+    """One HTTP request to a platform, which may take `wait_s` to answer.
+
+    Attributes:
+        form: what goes instead of a body.
+    """
 
     method: str
     url: str
     headers: dict[str, str]
     body: bytes
     wait_s: float = 30.0
+    form: Form | None = None
 
 
 class Reply(msgspec.Struct, frozen=True, gc=False):
@@ -177,6 +193,14 @@ class Sending(Protocol):
         """Return what came of that call."""
         ...
 
+    def attached(self, content: bytes) -> list[str]:
+        """Return the addresses at which content may link to files of ours.
+
+        Raises:
+            DeliveryError: there are too many.
+        """
+        ...
+
     def calls(self, message: Outbound) -> list[Call]:
         """Return what to call, in order; at least one.
 
@@ -187,6 +211,25 @@ class Sending(Protocol):
 
     def read(self, message: Outbound, reply: Reply) -> Verdict:
         """Return what an answer to one of the calls means."""
+        ...
+
+
+@runtime_checkable
+class Uploading(Protocol):
+    """A source whose platform is given files before the messages that name them."""
+
+    def uploads(self, message: Outbound) -> dict[str, Call]:
+        """Return the calls that give it the files which it does not know yet, by their addresses.
+
+        They send nothing, so they may be repeated.
+
+        Raises:
+            DeliveryError: it takes no such file, or no such message.
+        """
+        ...
+
+    def uploaded(self, reply: Reply) -> str | Refused | Later:
+        """Return what the platform calls a file since it was given it."""
         ...
 
 
@@ -265,6 +308,11 @@ def fields(content: bytes) -> dict[str, msgspec.Raw]:
 def basic_login(user: str, password: str) -> str:
     """Return the authorization header for a name and a password."""
     return "Basic " + b64encode(f"{user}:{password}".encode()).decode()
+
+
+def with_files(url: str, form: Form, headers: dict[str, str] | None = None) -> Call:
+    """Return a call that brings files, which may take longer than others."""
+    return Call("POST", url, headers or {}, b"", _FILES_WAIT_S, form)
 
 
 def body_of(named: Mapping[str, object]) -> bytes:

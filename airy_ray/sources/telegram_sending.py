@@ -8,12 +8,14 @@ import msgspec
 
 from airy_ray.errors import DeliveryError
 from airy_ray.model import json_text
-from airy_ray.sources import profiles, sending, telegram
-from airy_ray.sources.json_parts import string
+from airy_ray.sources import attached, profiles, sending, telegram
+from airy_ray.sources.attached import Files, Limit, OurFile, Place
+from airy_ray.sources.json_parts import string, with_objects
 from airy_ray.sources.profiles import Profile
 from airy_ray.sources.sending import (
     Call,
     ChannelToken,
+    Form,
     Later,
     Outbound,
     Pace,
@@ -41,6 +43,15 @@ _METHODS = (
 )
 """The method for content that names none, by the first of these fields that it has."""
 
+_FILE_FIELDS = (
+    *("photo", "video", "animation", "audio", "voice", "document", "sticker", "video_note"),
+    "thumbnail",
+)
+_GROUP = "media"
+_PLACES = (Place((), _FILE_FIELDS), Place((_GROUP,), (_GROUP, "thumbnail")))
+_PHOTO, _OTHER = Limit(10 << 20), Limit(50 << 20)
+_PARAMETER = re.compile(r"[a-z_]+")
+"""What Telegram calls the fields that it knows; it passes over others."""
 _SENDS = re.compile(r"send[A-Za-z]+|copyMessage|forwardMessage")
 _TOO_MANY = 429
 _PER_S = 30.0
@@ -67,15 +78,24 @@ class TelegramSending(ChannelToken, msgspec.Struct, frozen=True, tag="telegram")
         return Pace(_PER_S)
 
     def calls(self, message: Outbound) -> list[Call]:
-        """Return one call, or one for each part of a text that is too long."""
+        """Return one call, or one for each part of a text that is too long.
+
+        Files of ours go along with it.
+        """
         named: dict[str, Any] = dict(sending.fields(message.content))
         method = _method(named)
         named.pop("method", None)
         named["chat_id"] = message.recipient
         url = method_url(self.api_url, message.token, method)
+        if message.files:
+            return [sending.with_files(url, _form(named, message.files))]
         headers = {"content-type": "application/json"}
         parts = _parts(named) if method == "sendMessage" else [named]
         return [Call("POST", url, headers, sending.body_of(part)) for part in parts]
+
+    def attached(self, content: bytes) -> list[str]:
+        """Return the addresses of what is shown, alone or in a group."""
+        return attached.links(content, _PLACES)
 
     def read(self, message: Outbound, reply: Reply) -> Verdict:
         """Return what Telegram's answer means."""
@@ -122,6 +142,55 @@ def _method(named: dict[str, Any]) -> str:
     if not isinstance(method, str) or not _SENDS.fullmatch(method):
         raise DeliveryError("Malformed message: its method is none that sends")
     return method
+
+
+def _form(named: dict[str, Any], files: Files) -> Form:
+    """Return what is sent as a form, with the files of ours that it links to.
+
+    https://core.telegram.org/bots/api#sending-files
+    """
+    fields: dict[str, str] = {}
+    given: dict[str, OurFile] = {}
+    for name, value in named.items():
+        text = json_text.quote(value) if isinstance(value, str) else bytes(value)
+        file = files.get(string(text) or "") if name in _FILE_FIELDS else None
+        if file is not None:
+            _limit(name).check(file, name)
+            given[name] = file
+        elif text != b"null" and _PARAMETER.fullmatch(name):
+            fields[name] = _field(_group(text, files, given) if name == _GROUP else text)
+    size = sum(file.size for file in given.values())
+    if size > _OTHER.bytes_max:
+        raise attached.too_large("message", size, _OTHER.bytes_max)
+    return Form(fields, given)
+
+
+def _group(text: bytes, files: Files, given: dict[str, OurFile]) -> bytes:
+    """Return a group of files that names ours as they are called in the form, and add these."""
+
+    def change(named: dict[str, bytes]) -> dict[str, bytes]:
+        for member in _PLACES[1].names:
+            file = files.get(string(named.get(member)) or "")
+            if file is not None:
+                kind = string(named.get("type")) or member
+                _limit(kind).check(file, kind)
+                called = f"file{len(given)}"
+                given[called] = file
+                named = named | {member: json_text.quote(f"attach://{called}")}
+        return named
+
+    return with_objects(text, (), change)
+
+
+def _limit(kind: str) -> Limit:
+    return _PHOTO if kind == "photo" else _OTHER
+
+
+def _field(value: bytes) -> str:
+    """Return a value as a field of a form: texts as they are, all else as JSON."""
+    text = string(value)
+    spelled = json_text.unshield(value).decode() if text is None else text
+    return spelled.encode(errors="replace").decode()  # half characters cannot be in a form
 
 
 def _parts(named: dict[str, Any]) -> list[dict[str, Any]]:

@@ -9,7 +9,8 @@ import msgspec
 from airy_ray.clock import Millis
 from airy_ray.errors import DeliveryError
 from airy_ray.model import json_text
-from airy_ray.sources import sending
+from airy_ray.sources import attached, sending
+from airy_ray.sources.attached import Limit, Place
 from airy_ray.sources.sending import (
     Authorized,
     Call,
@@ -25,6 +26,10 @@ from airy_ray.sources.sending import (
 _WHATSAPP = "whatsapp:"
 _PASSING = frozenset({20429, 14107, 63018})
 _NOTHING_TO_SEND = 'Malformed message. Requires either "Body" or "MediaUrl" property'
+_PLACES = (Place((), ("MediaUrl",)),)
+_MMS_BYTES_MAX = 5 << 20
+"""Of all files of a message together."""
+_WHATSAPP_FILE = Limit(16 << 20)
 _SMS_PER_S, _WHATSAPP_PER_S = 1.0, 80.0
 
 
@@ -72,6 +77,7 @@ class TwilioSending(msgspec.Struct, frozen=True, tag="twilio"):
             ("From", message.channel),
             *_content(message.content),
         ]
+        self._check(message)
         if self.status_url:
             form.append(("StatusCallback", self.status_url))
         return [
@@ -86,6 +92,10 @@ class TwilioSending(msgspec.Struct, frozen=True, tag="twilio"):
             )
         ]
 
+    def attached(self, content: bytes) -> list[str]:
+        """Return the addresses of files, which Twilio fetches itself."""
+        return attached.links(content, _PLACES)
+
     def read(self, message: Outbound, reply: Reply) -> Verdict:
         """Return what Twilio's answer means."""
         told = reply.told()
@@ -95,6 +105,16 @@ class TwilioSending(msgspec.Struct, frozen=True, tag="twilio"):
         reason = told.get("message")
         shown = reason if isinstance(reason, str) and reason else None
         return sending.not_taken(reply, shown, may_pass=told.get("code") in _PASSING)
+
+    def _check(self, message: Outbound) -> None:
+        """Raise `DeliveryError` if Twilio takes no such files, or cannot fetch them."""
+        attached.check_reachable(message.files)
+        files = message.files.values()
+        if self.is_whatsapp:
+            for file in files:
+                _WHATSAPP_FILE.check(file, "file")
+        elif (size := sum(file.size for file in files)) > _MMS_BYTES_MAX:
+            raise attached.too_large("message", size, _MMS_BYTES_MAX)
 
 
 def _content(content: bytes) -> list[tuple[str, str]]:

@@ -10,7 +10,9 @@ import msgspec
 from airy_ray.clock import Millis
 from airy_ray.errors import DeliveryError
 from airy_ray.model import json_text
-from airy_ray.sources import profiles, sending, viber
+from airy_ray.sources import attached, profiles, sending, viber
+from airy_ray.sources.attached import Limit, Place
+from airy_ray.sources.json_parts import string
 from airy_ray.sources.profiles import Profile
 from airy_ray.sources.sending import (
     Authorized,
@@ -31,6 +33,12 @@ _KNOWN_MAX = 24
 _NAME_LENGTH_MAX = 28
 _SENDER_LASTS_S = 3_600.0
 _PER_S = 50.0
+_PLACES = (Place((), ("media", "thumbnail")),)
+_LIMITS = {
+    "picture": Limit(1 << 20, ("image/jpeg",)),
+    "video": Limit(26 << 20, ("video/*",)),
+    "file": Limit(50 << 20),
+}
 _WAIT_S = 30.0
 
 
@@ -71,9 +79,14 @@ class ViberSending(msgspec.Struct, frozen=True, tag="viber"):
     def calls(self, message: Outbound) -> list[Call]:
         """Return the one call; over-long content is for Viber to refuse."""
         named: dict[str, Any] = dict(sending.fields(message.content))
+        _add_file(message, named)
         named["sender"] = msgspec.Raw(message.token.encode())
         named["receiver"] = message.recipient
         return [self._call("send_message", sending.body_of(named))]
+
+    def attached(self, content: bytes) -> list[str]:
+        """Return the addresses of what is shown, which Viber fetches itself."""
+        return attached.links(content, _PLACES)
 
     def read(self, message: Outbound, reply: Reply) -> Verdict:
         """Return what Viber's answer means."""
@@ -97,6 +110,21 @@ class ViberSending(msgspec.Struct, frozen=True, tag="viber"):
             raise DeliveryError("sources.viber.auth_token is not set")
         headers = {"x-viber-auth-token": self.auth_token, "content-type": "application/json"}
         return Call("POST", f"{self.api_url.rstrip('/')}/pa/{method}", headers, body, wait_s)
+
+
+def _add_file(message: Outbound, named: dict[str, Any]) -> None:
+    """Say how large a file of ours is, as Viber wants to know of films and documents.
+
+    Raises:
+        DeliveryError: Viber takes no such file, or cannot fetch it.
+    """
+    attached.check_reachable(message.files)
+    kind, url = (string(bytes(named.get(name, b""))) or "" for name in ("type", "media"))
+    file = message.files.get(url)
+    if file is not None and kind in _LIMITS:
+        _LIMITS[kind].check(file, kind)
+        if kind != "picture":
+            named.setdefault("size", file.size)
 
 
 def _is_taken(reply: Reply) -> bool:

@@ -147,6 +147,21 @@ def test_what_whatsapp_refuses_is_told_in_its_words(number: Number) -> None:
     assert failed["metadata"]["error"] == "(#100) The parameter image is required."
 
 
+def test_a_file_that_was_uploaded_here_arrives_though_nobody_can_fetch_it(number: Number) -> None:
+    picture = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4_000
+    uploaded = number.client.http.post("/media.upload", files={"file": ("a.png", picture)})
+    number.write("Hi")
+    image = {"link": uploaded.json()["media_url"], "caption": "A picture"}
+    sent = number.answer({"type": "image", "image": image})
+    [taken] = number.taken()
+    given = number.played.graph.files.given[taken["image"]["id"]]
+
+    assert image["link"].startswith("http://127.0.0.1:")
+    assert sent["delivery_state"] == "delivered"
+    assert (given.file.content, given.file.kind) == (picture, "image/png")
+    assert taken["image"].keys() == {"id", "caption"}
+
+
 def test_a_text_of_any_length_arrives(number: Number) -> None:
     text = "\n".join(f"line {each}" for each in range(1_000))
     content = {"type": "text", "text": {"body": text}}

@@ -32,6 +32,8 @@ async def upload(platform: Platform, caller: Caller, receive: Receive) -> Respon
     token is enough: the chat plugin sends files too. One that sends none gets 403, as the contract.
     An `Idempotency-Key` stands for one file: its bytes and its extension.
     A file stays, unless a rule of retention takes away all that links to it.
+    Messages link to it in their source's own form. WhatsApp, Messenger, Instagram and Telegram are
+    given the bytes; platforms that take links only have to reach the address.
     """
     content_type = caller.headers.get("content-type", "")
     if not content_type.lower().startswith(_FORM):

@@ -1,14 +1,20 @@
 """Messages to contacts on every platform: what tests of the courier send, and find again."""
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Any
 
 import msgspec
 
 from airy_ray.clock import now_millis
+from airy_ray.cluster.media.store import name_of
+from airy_ray.cluster.media.store import opened as opened_store
+from airy_ray.cluster.media.store_spec import StoreSpec
+from airy_ray.cluster.media.upload import Upload
 from airy_ray.cluster.sendings import CUSTOM, Sendings
 from airy_ray.errors import StateError
 from airy_ray.model.channel import Channel
@@ -29,7 +35,7 @@ from airy_ray.simulator.intake import Intake
 from airy_ray.simulator.traffic import Cast
 from airy_ray.sources.custom_sending import CustomSending
 from airy_ray.sources.custom_token import token_of
-from airy_ray.sources.facebook_sending import FacebookSending
+from airy_ray.sources.facebook_sending import FacebookSending, InstagramSending
 from airy_ray.sources.google_sending import GoogleSending
 from airy_ray.sources.telegram_sending import TelegramSending
 from airy_ray.sources.twilio_sending import TwilioSending
@@ -83,6 +89,7 @@ class Platforms:
         secrets = Secrets("s", "k", twilio_token=_SECRET, viber_token=_SECRET)
         self._played = platforms.Platforms(named, secrets, account_sid=_ACCOUNT_SID)
         self.program = self._played.program
+        self.graph, self.telegram = self._played.graph, self._played.telegram
         self.server = GraphServer(self._played.graph, 0, self._played.routes)
 
     @property
@@ -94,7 +101,7 @@ class Platforms:
         twilio = self.url, _ACCOUNT_SID, _SECRET, f"{self.url}/twilio"
         return {
             "facebook": FacebookSending(self.url, "v25.0", False, 300.0),
-            "instagram": FacebookSending(self.url, "v25.0", False, 100.0),
+            "instagram": InstagramSending(self.url, "v25.0", False, 100.0),
             "google": GoogleSending(self.url, self.url, google_api.service_account(self.url)),
             "whatsapp": WhatsappSending(self.url, "v25.0"),
             "twilio.sms": TwilioSending(*twilio),
@@ -178,6 +185,7 @@ class Correspondence:
         self.platforms = played
         self.families = played.families()
         self.tail = LogTail(own.directory)
+        self.files = StoreSpec(str(own.directory.parent / "files"), None, {}, None)
         self._reader = PartitionReader(self.tail)
         self._commands = 0
 
@@ -193,6 +201,10 @@ class Correspondence:
         )
         append(self.registry.directory, [builders.command_record(asked, at=now_millis())])
         self.platforms.program.token = token_of(self._registered("crm"), _SOURCE_KEY)
+
+    def keep(self, content: bytes, name: str) -> None:
+        """Keep a file, which is called `called(content, name)` from then on."""
+        asyncio.run(opened_store(self.files).keep(_upload(content, name)))
 
     def begin(self, family: Family, number: int) -> None:
         """Have a contact write."""
@@ -278,6 +290,17 @@ def corresponding(own: PartitionSpec, registry: PartitionSpec) -> Iterator[Corre
     with played.server, closing(Correspondence(own, registry, played)) as made:
         made.connect()
         yield made
+
+
+def called(content: bytes, name: str) -> str:
+    """Return what a file is called in the store."""
+    return name_of(_upload(content, name))
+
+
+def _upload(content: bytes, name: str) -> Upload:
+    upload = Upload(name, BytesIO())
+    upload.write(content)
+    return upload
 
 
 def _channel(source: str, name: str, token: str | None) -> Channel:

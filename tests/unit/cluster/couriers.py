@@ -8,6 +8,8 @@ from airy_ray.cluster.access import LocalAccess
 from airy_ray.cluster.applied_waiters import AppliedWaiters
 from airy_ray.cluster.courier import Courier
 from airy_ray.cluster.feeds import Feeds
+from airy_ray.cluster.media.store_spec import StoreSpec
+from airy_ray.cluster.our_files import OurFiles
 from airy_ray.cluster.registry import Registry
 from airy_ray.cluster.sendings import Sendings
 from airy_ray.cluster.shared_hops import SharedHops
@@ -23,8 +25,9 @@ def deliver_until(
     sendings: Mapping[str, Sending],
     *,
     within_s: float,
+    files: StoreSpec | None = None,
 ) -> None:
-    """Run a courier until something is done."""
+    """Run a courier until something is done; `files` are what messages may link to."""
     run_directory = specs[0].directory.parent
 
     async def main() -> None:
@@ -36,7 +39,9 @@ def deliver_until(
         }
         feeds = Feeds(specs, accesses, run_directory)
         registry = Registry(accesses[REGISTRY].reader)
-        courier = Courier(accesses, appender, registry, feeds, cast(Sendings, sendings))
+        courier = Courier(
+            accesses, appender, registry, feeds, cast(Sendings, sendings), OurFiles(files)
+        )
         running = asyncio.create_task(courier.run())
         async with asyncio.timeout(within_s):
             await until_done(is_done)

@@ -4,12 +4,16 @@ import asyncio
 from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
+from pathlib import Path
 
 import pytest
 
+from airy_ray.cluster.media.store_spec import StoreSpec
+from airy_ray.cluster.our_files import OurFiles
 from airy_ray.cluster.platform_calls import PlatformCalls
 from airy_ray.serve.ports import free_port
-from airy_ray.sources.sending import Call, Later, Refused, Reply
+from airy_ray.sources.attached import OurFile
+from airy_ray.sources.sending import Call, Form, Later, Refused, Reply, with_files
 
 SOON_S = 0.05
 LONG_S = 20.0
@@ -94,6 +98,24 @@ def called_at(url: str) -> Came:
             return await calls.made(Call("POST", url, {}, BODY), is_deduplicating=False)
 
     return asyncio.run(main())
+
+
+@pytest.mark.parametrize(("is_deduplicating", "kind"), [(True, Later), (False, Refused)])
+def test_a_form_whose_file_is_gone_breaks_off(
+    is_deduplicating: bool, kind: type[Came], tmp_path: Path
+) -> None:
+    gone = OurFile("5d41402a-bc4b-8a76-b971-9d911017c592.png", 10, "image/png")
+    form = Form({"a": "b"}, {"file": gone})
+
+    async def main() -> Came:
+        files = OurFiles(StoreSpec(str(tmp_path), None, {}, None))
+        async with platform(saying_nothing) as url:
+            calls = PlatformCalls(files)
+            came = await calls.made(with_files(url, form), is_deduplicating=is_deduplicating)
+            await calls.close()
+            return came
+
+    assert isinstance(asyncio.run(main()), kind)
 
 
 def test_an_answer_is_returned_with_its_headers_in_lower_case() -> None:

@@ -26,6 +26,7 @@ from airy_ray.partition.spec import PartitionSpec
 from tests.log_builders import spec
 from tests.unit.cluster.correspondence import Correspondence, Family, corresponding
 from tests.unit.cluster.test_owner import running, until
+from tests.unit.cluster.test_send_outcomes import OURS, PICTURE, pictures
 
 ONCE = ("google", "rcs")
 """Families whose platform takes a message once, however often it is sent."""
@@ -108,7 +109,7 @@ class Stage:
         return DeliveringProcess(
             [post.own, post.registry],
             post.own.directory.parent,
-            Duties(post.platforms.sendings),
+            Duties(post.platforms.sendings, files=post.files),
         )
 
     def begin(self, *names: str) -> "Sends":
@@ -144,9 +145,18 @@ class Sends:
 
     def send(self, *words: str) -> None:
         """Write, and wait until that is pending."""
+        self._send(
+            {each.name: [each.text(word) for word in words or WORDS] for each in self._families}
+        )
+
+    def send_pictures(self, url: str) -> None:
+        """Send a picture at an address, and a text after it."""
+        shown = pictures(url)
+        self._send({each.name: [shown[each.name], each.text("two")] for each in self._families})
+
+    def _send(self, contents: dict[str, list[Any]]) -> None:
         for family in self._families:
-            texts = [family.text(each) for each in words or WORDS]
-            sent = [self._post.send(family, self._number, each) for each in texts]
+            sent = [self._post.send(family, self._number, each) for each in contents[family.name]]
             self._ours[family.name] = sent
         until(lambda: all(self._post.state(each) == "pending" for each in self._all))
 
@@ -162,13 +172,17 @@ class Sends:
         until(lambda: all(self._contact(each) in each.intake.answered for each in self._families))
 
     def wait_until_logged(self, kind: type[Any]) -> None:
-        firsts = {sent[0] for sent in self._ours.values()}
-        until(lambda: firsts <= set(self._post.logged(kind)))
+        until(lambda: self.firsts <= set(self._post.logged(kind)))
 
     def settled(self) -> dict[str, list[str]]:
         """Return what the platforms took, by family, and how each first message is shown."""
         until(lambda: all(map(self._post.is_settled, self._all)))
         return {each.name: self._shown(each) for each in self._families}
+
+    @property
+    def firsts(self) -> set[MessageId]:
+        """The first message to each contact."""
+        return {sent[0] for sent in self._ours.values()}
 
     @property
     def _all(self) -> list[MessageId]:
@@ -269,6 +283,26 @@ def test_killed_between_the_parts_of_a_long_text(stage: Stage, victims: tuple[st
     whole = [*parts, "two", "delivered", "delivered"]
     shown = uncertain if "courier" in victims else whole
     assert sends.settled() == {"whatsapp": shown, "telegram": shown}
+
+
+@by_victims
+def test_killed_between_a_file_and_the_message_that_names_it(
+    stage: Stage, victims: tuple[str, ...]
+) -> None:
+    names = ("facebook", "instagram", "whatsapp")
+    files = stage.post.platforms.graph.files
+    stage.post.keep(PICTURE, "a.jpg")
+    sends = stage.begin(*names)
+    before, held = files.asked, files.hold()
+    sends.send_pictures(f"http://127.0.0.1:8000/media/{OURS}")
+    until(lambda: files.asked == before + len(names))
+    attempted = stage.post.logged(DeliveryAttempted)
+    stage.kill(*victims)
+    held.set_result(None)
+
+    assert sends.settled() == {name: [None, "two", "delivered", "delivered"] for name in names}
+    assert not sends.firsts & set(attempted)
+    assert files.asked == before + len(names) * (2 if "courier" in victims else 1)
 
 
 def test_the_courier_is_killed_with_answers_that_it_has_not_read(stage: Stage) -> None:

@@ -18,7 +18,7 @@ from airy_ray.simulator.intake import Trouble
 from airy_ray.sources.sending import Pace, Sending
 from airy_ray.sources.twilio_sending import TwilioSending
 from tests.log_builders import spec
-from tests.unit.cluster.correspondence import Correspondence, Family, corresponding
+from tests.unit.cluster.correspondence import Correspondence, Family, called, corresponding
 from tests.unit.cluster.couriers import deliver_until
 from tests.unit.cluster.test_owner import running, until
 
@@ -27,20 +27,33 @@ LONG_S = 120.0
 
 URL = "https://example.org/a.jpg"
 
+PICTURE = b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(1_000)
+LARGE = PICTURE + bytes(26 << 20)
+"""More than any platform takes of a picture."""
+OURS = called(PICTURE, "a.jpg")
+
 CARD = {"standaloneCard": {"cardContent": {"title": "A card"}}}
 SUGGESTIONS = [{"reply": {"text": "Yes", "postbackData": "yes"}}]
-MEDIA: dict[str, Any] = {
-    "facebook": {"attachment": {"type": "image", "payload": {"url": URL}}},
-    "instagram": {"attachment": {"type": "image", "payload": {"url": URL}}},
-    "whatsapp": {"type": "image", "image": {"link": URL, "caption": "A picture"}},
-    "twilio.sms": {"MediaUrl": URL},
-    "twilio.whatsapp": {"MediaUrl": [URL]},
-    "viber": {"type": "file", "media": URL, "size": 10, "file_name": "a.jpg"},
-    "telegram": {"photo": URL},
-    "google": {"image": {"contentInfo": {"fileUrl": URL, "altText": "A picture"}}},
-    "rcs": {"contentInfo": {"fileUrl": URL}},
-    "custom": {"image": URL},
-}
+
+
+def pictures(url: str) -> dict[str, Any]:
+    """Return a picture at an address, as each family sends it."""
+    attachment = {"type": "image", "payload": {"url": url, "is_reusable": True}}
+    return {
+        "facebook": {"attachment": attachment},
+        "instagram": {"attachment": attachment},
+        "whatsapp": {"type": "image", "image": {"link": url, "caption": "A picture"}},
+        "twilio.sms": {"MediaUrl": url},
+        "twilio.whatsapp": {"MediaUrl": [url]},
+        "viber": {"type": "picture", "media": url, "text": "A picture"},
+        "telegram": {"photo": url},
+        "google": {"image": {"contentInfo": {"fileUrl": url, "altText": "A picture"}}},
+        "rcs": {"contentInfo": {"fileUrl": url}},
+        "custom": {"image": url},
+    }
+
+
+MEDIA = pictures(URL)
 MESSENGER_TEMPLATE = {"template_type": "generic", "elements": [{"title": "A card"}]}
 TEMPLATES: dict[str, Any] = {
     "facebook": {"attachment": {"type": "template", "payload": MESSENGER_TEMPLATE}},
@@ -67,6 +80,8 @@ REPLIES: dict[str, Any] = {
     "custom": {"text": "reply", "reply_to": "1"},
 }
 FAMILIES = tuple(MEDIA)
+LINKING = ("twilio.sms", "twilio.whatsapp", "viber", "google", "rcs")
+"""Those whose platform takes nothing but links, which it has to reach."""
 ONCE = ("google", "rcs")
 """Those whose platform takes a message once."""
 
@@ -104,6 +119,16 @@ EXPIRED = {
     "telegram": "Unauthorized",
     "custom": "The token was revoked",
 }
+UNREACHABLE = dict.fromkeys(LINKING, "The platform cannot fetch http://127.0.0.1:8000/media/")
+TOO_MUCH = {
+    "facebook": f"The image has {len(LARGE)} bytes, {25 << 20} are taken at most",
+    "instagram": f"The image has {len(LARGE)} bytes, {8 << 20} are taken at most",
+    "whatsapp": f"The image has {len(LARGE)} bytes, {5 << 20} are taken at most",
+    "twilio.sms": f"The message has {len(LARGE)} bytes, {5 << 20} are taken at most",
+    "twilio.whatsapp": f"The file has {len(LARGE)} bytes, {16 << 20} are taken at most",
+    "viber": f"The picture has {len(LARGE)} bytes, {1 << 20} are taken at most",
+    "telegram": f"The photo has {len(LARGE)} bytes, {10 << 20} are taken at most",
+}
 CUT_SHORT = {family: "delivery uncertain: " for family in FAMILIES if family not in ONCE}
 
 
@@ -130,6 +155,16 @@ class Case:
 CASES = {
     "text": Case(),
     "media": Case(MEDIA),
+    "our file": Case(pictures(f"http://127.0.0.1:8000/media/{OURS}"), failing=UNREACHABLE),
+    "our file at a public address": Case(pictures(f"https://airy.example.org/media/{OURS}")),
+    "our file, too large": Case(
+        pictures(f"https://airy.example.org/media/{called(LARGE, 'a.jpg')}"), failing=TOO_MUCH
+    ),
+    "our file, rate-limited": Case(
+        pictures(f"https://airy.example.org/media/{OURS}"),
+        troubles=(Trouble.RATE_LIMITED,),
+        failing={"custom": "Too many requests"},
+    ),
     "template": Case(TEMPLATES),
     "reply": Case(REPLIES),
     "too long": Case(words=LONG, failing=TOO_LONG, parts=IN_PARTS),
@@ -189,6 +224,8 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], 
 
 def played(post: Correspondence) -> dict[tuple[str, str], Outcome]:
     """Send all that there is, and return what became of it."""
+    for content in (PICTURE, LARGE):
+        post.keep(content, "a.jpg")
     sent: dict[tuple[str, str], tuple[MessageId, MessageId]] = {}
     for family in post.families.values():
         for number, (name, case) in enumerate(CASES.items()):
@@ -220,7 +257,8 @@ def delivering(post: Correspondence, is_done: Callable[[], bool]) -> None:
     sendings: dict[str, Sending] = dict(post.platforms.sendings)
     sms = cast(TwilioSending, sendings["twilio.sms"])
     sendings["twilio.sms"] = Hurried(*msgspec.structs.astuple(sms))
-    deliver_until(is_done, [post.own, post.registry], sendings, within_s=LONG_S)
+    specs = [post.own, post.registry]
+    deliver_until(is_done, specs, sendings, within_s=LONG_S, files=post.files)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -75,7 +75,9 @@ def test_viber_refuses_with_a_status_of_its_own(
     ("method", "told", "expected"),
     [
         ("sendMessage", {}, 200),
-        ("sendMediaGroup", {"media": [{}]}, 200),
+        ("sendMediaGroup", {"media": [{"type": "photo", "media": "https://u"}]}, 200),
+        ("sendMediaGroup", {"media": [{}]}, (400, "there is no media")),
+        ("sendPhoto", {"photo": "AgAC1"}, (400, "specified: Wrong string length")),
         ("sendMessage", {"chat_id": "ada"}, (400, "chat not found")),
         ("sendMessage", {"text": ""}, (400, "message text is empty")),
         ("sendMessage", {"text": "x" * 4_097}, (400, "message is too long")),

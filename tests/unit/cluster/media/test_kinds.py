@@ -9,6 +9,9 @@ from airy_ray.cluster.media.store import NAME
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(50)
 HTML = b"<!DOCTYPE html><html><script>alert(1)</script></html>"
+ZIP = b"PK\x03\x04" + bytes(50)
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(50)
+OFFICE = "application/vnd.openxmlformats-officedocument."
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 
 
@@ -22,6 +25,10 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
         pytest.param(b"ID3\x03" + bytes(50), "a.mp3", "audio/mpeg", id="mp3"),
         pytest.param(b"\0\0\0\x18ftypmp42" + bytes(50), "a.mp4", "video/mp4", id="mp4"),
         pytest.param(b"%PDF-1.4 abc", "a", "application/pdf", id="pdf"),
+        pytest.param(ZIP, "a.xlsx", f"{OFFICE}spreadsheetml.sheet", id="one of those in a ZIP"),
+        pytest.param(OLE, "a.xls", "application/vnd.ms-excel", id="one of the old ones"),
+        pytest.param(b"OggS" + bytes(50), "a.ogg", "audio/ogg", id="sound in a container"),
+        pytest.param(b"#!AMR\n", "a.amr", "audio/amr", id="amr"),
         pytest.param(b"hello", "a.txt", "text/plain", id="the name, for what has no mark"),
         pytest.param(b"BM, a car", "a.txt", "text/plain", id="two bytes prove nothing"),
         pytest.param(b"", "a.png", "image/png", id="nothing in it"),
