@@ -1,4 +1,4 @@
-"""`airy-ray ledger`: did we get it, and what became of it? And once more, please."""
+"""`airy-ray ledger`: did we get it, what became of it, and can it be taken in again?"""
 
 from enum import StrEnum
 from pathlib import Path
@@ -18,16 +18,14 @@ from airy_ray.cli.records import (
     received,
 )
 from airy_ray.cli.units import parsed_instant
-from airy_ray.clock import Millis, now_millis
+from airy_ray.clock import Micros, Millis, now_millis
 from airy_ray.errors import AiryError, ConfigError
 from airy_ray.model.ids import ConversationId, MessageId, format_id, parse_id
 from airy_ray.partition import ledger as ledgers
 from airy_ray.partition.ledger import Line, Page, Question, Told
 from airy_ray.partition.newest import cursor_of
-from airy_ray.rawlog.record import Route, payload_id
+from airy_ray.rawlog.record import Route, parse_payload_id, payload_id
 from airy_ray.storage import child
-
-_PAYLOAD_BYTES = 16
 
 ledger = typer.Typer(
     name="ledger",
@@ -170,7 +168,7 @@ def resend(
     given = Given(data, config, as_json).over(context.obj)
     found = given.opened()
     told = records.read(found, record)
-    records.ask(found, "/ledger.resend", str(told.place))
+    records.ask(found, "/ledger.resend", str(told.place), missing="there is no such record")
     payload = told.record.payload_id.hex()
     if given.as_json:
         print_json({"resent": str(told.place), "payload_id": payload})
@@ -182,7 +180,7 @@ def resend(
         )
 
 
-def _instant(name: str, text: str | None, now: Millis) -> Any:
+def _instant(name: str, text: str | None, now: Millis) -> Micros | None:
     return None if text is None else parsed_instant(name, text, now)
 
 
@@ -205,12 +203,9 @@ def _digest(payload: str | None, file: Path | None) -> bytes | None:
     if payload is None:
         return None
     try:
-        digest = bytes.fromhex(payload)
+        return parse_payload_id(payload)
     except ValueError:
-        digest = b""
-    if len(digest) != _PAYLOAD_BYTES:
-        raise ConfigError(f"--payload: {payload} is not the id of a payload")
-    return digest
+        raise ConfigError(f"--payload: {payload} is not the id of a payload") from None
 
 
 def _joined(pages: list[Page]) -> Page:

@@ -169,7 +169,7 @@ def _list(given: Given, limit: int, before: str | None) -> None:
 def _deal_with(given: Given, named: list[str], path: str, done: str) -> None:
     found = given.opened()
     for record in named:
-        records.ask(found, path, record)
+        records.ask(found, path, record, missing="it is not in quarantine")
         if not given.as_json:
             console.print(f"{record} {done}", highlight=False)
     if given.as_json:

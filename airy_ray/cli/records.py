@@ -133,10 +133,12 @@ def received(at: Micros) -> str:
     return instant(to_millis(at))
 
 
-def ask(found: Data, path: str, record: str) -> None:
-    """Have the system that runs on a data directory deal with a record, or end."""
+def ask(found: Data, path: str, record: str, *, missing: str) -> None:
+    """Have the system that runs on a data directory deal with a record, or end.
+
+    `missing` is what is wrong with one that it does not find.
+    """
     running = running_on(found.directory)
     if running is None:
         fail(f"nothing runs on {found.directory}; start it with airy-ray up")
-    missing = f"{record}: there is no such record"
-    call(found.settings, running.url, path, {"id": record}, missing=missing)
+    call(found.settings, running.url, path, {"id": record}, missing=f"{record}: {missing}")

@@ -18,7 +18,7 @@ from airy_ray.model.commands import ResendRecord
 from airy_ray.model.ids import ConversationId, MessageId, format_id
 from airy_ray.partition import ledger
 from airy_ray.partition.ledger import Line, Question, Told, Unreadable
-from airy_ray.rawlog.record import is_erased
+from airy_ray.rawlog.record import is_erased, parse_payload_id
 from airy_ray.serve.api import ledger_shapes
 from airy_ray.serve.api.endpoint import Body, Endpoint, OptionalId, OptionalText
 from airy_ray.serve.api.examples import RECORD_ID, example
@@ -32,7 +32,6 @@ PAGE_SIZE = 20
 T = TypeVar("T")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_PAYLOAD_BYTES = 16
 
 
 def _payload(value: Any) -> Any:
@@ -40,12 +39,9 @@ def _payload(value: Any) -> Any:
     if not isinstance(value, str) or not value:
         return value or None
     try:
-        digest = bytes.fromhex(value)
+        return parse_payload_id(value)
     except ValueError:
-        digest = b""
-    if len(digest) != _PAYLOAD_BYTES:
-        raise ValueError("not the id of a payload")
-    return digest
+        raise ValueError("not the id of a payload") from None
 
 
 PayloadId = Annotated[bytes | None, BeforeValidator(_payload, json_schema_input_type=OptionalText)]
