@@ -172,6 +172,8 @@ async def _answer(platform: Platform, path: str, asked: dict[str, Any]) -> Respo
     except AiryError as error:
         return problems.answer(error)
     assert isinstance(answer, Response)
+    if answer.body and answer.status == endpoint.status:
+        endpoint.answers.model_validate_json(answer.body)  # it is as it is described
     return answer
 
 
