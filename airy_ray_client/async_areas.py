@@ -1060,6 +1060,107 @@ class FacebookChannels:
             yield item
 
 
+class Ledger:
+    """The endpoints `/ledger.*`."""
+
+    def __init__(self, calls: AsyncCalls) -> None:
+        self._calls = calls
+
+    async def list(
+        self,
+        *,
+        source: str | None = None,
+        verdict: Literal["applied", "ignored", "quarantined"] | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        conversation_id: UUID | str | None = None,
+        message_id: UUID | str | None = None,
+        payload_id: str | None = None,
+        cursor: str | None = None,
+        page_size: int | None = None,
+    ) -> models.LedgerPage:
+        """Return what was received and what became of it, newest first, without what it says.
+
+        A filter that leaves out most makes pages short, even empty; the last has no next cursor.
+        Entries are kept for `limits.ledger_days`.
+
+        Scope: `manage`.
+
+        Args:
+            source: `api` for commands.
+            conversation_id: One of whose messages was made or changed.
+        """
+        return await self._calls.ask(
+            "/ledger.list",
+            {
+                "source": source,
+                "verdict": verdict,
+                "since": since,
+                "until": until,
+                "conversation_id": conversation_id,
+                "message_id": message_id,
+                "payload_id": payload_id,
+                "cursor": cursor,
+                "page_size": page_size,
+            },
+            models.LedgerPage.model_validate_json,
+        )
+
+    def each(
+        self,
+        *,
+        source: str | None = None,
+        verdict: Literal["applied", "ignored", "quarantined"] | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        conversation_id: UUID | str | None = None,
+        message_id: UUID | str | None = None,
+        payload_id: str | None = None,
+        page_size: int | None = None,
+    ) -> AsyncIterator[models.LedgerEntry]:
+        """Go through all that `list` lists, page by page."""
+        return each_async(
+            lambda cursor: self.list(
+                source=source,
+                verdict=verdict,
+                since=since,
+                until=until,
+                conversation_id=conversation_id,
+                message_id=message_id,
+                payload_id=payload_id,
+                page_size=page_size,
+                cursor=cursor,
+            )
+        )
+
+    async def info(self, *, id: str) -> models.LedgerRecord:
+        """Return a record of the log with its body, as it came, if a source sent it.
+
+        What people said who were erased since is not in it.
+
+        Scope: `manage`.
+
+        Args:
+            id: Its partition and its offset there, as they are listed.
+        """
+        return await self._calls.ask(
+            "/ledger.info", {"id": id}, models.LedgerRecord.model_validate_json
+        )
+
+    async def resend(self, *, id: str, idempotency_key: str | None = None) -> None:
+        """Have what a source sent taken in again, as if it came now: routed by today's channels.
+
+        Nothing is doubled: the same body makes the same messages. It becomes a new record, which
+        the ledger has under the same `payload_id`, with what became of it.
+
+        Scope: `manage`.
+
+        Args:
+            id: Its partition and its offset there, as they are listed.
+        """
+        await self._calls.command("/ledger.resend", {"id": id}, nothing, idempotency_key)
+
+
 class Media:
     """The endpoints `/media.*`."""
 
@@ -1258,6 +1359,67 @@ class Metadata:
             nothing,
             idempotency_key,
         )
+
+
+class Quarantine:
+    """The endpoints `/quarantine.*`."""
+
+    def __init__(self, calls: AsyncCalls) -> None:
+        self._calls = calls
+
+    async def list(
+        self, *, cursor: str | None = None, page_size: int | None = None
+    ) -> models.QuarantinePage:
+        """Return the records whose projection failed, newest first.
+
+        Such a record changed nothing, and those behind it were applied. What came in is kept.
+
+        Scope: `manage`.
+        """
+        return await self._calls.ask(
+            "/quarantine.list",
+            {"cursor": cursor, "page_size": page_size},
+            models.QuarantinePage.model_validate_json,
+        )
+
+    def each(self, *, page_size: int | None = None) -> AsyncIterator[models.QuarantinedRecord]:
+        """Go through all that `list` lists, page by page."""
+        return each_async(lambda cursor: self.list(page_size=page_size, cursor=cursor))
+
+    async def info(self, *, id: str) -> models.QuarantineFault:
+        """Return why a record is in quarantine. What came in, `ledger.info` tells.
+
+        Scope: `manage`.
+
+        Args:
+            id: Its partition and its offset there, as they are listed.
+        """
+        return await self._calls.ask(
+            "/quarantine.info", {"id": id}, models.QuarantineFault.model_validate_json
+        )
+
+    async def retry(self, *, id: str, idempotency_key: str | None = None) -> None:
+        """Take a record out of quarantine and have it folded again, as a new record.
+
+        Should it fail again, that one is in quarantine. The ledger has it under the same
+        `payload_id`.
+
+        Scope: `manage`.
+
+        Args:
+            id: Its partition and its offset there, as they are listed.
+        """
+        await self._calls.command("/quarantine.retry", {"id": id}, nothing, idempotency_key)
+
+    async def drop(self, *, id: str, idempotency_key: str | None = None) -> None:
+        """Take a record out of quarantine for good. It stays in the log, and in the ledger.
+
+        Scope: `manage`.
+
+        Args:
+            id: Its partition and its offset there, as they are listed.
+        """
+        await self._calls.command("/quarantine.drop", {"id": id}, nothing, idempotency_key)
 
 
 class Sources:
@@ -1914,9 +2076,11 @@ class Areas:
         self.contacts = Contacts(calls)
         self.conversations = Conversations(calls)
         self.facebook = Facebook(calls)
+        self.ledger = Ledger(calls)
         self.media = Media(calls)
         self.messages = Messages(calls)
         self.metadata = Metadata(calls)
+        self.quarantine = Quarantine(calls)
         self.sources = Sources(calls)
         self.tags = Tags(calls)
         self.templates = Templates(calls)

@@ -236,6 +236,55 @@ class FoundMessagePage(Model):
     pagination_data: PaginationData
 
 
+class LedgerEntry(Model):
+    """A record, and what became of it."""
+
+    id: str
+    """Its partition and its offset there."""
+    received_at: str
+    """ISO 8601 in UTC, with milliseconds."""
+    kind: Literal["webhook", "command", "outcome", "timer", "forward", "channel", "swap", "lost"]
+    source: str
+    """`api` for commands."""
+    body_bytes: int
+    payload_id: str
+    """Digest of the body: the same for the same body."""
+    verdict: Literal["applied", "ignored", "quarantined"]
+    reasons: list[str]
+    """Why parts of it, or all, came to nothing."""
+    message_ids: list[UUID]
+    """Messages that it made or changed."""
+
+
+class LedgerPage(Model):
+    """A page of the ledger."""
+
+    data: list[LedgerEntry]
+    pagination_data: AuditPagination
+
+
+class LedgerRecord(Model):
+    """A record with its body; `verdict` is null once it is too old for the ledger."""
+
+    id: str
+    """Its partition and its offset there."""
+    received_at: str
+    """ISO 8601 in UTC, with milliseconds."""
+    kind: Literal["webhook", "command", "outcome", "timer", "forward", "channel", "swap", "lost"]
+    source: str
+    body_bytes: int
+    payload_id: str
+    verdict: Literal["applied", "ignored", "quarantined"] | None
+    reasons: list[str]
+    message_ids: list[UUID]
+    repeats: str | None
+    """The record of which this is a repetition."""
+    body_base64: str | None
+    """What came in, byte for byte; null where no source sent it, or it was erased."""
+    body_text: str | None
+    """The same as text, where it is UTF-8."""
+
+
 class MergedContact(Model):
     """A contact, with those whom it took over, as they were."""
 
@@ -322,6 +371,46 @@ class PostalAddress(Model):
     city: str | None
     state: str | None
     country: str | None
+
+
+class QuarantineFault(Model):
+    """Why a record is in quarantine."""
+
+    id: str
+    """Its partition and its offset there."""
+    received_at: str
+    """ISO 8601 in UTC, with milliseconds."""
+    error: str
+    kind: Literal["webhook", "command", "outcome", "timer", "forward", "channel", "swap", "lost"]
+    source: str
+    body_bytes: int
+    payload_id: str
+    traceback: str
+    """Where in the code it was raised; never what it read."""
+
+
+class QuarantinePage(Model):
+    """A page of the quarantine."""
+
+    data: list[QuarantinedRecord]
+    pagination_data: QuarantinePagination
+
+
+class QuarantinePagination(Model):
+    """Where to read on, and how many records are in quarantine."""
+
+    next_cursor: str | None
+    total: int
+
+
+class QuarantinedRecord(Model):
+    """A record in quarantine."""
+
+    id: str
+    """Its partition and its offset there."""
+    received_at: str
+    """ISO 8601 in UTC, with milliseconds."""
+    error: str
 
 
 class Sender(Model):

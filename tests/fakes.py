@@ -28,6 +28,7 @@ from airy_ray.projections.view import (
     Change,
     Dispatch,
     Erasure,
+    Fault,
     Held,
     KnownChannel,
     Outgoing,
@@ -109,6 +110,7 @@ class MemoryView:
     webhooks: Rows[Webhook]
     users: Rows[User]
     requests: Rows[Answer]
+    quarantine: Rows[Fault]
 
     def __init__(self) -> None:
         self.position = 0

@@ -23,7 +23,7 @@ app = typer.Typer(
 )
 app.command()(up)
 app.command()(status)
-app.command()(ledger)
+app.add_typer(ledger)
 app.add_typer(quarantine)
 app.add_typer(token)
 app.command()(verify)

@@ -1,10 +1,14 @@
 """The running system as its settings describe it: its address, its token, and a client for both."""
 
+from typing import Any
+
 import httpx
 
+from airy_ray.cli.output import fail
 from airy_ray.config import Settings
 
 _EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
+_WAIT_S = 30.0
 
 
 def http_client(settings: Settings, url: str | None = None, *, timeout_s: float) -> httpx.Client:
@@ -16,6 +20,33 @@ def http_client(settings: Settings, url: str | None = None, *, timeout_s: float)
     token = system_token(settings)
     headers = {} if token is None else {"authorization": f"Bearer {token}"}
     return httpx.Client(base_url=address(settings, url), timeout=timeout_s, headers=headers)
+
+
+def call(settings: Settings, url: str | None, path: str, asked: Any, *, missing: str) -> Any:
+    """Return what the running system answers, or end.
+
+    With code 1 if it refuses, `missing` being what there is not if it says so; with code 2 if
+    nothing answers.
+    """
+    try:
+        with http_client(settings, url, timeout_s=_WAIT_S) as client:
+            response = client.post(path, json=asked)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        fail(f"{address(settings, url)}: {error}")
+    if response.is_error:
+        fail(_refusal(response, missing), code=1)
+    return response.json() if response.content else None
+
+
+def _refusal(response: httpx.Response, missing: str) -> str:
+    if response.status_code == 403:
+        return "refused: this needs security.system_token as the running system has it"
+    if response.status_code == 404:
+        return missing
+    try:
+        return str(response.json()["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"refused with {response.status_code}"
 
 
 def address(settings: Settings, url: str | None = None) -> str:

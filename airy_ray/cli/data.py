@@ -23,6 +23,7 @@ class Data:
 
     def __init__(self, settings: Settings) -> None:
         layout = read_layout(settings.data)
+        self.settings = settings
         self.directory = settings.data.resolve()
         self.specs: list[PartitionSpec] = specs(settings, layout)
 

@@ -1,23 +1,28 @@
-"""`airy-ray quarantine`: records whose projection failed, and why."""
+"""`airy-ray quarantine`: records whose projection failed: why, and what is to become of them."""
 
-import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from airy_ray.cli.data import ConfigOption, Data, DataOption, JsonOption, opened
-from airy_ray.cli.output import complain, console, error_console, fail, print_json, print_table
-from airy_ray.cli.units import instant
-from airy_ray.clock import Micros, to_millis
-from airy_ray.errors import AiryError, ConfigError, OffsetOutOfRangeError
+from airy_ray.cli import records
+from airy_ray.cli.data import ConfigOption, DataOption, JsonOption
+from airy_ray.cli.output import console, error_console, fail, print_json, print_table
+from airy_ray.cli.records import (
+    BeforeOption,
+    BodyOption,
+    Given,
+    LimitOption,
+    RecordArgument,
+    RecordsArgument,
+    received,
+)
+from airy_ray.errors import AiryError, ConfigError
 from airy_ray.partition import ledger as ledgers
-from airy_ray.partition.ledger import Docket
-from airy_ray.partition.spec import PartitionSpec
-from airy_ray.rawlog.record import Record
-from airy_ray.state.tables import Fault
+from airy_ray.partition.ledger import Docket, Told
+from airy_ray.partition.newest import cursor_of
+from airy_ray.projections.view import Fault
 from airy_ray.storage import child
-from airy_ray.storage.files import write_synced
 
 quarantine = typer.Typer(
     name="quarantine",
@@ -28,48 +33,56 @@ quarantine = typer.Typer(
 
 
 @quarantine.callback()
-def listed(
+def _begun(
     context: typer.Context,
     config: ConfigOption = None,
     data: DataOption = None,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many to show.")] = 50,
+    limit: LimitOption = 50,
+    before: BeforeOption = None,
     *,
     as_json: JsonOption = False,
 ) -> None:
     """List the records whose projection failed, newest first; `show` says why.
 
     Such a record changed nothing, and those behind it were applied. What came in is kept in the
-    log.
+    log: `retry` has it folded again, which a later version may do better, `drop` gives it up.
 
     Exit code 0: this is all there is. 1: a partition could not be read. 2: wrong use.
 
     Example: airy-ray quarantine show 02:1746
     """
-    if context.invoked_subcommand is not None:
-        context.obj = (data, config, as_json)
-        return
-    found = opened(data, config)
-    try:
-        docket = next(child.results(ledgers.docket, found.specs, limit))
-    except AiryError as error:
-        fail(f"the quarantine cannot be read: {error}", code=1)
-    if as_json:
-        print_json(_for_programs(docket))
-    else:
-        _show(docket)
-    if docket.unreadable:
-        raise typer.Exit(1)
+    given = Given(data, config, as_json)
+    if context.invoked_subcommand is None:
+        _list(given, limit, before)
+    context.obj = given
+
+
+@quarantine.command("list")
+def listed(
+    context: typer.Context,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    limit: LimitOption = 50,
+    before: BeforeOption = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """List the records in quarantine, as `airy-ray quarantine` alone does.
+
+    Exit code 0: this is all there is. 1: a partition could not be read. 2: wrong use.
+
+    Example: airy-ray quarantine list --limit 500
+    """
+    _list(Given(data, config, as_json).over(context.obj), limit, before)
 
 
 @quarantine.command()
 def show(
     context: typer.Context,
-    record: Annotated[str, typer.Argument(help="Which: partition:offset, as it is listed.")],
+    record: RecordArgument,
     config: ConfigOption = None,
     data: DataOption = None,
-    body: Annotated[
-        Path | None, typer.Option(help="Write the raw body to this file too; - for here.")
-    ] = None,
+    body: BodyOption = None,
     *,
     as_json: JsonOption = False,
 ) -> None:
@@ -77,75 +90,107 @@ def show(
 
     What came in, which may be private, is not shown; --body writes it, byte for byte.
 
+    Exit code 0: shown. 1: it cannot be read. 2: wrong use, or it is not in quarantine.
+
     Example: airy-ray quarantine show 02:1746 --body body.json
     """
-    outer_data, outer_config, outer_json = context.obj
-    found = opened(data or outer_data, config or outer_config)
-    try:
-        spec, offset = _place(record, found)
-        fault, stored = next(child.results(ledgers.case, spec, offset))
-    except (ConfigError, OffsetOutOfRangeError) as error:
-        fail(error)
-    except FileNotFoundError:
-        fail(f"{record}: nothing has begun in this partition")
-    except AiryError as error:
-        fail(f"{record} cannot be read: {error}", code=1)
-    if fault is None:
+    given = Given(data, config, as_json).over(context.obj)
+    told = records.read(given.opened(), record)
+    if told.fault is None:
         fail(f"{record} is not in quarantine")
     if body is not None:
-        _write(stored.body, body)
+        records.write_body(told, body)
     if body == Path("-"):
         return
-    if as_json or outer_json:
-        print_json(_case(record, fault, stored))
+    if given.as_json:
+        why = {"error": told.fault.error, "traceback": told.fault.traceback}
+        print_json(records.about(told) | why)
     else:
-        _show_case(record, fault, stored)
+        _show_case(told, told.fault)
 
 
-def _place(text: str, data: Data) -> tuple[PartitionSpec, int]:
-    """Return the partition and the offset that a person means; `2:17` is `02:17`."""
-    name, _, offset = text.partition(":")
-    name = f"{int(name):02}" if name.isdecimal() else name
-    spec = next((spec for spec in data.specs if spec.name == name), None)
-    if spec is None or not offset.isdecimal():
-        raise ConfigError(f"{text}: expected partition:offset, such as 02:1746")
-    return spec, int(offset)
+@quarantine.command()
+def retry(
+    context: typer.Context,
+    named: RecordsArgument,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Take records out of quarantine and have them folded again, as new records.
+
+    One that fails again is in quarantine again, under its new place. The platform has to run.
+
+    Exit code 0: they will be. 1: the system refused. 2: wrong use, or nothing runs here.
+
+    Example: airy-ray quarantine retry 02:1746 03:12
+    """
+    given = Given(data, config, as_json).over(context.obj)
+    _deal_with(given, named, "/quarantine.retry", "retried")
 
 
-def _write(content: bytes, file: Path) -> None:
-    if file == Path("-"):
-        sys.stdout.buffer.write(content)
-        sys.stdout.flush()
-        return
+@quarantine.command()
+def drop(
+    context: typer.Context,
+    named: RecordsArgument,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Take records out of quarantine for good. They stay in the log. The platform has to run.
+
+    Exit code 0: dropped. 1: the system refused. 2: wrong use, or nothing runs here.
+
+    Example: airy-ray quarantine drop 02:1746
+    """
+    given = Given(data, config, as_json).over(context.obj)
+    _deal_with(given, named, "/quarantine.drop", "dropped")
+
+
+def _list(given: Given, limit: int, before: str | None) -> None:
+    found = given.opened()
     try:
-        write_synced(file, content)  # for its owner's eyes only
-    except OSError as error:
-        fail(f"--body: {file}: {error.strerror}")
+        positions = records.positions(before, found)
+        docket = child.first(ledgers.docket, found.specs, positions, limit)
+    except ConfigError as error:
+        fail(error)
+    except AiryError as error:
+        fail(f"the quarantine cannot be read: {error}", code=1)
+    if given.as_json:
+        print_json(_for_programs(docket))
+    else:
+        _show(docket)
+    if docket.unreadable:
+        raise typer.Exit(1)
+
+
+def _deal_with(given: Given, named: list[str], path: str, done: str) -> None:
+    found = given.opened()
+    for record in named:
+        records.ask(found, path, record, missing="it is not in quarantine")
+        if not given.as_json:
+            console.print(f"{record} {done}", highlight=False)
+    if given.as_json:
+        print_json({done: named})
 
 
 def _show(docket: Docket) -> None:
     if docket.cases:
         columns = ("record", "received", "error")
-        rows = [(case.place, _instant(case.fault), case.fault.error) for case in docket.cases]
+        rows = [(case.place, received(case.fault.at), case.fault.error) for case in docket.cases]
         print_table(columns, rows)
     elif not docket.unreadable:
         console.print("no record is in quarantine")
-    for each in docket.unreadable:
-        complain(f"partition {each.partition} is missing here: {each.reason}")
+    records.complain_of(docket.unreadable)
     if docket.count > len(docket.cases):
-        error_console.print(f"{docket.count:,} in all; --limit shows more", style="dim")
+        error_console.print(f"{docket.count:,} in all", style="dim")
+        records.tell_more(docket.following)
 
 
-def _show_case(record: str, fault: Fault, stored: Record) -> None:
-    told = (
-        f"{record}, received {_instant(fault)}",
-        f"{stored.kind} of {stored.source or '-'}, {len(stored.body):,} bytes, "
-        f"payload {stored.payload_id.hex()}",
-        "",
-        fault.traceback.rstrip(),
-        fault.error,
-    )
-    for line in told:
+def _show_case(told: Told, fault: Fault) -> None:
+    for line in (*records.headline(told), "", fault.traceback.rstrip(), fault.error):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -156,27 +201,11 @@ def _for_programs(docket: Docket) -> dict[str, Any]:
             {
                 "partition": case.place.partition,
                 "offset": case.place.offset,
-                "received_at": _instant(case.fault),
+                "received_at": received(case.fault.at),
                 "error": case.fault.error,
             }
             for case in docket.cases
         ],
         "unreadable": {each.partition: each.reason for each in docket.unreadable},
+        "before": cursor_of(docket.following),
     }
-
-
-def _case(record: str, fault: Fault, stored: Record) -> dict[str, Any]:
-    return {
-        "record": record,
-        "received_at": _instant(fault),
-        "kind": stored.kind,
-        "source": stored.source,
-        "body_bytes": len(stored.body),
-        "payload_id": stored.payload_id.hex(),
-        "error": fault.error,
-        "traceback": fault.traceback,
-    }
-
-
-def _instant(fault: Fault) -> str:
-    return instant(to_millis(Micros(fault.at)))

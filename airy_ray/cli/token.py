@@ -5,17 +5,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-import httpx
 import typer
 
-from airy_ray.cli.client import address, http_client
+from airy_ray.cli.client import call
 from airy_ray.cli.data import ConfigOption, JsonOption
 from airy_ray.cli.output import console, error_console, fail, print_json, print_table
 from airy_ray.cli.units import seconds
 from airy_ray.config import load
 from airy_ray.errors import ConfigError
-
-_WAIT_S = 30.0
 
 token = typer.Typer(
     name="token",
@@ -137,25 +134,7 @@ def _call(url: str | None, config: Path | None, path: str, asked: Any) -> Any:
         settings = load({}, file=config)
     except ConfigError as error:
         fail(error)
-    try:
-        with http_client(settings, url, timeout_s=_WAIT_S) as client:
-            response = client.post(path, json=asked)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        fail(f"{address(settings, url)}: {error}")
-    if response.is_error:
-        fail(_refusal(response), code=1)
-    return response.json() if response.content else None
-
-
-def _refusal(response: httpx.Response) -> str:
-    if response.status_code == 403:
-        return "refused: this needs security.system_token as the running system has it"
-    if response.status_code == 404:
-        return "there is no such token"
-    try:
-        return str(response.json()["message"])
-    except (ValueError, KeyError, TypeError):
-        return f"refused with {response.status_code}"
+    return call(settings, url, path, asked, missing="there is no such token")
 
 
 def _row(listed: dict[str, Any]) -> Sequence[object]:

@@ -56,7 +56,11 @@ class Commands:
 
     async def register(self, command: AnyCommand) -> Answer:
         """Have the registry carry a command out; return its answer, as `carry_out` does."""
-        answer, _ = await self._applied(REGISTRY, command)
+        return await self.carry_out_in(REGISTRY, command)
+
+    async def carry_out_in(self, partition: PartitionIndex, command: AnyCommand) -> Answer:
+        """Have a partition carry a command out that is about what lies there, whatever its id."""
+        answer, _ = await self._applied(partition, command)
         return answer
 
     def _owner(self, command: AnyCommand) -> PartitionIndex:

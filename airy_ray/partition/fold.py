@@ -18,10 +18,10 @@ from airy_ray.projections import audit, keys
 from airy_ray.projections.commands import carry_out, is_repeated
 from airy_ray.projections.messages import Effect
 from airy_ray.projections.project import project
-from airy_ray.projections.view import Answer, AuditEntry
+from airy_ray.projections.view import Answer, AuditEntry, Fault
 from airy_ray.rawlog.record import ERASED, Offset, Record, is_erased
 from airy_ray.state.batch import Batch
-from airy_ray.state.tables import Fault, LedgerEntry
+from airy_ray.state.tables import LedgerEntry
 
 decode_event = msgspec.msgpack.Decoder(Event).decode
 encode_event = msgspec.msgpack.Encoder().encode

@@ -16,13 +16,20 @@ from airy_ray.clock import Micros
 from airy_ray.model.ids import PartitionIndex, partition_of
 from airy_ray.partition.partition import Partition
 from airy_ray.partition.repair import FORWARDED
-from airy_ray.partition.routing import AliasLookup, ChannelLookup, reroute
+from airy_ray.partition.routing import (
+    AliasLookup,
+    ChannelLookup,
+    partitions_of,
+    reroute,
+    routed_again,
+)
 from airy_ray.projections.view import Outgoing
-from airy_ray.projections.waiting import REROUTE
-from airy_ray.rawlog.record import Kind, Offset, Record, payload_id
+from airy_ray.projections.waiting import REROUTE, RESEND, RETRY
+from airy_ray.rawlog.record import Kind, Offset, Record, is_erased, payload_id
 from airy_ray.state.tables import decoded
 
 _AT_ONCE = 256
+_REPETITIONS = {REROUTE, RESEND, RETRY}
 
 
 class Forward(NamedTuple):
@@ -70,15 +77,8 @@ def records_of(
 ) -> list[Forward]:
     """Return the records that an entry of the outbox asks for."""
     spec = partition.spec
-    if outgoing.kind == REROUTE:
-        offset = int.from_bytes(outgoing.body, "big")
-        repeated = reroute(partition.history.at(offset), channels, aliases, now)
-        if repeated is None:
-            return []
-        record, slots = repeated
-        again = msgspec.structs.replace(record, of=(spec.index, Offset(offset)))
-        targets = sorted({partition_of(slot, spec.count) for slot in slots})
-        return [Forward(target, again) for target in targets]
+    if outgoing.kind in _REPETITIONS:
+        return _repeated(partition, outgoing, channels, aliases, now)
     record = Record(
         received_at=now,
         kind=_kind(outgoing.kind),
@@ -90,6 +90,35 @@ def records_of(
     if outgoing.slot is not None:
         return [Forward(partition_of(outgoing.slot, spec.count), record)]
     return [Forward(PartitionIndex(index), record) for index in range(spec.count)]
+
+
+def _repeated(
+    partition: Partition,
+    outgoing: Outgoing,
+    channels: ChannelLookup,
+    aliases: AliasLookup,
+    now: Micros,
+) -> list[Forward]:
+    """Return a record of the partition's own log again, for the logs that are to have it."""
+    spec = partition.spec
+    offset = Offset(int.from_bytes(outgoing.body, "big"))
+    record = partition.history.at(offset)
+    if is_erased(record):
+        return []
+    if outgoing.kind == RETRY:
+        of = record.of or (spec.index, offset)  # by which a forward is known: folded once
+        return [Forward(spec.index, msgspec.structs.replace(record, received_at=now, of=of))]
+    if outgoing.kind == RESEND:
+        again = routed_again(record, channels, aliases, now)
+        targets = partitions_of(again, spec.count)
+    else:
+        repeated = reroute(record, channels, aliases, now)
+        if repeated is None:
+            return []
+        again, slots = repeated
+        targets = sorted({partition_of(slot, spec.count) for slot in slots})
+    again = msgspec.structs.replace(again, of=(spec.index, offset))
+    return [Forward(target, again) for target in targets]
 
 
 def mark_forwarded(partition: Partition, sequence: int) -> None:

@@ -22,7 +22,12 @@ from airy_ray.model.ids import (
     owner_of,
     slot_of,
 )
-from airy_ray.partition.interpret import CHANNEL_DISCONNECTED, NO_SUCH_CHANNEL, home_of
+from airy_ray.partition.interpret import (
+    CHANNEL_DISCONNECTED,
+    NO_SUCH_CHANNEL,
+    home_of,
+    parser_of,
+)
 from airy_ray.projections.custom_sources import alias_of
 from airy_ray.projections.linked_contacts import alias_of as alias_of_contact
 from airy_ray.rawlog.record import Record, Route, payload_id
@@ -133,6 +138,24 @@ def reroute(
         return None
     repeated = msgspec.structs.replace(record, received_at=now, routes=taken)
     return repeated, {slot_of(route.conversation_id) for route in taken}
+
+
+def routed_again(
+    record: Record, channels: ChannelLookup, aliases: AliasLookup, now: Micros
+) -> Record:
+    """Return a stored body as if it came in now, all of its events routed as that would be."""
+    parse = parser_of(record.source)
+    try:
+        parsed = [] if parse is None else parse(Webhook(record.body, record.headers or {})).events
+    except PayloadError:
+        parsed = []
+    found = dict.fromkeys(event.key for event in parsed)
+    return msgspec.structs.replace(
+        record,
+        received_at=now,
+        source=next((key.source for key in found), record.source),
+        routes=tuple([_joined(route(key, channels), aliases) for key in found]),
+    )
 
 
 def _refused(routes: Iterable[Route]) -> list[Route]:

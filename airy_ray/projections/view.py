@@ -4,7 +4,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from airy_ray.clock import Millis
+from airy_ray.clock import Micros, Millis
 from airy_ray.model.api_token import ApiToken
 from airy_ray.model.channel import Channel
 from airy_ray.model.contact import Contact, Identity, Merge
@@ -184,6 +184,14 @@ class Erasure(msgspec.Struct, frozen=True, gc=False, array_like=True):
     received_at: Millis
 
 
+class Fault(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """Why a record is in quarantine: the error's type, where it happened, never what it read."""
+
+    error: str
+    traceback: str
+    at: Micros
+
+
 class Rows(Protocol[Row]):
     """One table: rows by key, in the order of their keys' bytes."""
 
@@ -253,6 +261,8 @@ class View(Protocol):
     webhooks: Rows[Webhook]
     users: Rows[User]
     requests: Rows[Answer]
+    quarantine: Rows[Fault]
+    """Records whose projection failed, by offset."""
 
     @property
     def position(self) -> int:

@@ -6,7 +6,12 @@ from airy_ray.projections import keys
 from airy_ray.projections.view import KnownChannel, Outgoing, View, Waiting
 
 REROUTE = "reroute"
-"""Kind of an outgoing record that has no body of its own: route the record named in it again."""
+"""Kind of an outgoing record that has no body of its own: route the record named in it again, with
+the events that nobody could take."""
+RESEND = "resend"
+"""The same with all of its events."""
+RETRY = "retry"
+"""The same as it is: its own partition is to fold it again."""
 
 
 def wait(view: View, event: WaitingFor) -> None:

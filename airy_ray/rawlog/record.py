@@ -25,6 +25,7 @@ _HEADER = struct.Struct(">2sBxIQI")
 _PLACE = struct.Struct(">QI")
 _MAGIC = b"AR"
 _VERSION = 1
+_PAYLOAD_ID_BYTES = 16
 
 ERASED = b'{"erased":true}'
 """The body of a record all of which was erased: it means nothing to anybody."""
@@ -102,7 +103,19 @@ encode = msgspec.msgpack.Encoder().encode
 
 def payload_id(body: bytes) -> bytes:
     """Return the digest by which a body is recognised."""
-    return blake2b(body, digest_size=16).digest()
+    return blake2b(body, digest_size=_PAYLOAD_ID_BYTES).digest()
+
+
+def parse_payload_id(text: str) -> bytes:
+    """Return a body's digest that is given as hexadecimal digits.
+
+    Raises:
+        ValueError: it is none.
+    """
+    digest = bytes.fromhex(text)
+    if len(digest) != _PAYLOAD_ID_BYTES:
+        raise ValueError(f"{text} is not the id of a payload")
+    return digest
 
 
 def prepare(record: Record) -> Prepared:

@@ -29,6 +29,7 @@ from airy_ray.projections.view import (
     Change,
     Dispatch,
     Erasure,
+    Fault,
     Held,
     KnownChannel,
     Outgoing,
@@ -146,7 +147,7 @@ class Batch:
     webhooks: Rows[Webhook]
     users: Rows[User]
     requests: Rows[Answer]
-    quarantine: Rows[Any]
+    quarantine: Rows[Fault]
     meta: Rows[bytes]
 
     def __init__(self, tables: Tables) -> None:

@@ -13,6 +13,7 @@ import lmdb
 from airy_ray.clock import Micros, Millis, to_millis
 from airy_ray.projections import keys
 from airy_ray.projections.view import Answer, Receipt, Waiting
+from airy_ray.state.queries import reading
 from airy_ray.state.state import State
 from airy_ray.state.tables import LedgerEntry, decoded
 
@@ -64,25 +65,8 @@ def _is_past(row: Receipt | Waiting, before: Millis) -> bool:
 
 
 def _offset_since(state: State, at: Millis) -> int:
-    """Return the first offset in the ledger received at or after an instant, by bisection."""
-    environment = state.environment
-    ledger = environment.tables["ledger"]
-    with environment.read() as transaction:
-        cursor = transaction.cursor(ledger)
-        if not cursor.last():
-            return 0
-        high = int.from_bytes(cursor.key(), "big") + 1
-        cursor.first()
-        low = int.from_bytes(cursor.key(), "big")
-        while low < high:
-            middle = (low + high) // 2
-            cursor.set_range(keys.offset(middle))
-            entry: LedgerEntry = decoded("ledger", cursor.key(), cursor.value())
-            if entry.received_at < Micros(at * 1_000):
-                low = int.from_bytes(cursor.key(), "big") + 1
-            else:
-                high = middle
-    return low
+    with reading(state.environment) as view:
+        return view.ledger_since(Micros(at * 1_000))
 
 
 def _delete_changes(state: State, end: int) -> int:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import lmdb
 
-from airy_ray.clock import Millis
+from airy_ray.clock import Micros, Millis
 from airy_ray.errors import RowCorruptError
 from airy_ray.model.api_token import ApiToken
 from airy_ray.model.channel import Channel
@@ -38,11 +38,12 @@ from airy_ray.projections.view import (
     Change,
     Dispatch,
     Erasure,
+    Fault,
     Outgoing,
     Tombstone,
     WantedProfile,
 )
-from airy_ray.state.tables import Fault, LedgerEntry, decoded, unsealed
+from airy_ray.state.tables import LedgerEntry, decoded, unsealed
 from airy_ray.storage.environments import Environment
 
 WALKED_CHANGES_MAX = 10_000
@@ -524,14 +525,40 @@ class Reading:
         """Return what became of records, newest first, of offsets less than `before`."""
         return self._newest("ledger", before, limit)
 
+    def ledger_entry(self, offset: int) -> LedgerEntry | None:
+        """Return what became of the record at an offset, if that is known still."""
+        entry: LedgerEntry | None = self._get("ledger", keys.offset(offset))
+        return entry
+
+    def ledger_since(self, at: Micros) -> int:
+        """Return the first offset in the ledger received at or after an instant, by bisection.
+
+        Records are nearly in the order of time: as far from it as the clocks of processes are.
+        """
+        cursor = self._transaction.cursor(self._handles["ledger"])
+        if not cursor.last():
+            return 0
+        high = int.from_bytes(cursor.key(), "big") + 1
+        cursor.first()
+        low = int.from_bytes(cursor.key(), "big")
+        while low < high:
+            middle = (low + high) // 2
+            cursor.set_range(keys.offset(middle))
+            entry: LedgerEntry = decoded("ledger", *cursor.item())
+            if entry.received_at < at:
+                low = int.from_bytes(cursor.key(), "big") + 1
+            else:
+                high = middle
+        return low
+
     def quarantine(self) -> list[tuple[int, Fault]]:
         """Return the records whose projection failed, by offset."""
         rows = self._under("quarantine", b"", None)
         return [(int.from_bytes(key, "big"), fault) for key, fault in rows]
 
-    def newest_quarantined(self, limit: int) -> list[tuple[int, Fault]]:
-        """Return records whose projection failed, newest first."""
-        return self._newest("quarantine", None, limit)
+    def newest_quarantined(self, before: int, limit: int) -> list[tuple[int, Fault]]:
+        """Return records whose projection failed, newest first, of offsets less than `before`."""
+        return self._newest("quarantine", before, limit)
 
     def fault(self, offset: int) -> Fault | None:
         """Return why a record is in quarantine, if it is."""

@@ -30,6 +30,7 @@ from airy_ray.projections.view import (
     Change,
     Dispatch,
     Erasure,
+    Fault,
     Held,
     KnownChannel,
     Outgoing,
@@ -67,14 +68,6 @@ class LedgerEntry(msgspec.Struct, frozen=True, gc=False, array_like=True):
     message_ids: tuple[bytes, ...]
     payload_id: bytes
     request: bytes | None = None
-
-
-class Fault(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """Why a record is in quarantine: the error's type, where it happened, never what it read."""
-
-    error: str
-    traceback: str
-    at: Micros
 
 
 ROW_TYPES: dict[str, type[Any] | None] = {

@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
@@ -48,6 +49,12 @@ def results(work: Callable[..., Iterator[T]], *args: Any) -> Generator[T, None, 
         child.terminate()
         child.join()
         receiver.close()
+
+
+def first(work: Callable[..., Iterator[T]], *args: Any) -> T:
+    """Return the first of what `results` yields; nothing more is waited for."""
+    with closing(results(work, *args)) as found:
+        return next(found)
 
 
 def _received(receiver: Connection) -> tuple[str, Any] | None:

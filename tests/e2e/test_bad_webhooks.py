@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from airy_ray.rawlog.record import Record
+from airy_ray.clock import now_micros
+from airy_ray.rawlog.record import Record, payload_id, prepare
+from airy_ray.rawlog.tail import LogTail
 from tests.e2e import platforms
 from tests.e2e.client import Agent, Client
 from tests.e2e.conftest import BODY_BYTES_MAX
@@ -151,9 +154,78 @@ def test_what_came_before_its_channel_appears_when_that_is_connected(client: Cli
     ]
 
 
-def all_of(client: Client, channel_id: str, *, count: int) -> list[Any]:
-    found = client.conversations(channel_id)
+def ledger(client: Client, **asked: Any) -> list[Any]:
+    """Return the newest records of the ledger that are asked for."""
+    client.settle()
+    entries: list[Any] = client.call("/ledger.list", asked)["data"]
+    return entries
+
+
+def command(platform: Running, *arguments: str) -> Any:
+    """Return what a command tells programs about the platform's data."""
+    own = ["--config", str(platform.home.settings), "--data", str(platform.home.data), "--json"]
+    ended = platform.home.run(str(PROGRAM), *arguments, *own)
+    assert ended.code == 0, ended.errors
+    return json.loads(ended.output)
+
+
+def test_what_is_sent_again_is_there_once_and_the_ledger_says_what_became_of_it(
+    client: Client, platform: Running
+) -> None:
+    agent = f"agent-{uuid4().hex[:12]}"
+    body = platforms.agent_body(agent, "ada", "m1", "Hi", "2025-11-21T08:00:00.000Z")
+    assert client.send("/google", body, SIGNED["google"](body)).status_code == 200
+    [entry] = [each for each in ledger(client, source="google") if each["body_bytes"] == len(body)]
+    assert entry["reasons"][0] == "no such channel"
+    assert client.call("/ledger.info", {"id": entry["id"]})["body_text"] == body.decode()
+    channel = client.connect_agent(agent)
+    client.call("/ledger.resend", {"id": entry["id"]})
+    told = command(platform, "ledger", "resend", entry["id"])
+    same = {"payload_id": told["payload_id"]}
+    repetitions = until(lambda: enough(ledger(client, **same), 4))  # one when it was connected
+
+    assert sorted(each["verdict"] for each in repetitions) == ["applied", *["ignored"] * 3]
+    [conversation] = client.conversations(channel["id"])
+    assert len(client.messages(conversation["id"])) == 1
+
+
+def test_a_record_in_quarantine_is_tried_again_or_given_up(
+    client: Client, platform: Running
+) -> None:
+    body = uuid4().bytes  # what no version of ours has written
+    broken = Record(now_micros(), "outcome", "", body, payload_id(body))
+    with closing(LogTail(platform.home.data / "partitions" / "01")) as tail:
+        record = f"01:{tail.append([prepare(broken)])}"
+    until(lambda: record in quarantined(client))
+    assert command(platform, "quarantine", "retry", record) == {"retried": [record]}
+    again = until(lambda: [each["id"] for each in ledger(client, **of(body))][:-1])
+    assert command(platform, "quarantine", "list")["count"] == len(again) == 1
+    assert quarantined(client) == again
+    assert command(platform, "quarantine", "drop", *again) == {"dropped": again}
+
+    assert quarantined(client) == []
+    assert client.call("/ledger.info", {"id": record})["verdict"] == "quarantined"
+    entries = client.call("/audit.list", {"page_size": 2})["data"]
+    assert [(each["action"], each["subject"]) for each in entries] == [
+        ("quarantine.drop", *again),
+        ("quarantine.retry", record),
+    ]
+
+
+def quarantined(client: Client) -> list[str]:
+    return [each["id"] for each in client.call("/quarantine.list")["data"]]
+
+
+def of(body: bytes) -> dict[str, str]:
+    return {"payload_id": payload_id(body).hex()}
+
+
+def enough(found: list[Any], count: int) -> list[Any]:
     return found if len(found) == count else []
+
+
+def all_of(client: Client, channel_id: str, *, count: int) -> list[Any]:
+    return enough(client.conversations(channel_id), count)
 
 
 def test_a_body_for_two_pages_shows_the_other_half_when_that_is_connected(client: Client) -> None:

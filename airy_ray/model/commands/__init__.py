@@ -42,6 +42,12 @@ from airy_ray.model.commands.messages import (
     SuggestReplies,
     VisitorSend,
 )
+from airy_ray.model.commands.records import (
+    DropRecord,
+    RecordCommand,
+    ResendRecord,
+    RetryRecord,
+)
 from airy_ray.model.commands.registry import (
     CreateTag,
     CreateTemplate,
@@ -78,6 +84,7 @@ AnyCommand = (
     | ConversationCommand
     | ErasureCommand
     | MessageCommand
+    | RecordCommand
     | SourceCommand
     | TagCommand
     | TemplateCommand
@@ -113,15 +120,19 @@ __all__ = [
     "DescribeConversation",
     "DisableWebhook",
     "DisconnectChannel",
+    "DropRecord",
     "EraseContact",
     "ErasureCommand",
     "MarkRead",
     "MergeContacts",
     "MessageCommand",
     "PauseWebhook",
+    "RecordCommand",
     "ReplayWebhook",
     "ResendMessage",
+    "ResendRecord",
     "ResumeWebhook",
+    "RetryRecord",
     "RevokeToken",
     "RotateKey",
     "SeeUser",

@@ -4,6 +4,7 @@ Examples stand with the models of what is asked and answered (`model_config`); t
 models share, or that are long, are here. Tests hold each to the schema that it is an example of.
 """
 
+from base64 import b64encode
 from typing import Any
 
 from pydantic import ConfigDict
@@ -200,6 +201,29 @@ WEBHOOK_ATTEMPT: dict[str, Any] = {
     "error": None,
     "outcome": "delivered",
     "out_of_order": False,
+}
+
+RECORD_ID = "02:1746"
+PAYLOAD_ID = "5d41402abc4b2a76b9719d911017c592"
+RECORD_BODY = '{"object":"page","entry":[]}'
+FAULT = "KeyError"
+
+LEDGER_ENTRY: dict[str, Any] = {
+    "id": RECORD_ID,
+    "received_at": ASKED_AT,
+    "kind": "webhook",
+    "source": "facebook",
+    "body_bytes": len(RECORD_BODY),
+    "payload_id": PAYLOAD_ID,
+    "verdict": "ignored",
+    "reasons": ["no entry"],
+    "message_ids": [],
+}
+
+LEDGER_RECORD: dict[str, Any] = LEDGER_ENTRY | {
+    "repeats": None,
+    "body_base64": b64encode(RECORD_BODY.encode()).decode(),
+    "body_text": RECORD_BODY,
 }
 
 SERVICES = {

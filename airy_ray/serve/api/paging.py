@@ -9,6 +9,7 @@ import msgspec
 
 from airy_ray.errors import RequestError
 from airy_ray.model import json_text
+from airy_ray.partition.newest import cursor_of, positions_of
 from airy_ray.serve.http import Response
 
 _PAGE_SIZE = 10
@@ -32,6 +33,24 @@ def page(
 def items(rows: list[bytes]) -> Response:
     """Return a list that is not cut into pages."""
     return Response(body=b'{"data":[%b]}' % b",".join(rows))
+
+
+def newest_page(items: list[bytes], following: list[int]) -> Response:
+    """Return a page of a list that is newest first, and where the next one begins."""
+    told = json_text.encode({"next_cursor": cursor_of(following)})
+    return Response(body=b'{"data":[%b],"pagination_data":%b}' % (b",".join(items), told))
+
+
+def positions_in(cursor: str | None, partitions: int) -> list[int]:
+    """Return where in each partition a page of such a list begins.
+
+    Raises:
+        RequestError: 400, the text is none of its cursors.
+    """
+    try:
+        return positions_of(cursor, partitions)
+    except ValueError as error:
+        raise RequestError(400, f"cursor: {error}") from None
 
 
 Place = TypeVar("Place", bound=msgspec.Struct)

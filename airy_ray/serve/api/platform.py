@@ -17,7 +17,15 @@ from airy_ray.cluster.partitions import Partitions
 from airy_ray.config import Settings
 from airy_ray.errors import RequestError
 from airy_ray.model.commands import AnyCommand, ClaimKey
-from airy_ray.model.ids import CommandId, Slot, command_id, format_id, random_id, slot_of
+from airy_ray.model.ids import (
+    CommandId,
+    PartitionIndex,
+    Slot,
+    command_id,
+    format_id,
+    random_id,
+    slot_of,
+)
 from airy_ray.projections.view import Answer
 from airy_ray.serve.api.callers import ANYBODY, Callers, Grant
 from airy_ray.serve.api.tokens import Tokens
@@ -57,6 +65,10 @@ class Platform:
     async def register(self, command: AnyCommand) -> Response:
         """Have the registry carry a command out; return its answer."""
         return _response(await self.commands.register(command))
+
+    async def carry_out_in(self, partition: PartitionIndex, command: AnyCommand) -> Response:
+        """Have a partition carry a command out that is about what lies there; return its answer."""
+        return _response(await self.commands.carry_out_in(partition, command))
 
     async def claim(self, caller: Caller) -> None:
         """Have the caller's idempotency key, if there is one, stand for this request.

@@ -20,9 +20,11 @@ AREAS: dict[str, tuple[Scope, Scope]] = {
     "conversations": ("read", "write"),
     "erasure": ("manage", "manage"),
     "facebook": ("manage", "manage"),
+    "ledger": ("manage", "manage"),
     "media": ("read", "write"),
     "messages": ("read", "write"),
     "metadata": ("read", "write"),
+    "quarantine": ("manage", "manage"),
     "sources": ("manage", "manage"),
     "tags": ("read", "write"),
     "templates": ("read", "write"),
@@ -35,7 +37,7 @@ AREAS: dict[str, tuple[Scope, Scope]] = {
 _WHOLE_PEOPLE: set[str] = {"/contacts.erase", "/contacts.erasure-status", "/contacts.export"}
 """What takes or tells everything about somebody, whatever else is allowed in its area: `manage`."""
 
-_OURS = {"audit", "erasure", "tokens"}
+_OURS = {"audit", "erasure", "ledger", "quarantine", "tokens"}
 """What the token of a custom source is not good for: it is handed to others."""
 
 

@@ -125,6 +125,77 @@ def test_a_body_is_recognised_by_its_bytes(directory: Directory, tmp_path: Path)
     assert times(answer) == ["2025-11-21T08:00:00.017Z"]
 
 
+def test_a_body_is_recognised_by_its_payload_id(directory: Directory) -> None:
+    body = webhooks(1, first=17)[0].body
+
+    answer = told(directory, "ledger", "--payload", payload_id(body).hex())
+
+    assert times(answer) == ["2025-11-21T08:00:00.017Z"]
+
+
+def test_all_that_is_known_of_a_record_is_shown_without_what_it_says(asked: Directory) -> None:
+    (line,) = told(asked, "ledger", "--verdict", "ignored")["records"]
+    record = f"{line['partition']}:{line['offset']}"
+    shown = run(asked, "ledger", "show", record)
+
+    assert shown.exit_code == 0
+    assert f"{record}, received 2025-11-21T08:00:01.000Z" in shown.stdout
+    assert "duplicate" in shown.stdout
+    assert format_id(builders.conversation_id()) in shown.stdout
+    assert "text of a" not in shown.output
+
+
+def test_programs_hear_the_same_of_a_record(asked: Directory) -> None:
+    (line,) = told(asked, "ledger", "--verdict", "ignored")["records"]
+    shown = told(asked, "ledger", "show", f"{line['partition']}:{line['offset']}")
+
+    assert shown.pop("record") == f"{line['partition']}:{line['offset']}"
+    assert shown.pop("repeats") is None
+    assert [route["channel"] for route in shown.pop("routes")] == [builders.PAGE]
+    assert shown == {key: line[key] for key in shown}
+
+
+def test_what_came_in_is_written_byte_for_byte(asked: Directory, tmp_path: Path) -> None:
+    (line,) = told(asked, "ledger", "--verdict", "ignored")["records"]
+    record = f"{line['partition']}:{line['offset']}"
+    file = tmp_path / "body.json"
+    shown = run(asked, "ledger", "show", record, "--body", str(file))
+
+    assert file.read_bytes() == RECORDS[1].body
+    assert file.stat().st_mode & 0o77 == 0
+    assert "text of a" not in shown.output
+    printed = run(asked, "ledger", "show", record, "--body", "-")
+    assert printed.stdout_bytes == RECORDS[1].body
+
+
+def test_a_record_is_sent_again_by_the_system_that_runs(asked: Directory) -> None:
+    (line,) = told(asked, "ledger", "--verdict", "ignored")["records"]
+    refused = run(asked, "ledger", "resend", f"{line['partition']}:{line['offset']}")
+
+    assert refused.exit_code == 2
+    assert "nothing runs on" in refused.stderr
+
+
+@pytest.mark.parametrize("command", ["show", "resend"])
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        pytest.param("00:777", "offset 777 is outside", id="past the head"),
+        pytest.param("registry:0", "offset 0 is outside", id="nothing there"),
+        pytest.param("07:1", "expected partition:offset", id="no such partition"),
+        pytest.param("00", "expected partition:offset", id="no offset"),
+    ],
+)
+def test_a_record_that_is_not_there_is_refused_in_one_line(
+    directory: Directory, command: str, record: str, said: str
+) -> None:
+    refused = run(directory, "ledger", command, record)
+
+    assert refused.exit_code == 2
+    assert said in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+
+
 def test_a_partition_that_cannot_be_read_is_named_and_the_rest_is_shown(
     directory: Directory,
 ) -> None:
@@ -157,6 +228,8 @@ def test_rows_are_not_broken_for_programs_that_read_the_table(directory: Directo
         pytest.param(["--message", "abc"], "--message: abc is not an id", id="no message id"),
         pytest.param(["--conversation", "abc"], "--conversation: abc is not an id", id="no id"),
         pytest.param(["--payload-file", "/nowhere"], "/nowhere: No such file", id="no file"),
+        pytest.param(["--payload", "abc"], "--payload: abc is not the id", id="no hex digits"),
+        pytest.param(["--payload", "abcd"], "--payload: abcd is not the id", id="no digest"),
         pytest.param(["--before", "1.2"], "--before: expected the position", id="too short"),
         pytest.param(["--before", "a.b.c"], "--before: expected the position", id="no numbers"),
     ],

@@ -1,6 +1,7 @@
 """`airy-ray quarantine`: which records could not be projected, and why; never what was in them."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,9 @@ def test_programs_hear_the_same(failed: Directory) -> None:
             }
         ],
         "unreadable": {},
+        "before": None,
     }
+    assert told(failed, "quarantine", "list") == told(failed, "quarantine")
 
 
 def test_the_limit_leaves_out_the_oldest_and_says_how_many_there_are(
@@ -66,6 +69,22 @@ def test_the_limit_leaves_out_the_oldest_and_says_how_many_there_are(
 
     assert "9 in all" in listed.stderr
     assert [line.split()[1][-4:] for line in listed.stdout.splitlines()[1:]] == ["008Z", "007Z"]
+
+
+def test_pages_show_each_record_once(fresh: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(view: View, event: Event, at: int) -> Effect:
+        raise ValueError
+
+    monkeypatch.setattr(fold, "project", fail)
+    fresh.project(webhooks(9))
+    found: list[str] = []
+    more: list[Any] = []
+    while more != ["--before", None]:
+        page = told(fresh, "quarantine", "list", "--limit", "2", *more)
+        found += [each["received_at"][-4:] for each in page["records"]]
+        more = ["--before", page["before"]]
+
+    assert found == [f"00{number}Z" for number in range(8, -1, -1)]
 
 
 def test_an_empty_quarantine_says_so(directory: Directory) -> None:
@@ -136,6 +155,19 @@ def test_a_body_that_cannot_be_written_is_refused(failed: Directory) -> None:
     assert refused.stderr == "airy-ray: --body: /nowhere/body.json: No such file or directory\n"
 
 
-def test_nothing_promises_to_try_a_record_again() -> None:
-    for arguments in (["quarantine", "--help"], ["quarantine", "show", "--help"]):
-        assert "retr" not in run(Path("unused"), *arguments).stdout.lower()
+@pytest.mark.parametrize("command", ["retry", "drop"])
+def test_a_record_is_dealt_with_by_the_system_that_runs(failed: Directory, command: str) -> None:
+    before = failed.digest()
+    refused = run(failed, "quarantine", command, "00:1")
+
+    assert refused.exit_code == 2
+    assert refused.stderr == (
+        f"airy-ray: nothing runs on {failed.path.resolve()}; start it with airy-ray up\n"
+    )
+    assert failed.digest() == before
+
+
+def test_pages_begin_where_one_has_ended(failed: Directory) -> None:
+    refused = run(failed, "quarantine", "--before", "7")
+
+    assert (refused.exit_code, "--before: expected the position" in refused.stderr) == (2, True)

@@ -15,8 +15,13 @@ from tests.unit.cli.directories import URL, Directory
 LOOKING = [
     pytest.param(["status"], id="status"),
     pytest.param(["ledger"], id="ledger"),
+    pytest.param(["ledger", "show", "00:1"], id="ledger show"),
+    pytest.param(["ledger", "resend", "00:1"], id="ledger resend"),
     pytest.param(["quarantine"], id="quarantine"),
+    pytest.param(["quarantine", "list"], id="quarantine list"),
     pytest.param(["quarantine", "show", "00:1"], id="quarantine show"),
+    pytest.param(["quarantine", "retry", "00:1"], id="quarantine retry"),
+    pytest.param(["quarantine", "drop", "00:1"], id="quarantine drop"),
     pytest.param(["verify"], id="verify"),
     pytest.param(["retention", "--dry-run"], id="retention"),
 ]

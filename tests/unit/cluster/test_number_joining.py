@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -11,9 +11,7 @@ import pytest
 from airy_ray.cluster.commands import Commands
 from airy_ray.cluster.delivering import DeliveringProcess
 from airy_ray.cluster.duties import Duties
-from airy_ray.cluster.log_delivery import LogDelivery, LogTails
 from airy_ray.cluster.machine import Machine, MachineSpec
-from airy_ray.cluster.owner import Owner
 from airy_ray.cluster.partitions import Partitions
 from airy_ray.model.commands import UnmergeContacts
 from airy_ray.model.contact import Snapshot
@@ -29,12 +27,11 @@ from airy_ray.model.ids import (
     slot_of,
 )
 from airy_ray.partition.fold import encode_event
-from airy_ray.partition.forwarding import Forward
-from airy_ray.partition.spec import PartitionSpec
 from airy_ray.state.queries import Reading
 from tests import builders
 from tests.builders import NOW
-from tests.log_builders import append, spec
+from tests.log_builders import append
+from tests.unit.cluster.machines import owned_machine
 from tests.unit.cluster.test_owner import LONG_S, until
 
 COUNT = 2
@@ -48,17 +45,7 @@ SOMEBODY = builders.place("+4915187654321", page="+15005550006", source="twilio.
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[MachineSpec]:
     """Two partitions and the registry, with their owners, who tell one another."""
-    run_directory = tmp_path / "partitions"
-    specs = [spec(tmp_path, index=index, count=COUNT) for index in (0, 1, REGISTRY)]
-    made = MachineSpec(specs, run_directory, LONG_S, 100)
-    with ExitStack() as stack:
-        for each in specs:
-            each.directory.mkdir(parents=True)
-        for each in specs:
-            tails = stack.enter_context(closing(LogTails(made)))
-            delivery = stack.enter_context(closing(LogDelivery(made, tails)))
-            owner = stack.enter_context(_owning(each, run_directory, delivery.deliver))
-            until(lambda owner=owner: owner.partition)  # type: ignore[misc]
+    with owned_machine(tmp_path, COUNT, lambda _: builders.channel()) as made:
         for place in (WHATSAPP, SMS, TWILIO):
             channel = msgspec.structs.replace(
                 builders.channel(source=place.source), id=place.channel_id
@@ -67,24 +54,6 @@ def machine(tmp_path: Path) -> Iterator[MachineSpec]:
             record = builders.record(body, kind="outcome", source="")
             append(made.partition(REGISTRY).directory, [record])
         yield made
-
-
-@contextmanager
-def _owning(
-    each: PartitionSpec, run_directory: Path, deliver: Callable[[list[Forward]], None]
-) -> Iterator[Owner]:
-    owner = Owner(
-        each,
-        run_directory,
-        channels=lambda _: builders.channel(),
-        aliases=lambda _: None,
-        deliver=deliver,
-    )
-    owner.start()
-    try:
-        yield owner
-    finally:
-        owner.stop()
 
 
 @contextmanager

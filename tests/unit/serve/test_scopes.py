@@ -43,6 +43,9 @@ def test_every_endpoint_is_of_an_area_whose_scopes_are_decided(path: str) -> Non
         ("/users.list", "read"),
         ("/tokens.list", "manage"),
         ("/audit.list", "manage"),
+        ("/ledger.list", "manage"),
+        ("/ledger.info", "manage"),
+        ("/quarantine.retry", "manage"),
         ("/webhooks.list", "manage"),
         ("/sources.channels.list", "manage"),
         ("/components.list", "manage"),
@@ -74,8 +77,15 @@ def test_without_authentication_everybody_may_do_everything(path: str) -> None:
     assert may(ANYBODY, path)
 
 
-@pytest.mark.parametrize("path", ["/tokens.create", "/tokens.list", "/audit.list"])
-def test_the_token_of_a_source_makes_no_tokens_and_reads_no_audit_log(path: str) -> None:
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/tokens.create", "/tokens.list", "/audit.list"),
+        *("/ledger.list", "/ledger.info", "/ledger.resend"),
+        *("/quarantine.list", "/quarantine.info", "/quarantine.retry", "/quarantine.drop"),
+    ],
+)
+def test_the_token_of_a_source_makes_no_tokens_and_reads_no_logs(path: str) -> None:
     source = Grant("source_app:crm", "program", source="crm")
 
     assert not may(source, path)

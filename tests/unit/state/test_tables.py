@@ -6,13 +6,12 @@ from hypothesis import strategies as st
 
 from airy_ray.clock import Micros
 from airy_ray.errors import RowCorruptError
-from airy_ray.projections.view import WantedProfile
+from airy_ray.projections.view import Fault, WantedProfile
 from airy_ray.state.tables import (
     APPENDED,
     DECODERS,
     ENCODERS,
     ROW_TYPES,
-    Fault,
     decoded,
     sealed,
     unsealed,
