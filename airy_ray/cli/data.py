@@ -24,6 +24,7 @@ class Data:
     def __init__(self, settings: Settings) -> None:
         layout = read_layout(settings.data)
         self.directory = settings.data.resolve()
+        self.history = layout.history
         self.specs: list[PartitionSpec] = specs(settings, layout)
 
 
