@@ -80,14 +80,14 @@ def test_the_queries_for_duckdb_run_over_archive_and_export() -> None:
     (waited,) = code("sql", "export/messages")
     connection = duckdb.connect()
 
-    rows = connection.sql(came_in).fetchall()
+    rows = connection.execute(came_in).fetchall()
     assert [(source, records) for _, source, records, _ in rows] == [("facebook", 40)]
     assert all(size > 0 for *_, size in rows)
 
     connection.execute(waited)
     ((source, answered, median),) = connection.fetchall()
     assert (source, answered, median.total_seconds()) == ("facebook", 1, 60)
-    assert connection.sql("SELECT count(*) FROM messages").fetchall() == [(42,)]
+    assert connection.execute("SELECT count(*) FROM messages").fetchall() == [(42,)]
 
 
 @pytest.mark.usefixtures("there")
@@ -95,7 +95,7 @@ def test_the_query_of_the_documentation_runs() -> None:
     text = (ROOT / "docs" / "export.md").read_text()
     (query,) = re.findall(r"^```sql\n(.*?)^```", text, re.M | re.S)
 
-    assert len(duckdb.sql(query).fetchall()) == 42
+    assert len(duckdb.connect().execute(query).fetchall()) == 42
 
 
 @pytest.mark.usefixtures("there")
@@ -115,4 +115,5 @@ def test_polars_and_duckdb_read_every_table() -> None:
     for table, schema in SCHEMAS.items():
         pattern = f"export/{table}/**/*.parquet"
         assert set(schema.names) <= set(pl.read_parquet(pattern).columns)
-        assert set(schema.names) <= set(duckdb.sql(f"FROM '{pattern}'").columns)
+        described = duckdb.connect().execute(f"DESCRIBE FROM '{pattern}'").fetchall()
+        assert set(schema.names) <= {name for name, *_ in described}
