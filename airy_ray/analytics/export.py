@@ -109,7 +109,7 @@ def into(
                 found = yield from _partition(destination, source, before, why)
         except AiryError as error:
             raise StorageError(f"partition {spec.name}: {error}") from error
-        if found.progress != before:
+        if found.progress is not before:
             manifest = manifest.with_partition(
                 spec.name, found.progress, found.files, is_full=found.reason is not None
             )

@@ -70,10 +70,10 @@ class Files:
 
     def finish(self) -> list[ExportedFile]:
         """Have all files be there; return them."""
-        for key in list(self._growing):
-            if self._growing[key].rows:
-                self._write(key, self._growing[key])
-            self._close(key)
+        for key, growing in list(self._growing.items()):
+            if growing.rows:
+                self._write(key, growing)
+            self._close(key, growing)
         return self._finished
 
     def _write(self, key: Key, growing: _Growing) -> None:
@@ -88,7 +88,7 @@ class Files:
         growing.rows, growing.bytes = [], 0
         self._growing[key] = self._growing.pop(key)  # last of those that rest
         if growing.written >= _FILE_ROWS:
-            self._close(key)
+            self._close(key, growing)
 
     def _open(self, key: Key, growing: _Growing) -> pq.ParquetWriter:
         table, day = key
@@ -103,11 +103,10 @@ class Files:
     def _make_room(self) -> None:
         opened = [key for key, each in self._growing.items() if each.writer is not None]
         if len(opened) >= _OPEN_MAX:
-            self._close(opened[0])
+            self._close(opened[0], self._growing[opened[0]])
 
-    def _close(self, key: Key) -> None:
-        """Finish a file; rows that wait for it go into the next."""
-        growing = self._growing[key]
+    def _close(self, key: Key, growing: _Growing) -> None:
+        """Finish a file, if there is one; rows that wait for it go into the next."""
         if growing.writer is None:
             return
         growing.writer.close()

@@ -16,10 +16,12 @@ from airy_ray.analytics.manifest import Manifest
 from airy_ray.analytics.schema import SCHEMAS
 from airy_ray.model import contact, conversation, message
 from airy_ray.model.ids import format_id
+from airy_ray.partition.partition import Partition
 from airy_ray.partition.reader import PartitionReader
 from airy_ray.partition.spec import PartitionSpec
 from airy_ray.rawlog.tail import LogTail
 from airy_ray.state.queries import Reading
+from tests.log_builders import prepared, settle, webhooks
 
 HISTORY = "0f3a9c11"
 Rows = dict[str, dict[str, Any]]
@@ -44,6 +46,11 @@ def export(
     to.mkdir(exist_ok=True)
     steps: list[Step | Done] = list(into(Directory(to), specs, history, is_full=is_full))
     return [each for each in steps if isinstance(each, Done)]
+
+
+def more(partition: Partition, count: int = 5, *, first: int = 1_000) -> None:
+    partition.tail.append(prepared(webhooks(count, first=first)))
+    settle(partition)
 
 
 def manifest_in(to: Path) -> Manifest:

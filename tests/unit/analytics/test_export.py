@@ -1,6 +1,5 @@
 """What was exported in many steps is what is there, whatever came between them."""
 
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -9,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from airy_ray.analytics import export as export_module
-from airy_ray.analytics import files, reading
+from airy_ray.analytics import reading
 from airy_ray.analytics.destination import Directory
 from airy_ray.analytics.export import (
     ANOTHER_GENERATION,
@@ -26,7 +25,7 @@ from airy_ray.errors import ConfigError
 from airy_ray.model.commands import DeleteContact
 from airy_ray.model.ids import contact_id, format_id
 from airy_ray.partition.partition import Partition
-from airy_ray.partition.spec import PartitionSpec, Upkeep
+from airy_ray.partition.spec import PartitionSpec
 from airy_ray.partition.upkeep import Caretaker
 from airy_ray.projections import keys
 from airy_ray.state.expiry import Cutoffs, expire
@@ -39,37 +38,13 @@ from tests.unit.analytics.exports import (
     as_served,
     export,
     manifest_in,
+    more,
     newest_in,
     served,
     tables_in,
 )
 
 ERASED_AT = NOW + 10_000
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> PartitionSpec:
-    upkeep = Upkeep(segment_bytes=1 << 14, segment_age_ms=0, tail_records=20, sync_ms=0)
-    return spec(tmp_path, upkeep=upkeep)
-
-
-@pytest.fixture
-def partition(own: PartitionSpec) -> Iterator[Partition]:
-    """A partition in which people, commands and outcomes did all that records can tell."""
-    with owned(own) as opened:
-        append(own.directory, traffic(60))
-        settle(opened)
-        yield opened
-
-
-@pytest.fixture
-def to(tmp_path: Path) -> Path:
-    return tmp_path / "export"
-
-
-def more(partition: Partition, count: int = 5, *, first: int = 1_000) -> None:
-    partition.tail.append(prepared(webhooks(count, first=first)))
-    settle(partition)
 
 
 def reasons(done: list[Done]) -> list[str | None]:
@@ -260,94 +235,6 @@ def everything_in(to: Path) -> str:
     return str(
         [pq.read_table(file, partitioning=None).to_pylist() for file in to.rglob("*.parquet")]
     )
-
-
-class StoppedError(Exception):
-    """What a kill is to a run that is in this process."""
-
-
-class StoppingDirectory(Directory):
-    """A directory whose writer is stopped at a step: before it, or right after it."""
-
-    def __init__(self, path: Path, steps: int) -> None:
-        super().__init__(path)
-        self._left = steps
-
-    def keep(self, name: str, written: Path) -> None:
-        self._step()
-        super().keep(name, written)
-        self._step()
-
-    def write(self, name: str, content: bytes) -> None:
-        self._step()
-        super().write(name, content)
-        self._step()
-
-    def delete(self, name: str) -> None:
-        self._step()
-        super().delete(name)
-        self._step()
-
-    def _step(self) -> None:
-        if self._left == 0:
-            raise StoppedError
-        self._left -= 1
-
-
-@pytest.mark.parametrize("is_full", [True, False])
-def test_a_run_that_is_stopped_anywhere_leaves_what_was_there_whole(
-    own: PartitionSpec, partition: Partition, to: Path, is_full: bool
-) -> None:
-    export(to, own)
-    steps = 0
-    while True:
-        more(partition, 2, first=2_000 + 10 * steps)
-        before = newest_in(to)
-        try:
-            list(into(StoppingDirectory(to, steps), [own], HISTORY, is_full=is_full))
-        except StoppedError:
-            steps += 1
-        else:
-            break
-        assert newest_in(to) in (before, newest_in_fresh(own, to.parent / f"fresh-{steps}"))
-        if steps % 3 == 0:  # sometimes the next run is not stopped
-            export(to, own)
-            named = {each.path for each in manifest_in(to).files}
-            found = (str(file.relative_to(to)) for file in to.rglob("*") if file.is_file())
-            assert {*named, "export.json"} == set(found)
-            assert as_served(newest_in(to)) == served([own])
-
-    assert steps > 8
-    assert as_served(newest_in(to)) == served([own])
-
-
-def newest_in_fresh(own: PartitionSpec, to: Path) -> object:
-    export(to, own)
-    return newest_in(to)
-
-
-def test_few_files_are_open_and_little_waits_however_many_days_there_are(
-    own: PartitionSpec, to: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(files, "_OPEN_MAX", 2)
-    monkeypatch.setattr(files, "_WAITING_BYTES", 10_000)
-    monkeypatch.setattr(files, "_FILE_ROWS", 30)
-    day = 86_400_000
-    records = [
-        webhook(str(number), contact=f"contact-{number % 3}", at=NOW + number % 5 * day + number)
-        for number in range(400)
-    ]
-    append(own.directory, records)
-    with owned(own) as opened:
-        settle(opened)
-    export(to, own)
-
-    days = {row["id"]: str(row["sent_at"].date()) for row in newest_in(to)["messages"].values()}
-    assert len(set(days.values())) == 5
-    assert tables_in(to)["messages"].num_rows == 400
-    for file in (to / "messages").rglob("*.parquet"):
-        told = {days[row["id"]] for row in pq.ParquetFile(file).read().to_pylist()}
-        assert {f"date={each}" for each in told} == {file.parent.name}
 
 
 def test_what_is_no_export_is_left_alone(
