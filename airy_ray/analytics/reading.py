@@ -34,7 +34,7 @@ from airy_ray.state.row_news import RowNews, row_news
 
 _ROWS_AT_ONCE = 32
 """Few, for a contact may have thousands of identities, and a message megabytes of content."""
-_CHANGES_AT_ONCE = 1_000
+_CHANGES_AT_ONCE = 200
 _CHANGES_TOGETHER = 50_000
 """What changed more than once among so many changes is read once."""
 _BYTES_AT_ONCE = 4 << 20
