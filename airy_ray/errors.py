@@ -14,6 +14,7 @@ AiryError
 ├── StorageError                 DiskFullError · DamagedError · UnstorableError
 │                                ChildDiedError
 ├── StateError                   RowCorruptError · RebuildingError · IndexingError
+│                                FeedTrimmedError
 ├── ProtocolError                what a STOMP peer may not do
 └── PartitionError               PartitionUnavailableError (try again)
                                  PartitionFencedError (another owner)
@@ -225,6 +226,10 @@ class RebuildingError(StateError):
 
 class IndexingError(StateError):
     """Nothing can be found now: the search index is being built, or damaged and about to be."""
+
+
+class FeedTrimmedError(StateError):
+    """What changed since a place in the feed is not known any more: some of it was too old."""
 
 
 class ProtocolError(AiryError):

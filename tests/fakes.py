@@ -115,6 +115,8 @@ class MemoryView:
     def __init__(self) -> None:
         self.position = 0
         self.changes: list[Change] = []
+        self.whispers: list[Change] = []
+        self._whispered = 0
         self.outgoing: list[Outgoing] = []
         self.audited: list[AuditEntry] = []
         self._tables = {name: MemoryRows[Any]() for name in ROW_TYPES if name not in APPENDED}
@@ -124,9 +126,14 @@ class MemoryView:
     def begin(self, position: int) -> None:
         """Turn to the record at offset `position`."""
         self.position = position
+        self._whispered = len(self.whispers)
 
     def emit(self, change: Change) -> None:
         self.changes.append(change)
+
+    def whisper(self, change: Change) -> None:
+        if change not in self.whispers[self._whispered :]:  # once for each record
+            self.whispers.append(change)
 
     def send(self, outgoing: Outgoing) -> None:
         self.outgoing.append(outgoing)

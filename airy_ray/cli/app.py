@@ -2,6 +2,7 @@
 
 import typer
 
+from airy_ray.cli.export import export
 from airy_ray.cli.import_contacts import import_contacts
 from airy_ray.cli.ledger import ledger
 from airy_ray.cli.openapi import openapi
@@ -28,6 +29,7 @@ app.add_typer(quarantine)
 app.add_typer(token)
 app.command()(verify)
 app.command()(retention)
+app.command()(export)
 app.command()(simulate)
 app.command()(import_contacts)
 app.command()(openapi)

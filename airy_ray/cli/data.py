@@ -25,6 +25,7 @@ class Data:
         layout = read_layout(settings.data)
         self.settings = settings
         self.directory = settings.data.resolve()
+        self.history = layout.history
         self.specs: list[PartitionSpec] = specs(settings, layout)
 
 

@@ -3,7 +3,7 @@
 from airy_ray.clock import Millis
 from airy_ray.model import channel, json_text, message, tag, webhook
 from airy_ray.model.channel import Channel
-from airy_ray.model.ids import ConversationId, MessageId, format_busy_id
+from airy_ray.model.ids import ContactId, ConversationId, MessageId, format_busy_id
 from airy_ray.model.message import Message
 from airy_ray.model.metadata import EMPTY_DOCUMENT, Namespace
 from airy_ray.model.tag import Tag
@@ -51,6 +51,9 @@ def metadata_stored(
     if document == EMPTY_DOCUMENT:
         if namespace == "conversation":  # the search index must hear that the last key is gone
             view.emit(Change("metadata.updated", conversation, None, SILENT))
+        elif namespace == "message":
+            message_id = MessageId(identifier)
+            view.whisper(Change("metadata.updated", conversation, message_id, SILENT))
         return
     event = b"".join(
         (
@@ -65,6 +68,16 @@ def metadata_stored(
     )
     subject = MessageId(identifier) if namespace == "message" else None
     view.emit(Change("metadata.updated", conversation, subject, event))
+
+
+def contact_stored(view: View, contact: ContactId) -> None:
+    """Tell those who keep copies of rows that what is known of a contact is another now."""
+    view.whisper(Change("contact.updated", None, None, SILENT, contact))
+
+
+def conversation_passed(view: View, conversation: ConversationId) -> None:
+    """Tell those who keep copies of rows that a conversation is another contact's now."""
+    view.whisper(Change("conversation.passed", conversation, None, SILENT))
 
 
 def channel_stored(view: View, stored: Channel) -> None:

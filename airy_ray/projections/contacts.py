@@ -26,7 +26,7 @@ from airy_ray.model.contact_events import (
 from airy_ray.model.conversation import Conversation, default_name
 from airy_ray.model.ids import ContactId, ConversationId, contact_id, slot_of
 from airy_ray.model.metadata import EMPTY_DOCUMENT
-from airy_ray.projections import keys, tombstones
+from airy_ray.projections import changes, keys, tombstones
 from airy_ray.projections.view import Outgoing, View
 
 ID_BYTES = 16
@@ -96,6 +96,7 @@ def leave(view: View, event: ConversationLeft, at: Millis) -> None:
     if holder is None or _id(holder) != event.contact_id:
         return
     view.contact_of.delete(event.conversation_id)
+    changes.conversation_passed(view, event.conversation_id)
     conversation = view.conversations.get(event.conversation_id)
     if conversation is None:
         return
@@ -123,20 +124,20 @@ def granted(view: View, event: ConversationGranted, at: Millis) -> None:
         _tell(view, event.contact_id, conversation, passed, at)
     else:
         identity = Identity(event.source, event.source_conversation_id)
-        view.identities.put(keys.identity(event.contact_id, conversation), identity)
+        _add_identity(view, event.contact_id, conversation, identity)
         _name_after(view, contact, event, at)
 
 
 def lost(view: View, event: ConversationLost) -> None:
     """Forget a conversation of a contact's."""
-    view.identities.delete(keys.identity(event.contact_id, event.conversation_id))
+    _drop_identity(view, event.contact_id, event.conversation_id)
 
 
 def expect(
     view: View, contact: ContactId, conversation: ConversationId, source: str, at: Millis
 ) -> None:
     """Have a contact claim a conversation, and show it as its own at once."""
-    view.identities.put(keys.identity(contact, conversation), Identity(source, None))
+    _add_identity(view, contact, conversation, Identity(source, None))
     claimed = ConversationClaimed(conversation, contact, source)
     _tell(view, contact, conversation, claimed, at)
 
@@ -145,7 +146,7 @@ def hand_over(
     view: View, conversation: ConversationId, giver: ContactId, taker: ContactId, at: Millis
 ) -> None:
     """Have a contact pass a conversation to another, and show that it is gone at once."""
-    view.identities.delete(keys.identity(giver, conversation))
+    _drop_identity(view, giver, conversation)
     _tell(view, giver, conversation, ConversationPassed(conversation, giver, taker), at)
 
 
@@ -158,13 +159,13 @@ def take_over(
     at: Millis,
 ) -> None:
     """Have a contact take a conversation from another, and show it as its own at once."""
-    view.identities.put(keys.identity(taker, conversation), identity)
+    _add_identity(view, taker, conversation, identity)
     _tell(view, taker, conversation, ConversationPassed(conversation, giver, taker), at)
 
 
 def give_up(view: View, contact: ContactId, conversation: ConversationId, at: Millis) -> None:
     """Have a contact leave a conversation, and show that at once."""
-    view.identities.delete(keys.identity(contact, conversation))
+    _drop_identity(view, contact, conversation)
     _tell(view, contact, conversation, ConversationLeft(conversation, contact, at), at)
 
 
@@ -183,12 +184,14 @@ def store(view: View, contact: Contact, before: Contact | None) -> None:
     if contact.merged_into is None:
         view.contacts_by_name.put(key, b"")
     view.contacts.put(contact.id, contact)
+    changes.contact_stored(view, contact.id)
 
 
 def forget(view: View, contact: Contact) -> None:
     """Delete a contact that is no redirect."""
     view.contacts.delete(contact.id)
     view.contacts_by_name.delete(keys.contact_name(contact.display_name, contact.id))
+    changes.contact_stored(view, contact.id)
 
 
 def _make(view: View, conversation: Conversation, identifier: ContactId, at: Millis) -> None:
@@ -199,8 +202,20 @@ def _make(view: View, conversation: Conversation, identifier: ContactId, at: Mil
     identity = Identity(conversation.source, conversation.source_conversation_id)
     view.contacts.put(identifier, contact)
     view.contact_of.put(conversation.id, identifier)
-    view.identities.put(keys.identity(identifier, conversation.id), identity)
+    _add_identity(view, identifier, conversation.id, identity)
     view.contacts_by_name.put(keys.contact_name(shown, identifier), b"")
+
+
+def _add_identity(
+    view: View, contact: ContactId, conversation: ConversationId, identity: Identity
+) -> None:
+    view.identities.put(keys.identity(contact, conversation), identity)
+    changes.contact_stored(view, contact)
+
+
+def _drop_identity(view: View, contact: ContactId, conversation: ConversationId) -> None:
+    view.identities.delete(keys.identity(contact, conversation))
+    changes.contact_stored(view, contact)
 
 
 def _settle(
@@ -208,6 +223,7 @@ def _settle(
 ) -> None:
     """Note whose a conversation is now, and tell who gained and who lost it."""
     view.contact_of.put(conversation, holder)
+    changes.conversation_passed(view, conversation)
     present = view.conversations.get(conversation)
     if present is not None and present.is_contactless:
         present = msgspec.structs.replace(present, is_contactless=False)

@@ -29,12 +29,14 @@ class Change(msgspec.Struct, frozen=True, gc=False, array_like=True):
         kind: the event's type on the wire, `message.created` and so on.
         conversation_id: whose change it is; None for what belongs to no conversation.
         event: the JSON that WebSocket clients receive (contract: platform API §9.2).
+        contact_id: of one whose row is another now, or gone.
     """
 
     kind: str
     conversation_id: ConversationId | None
     message_id: MessageId | None
     event: bytes
+    contact_id: ContactId | None = None
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -271,6 +273,10 @@ class View(Protocol):
 
     def emit(self, change: Change) -> None:
         """Add a change to the feed, in order."""
+        ...
+
+    def whisper(self, change: Change) -> None:
+        """Add a change that no client hears of, once, behind all that the record emits."""
         ...
 
     def send(self, outgoing: Outgoing) -> None:

@@ -158,6 +158,7 @@ class Batch:
         self._outbox = self._appended["outbox"]
         self._ledger = self._appended["ledger"]
         self._audit = self._appended["audit"]
+        self._whispers: dict[Change, None] = {}
         self._index = 0
         self._sequence = 0
         self.position = 0
@@ -169,6 +170,7 @@ class Batch:
 
     def begin(self, position: int) -> None:
         """Turn to the record at offset `position`; what was written before it stays."""
+        self._emit_whispers()
         self.position = position
         self._sequence = keys.sequence(position)
         self._index = 0
@@ -177,6 +179,13 @@ class Batch:
         """Add a change to the feed, in order."""
         self._changes[(self._sequence + self._index).to_bytes(8, "big")] = change
         self._index += 1
+
+    def whisper(self, change: Change) -> None:
+        """Add a change that no client hears of, once, behind all that the record emits.
+
+        So it moves nothing: what goes to other partitions is told apart by its sequence.
+        """
+        self._whispers[change] = None
 
     def send(self, outgoing: Outgoing) -> None:
         """Have a record forwarded to another partition, once."""
@@ -203,12 +212,19 @@ class Batch:
 
     def write(self) -> None:
         """Put all that was written into the transaction."""
+        self._emit_whispers()
         for name, entries in self._appended.items():
             if entries:
                 self._tables.put_many(name, _values(name, entries, entries), append=True)
         for rows in self._rows:
             if rows.written:
                 self._write(rows)
+
+    def _emit_whispers(self) -> None:
+        if self._whispers:
+            for change in self._whispers:
+                self.emit(change)
+            self._whispers.clear()
 
     def _write(self, rows: BatchRows[Any]) -> None:
         written = rows.written

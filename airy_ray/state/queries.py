@@ -349,14 +349,7 @@ class Reading:
     def whole_contact(self, identifier: ContactId) -> Snapshot | None:
         """Return a contact, or redirect, with its identities and those whom it took over."""
         contact = self.contact(identifier)
-        if contact is None:
-            return None
-        identities: list[tuple[ConversationId, Identity]] = [
-            (ConversationId(key[ID_BYTES:]), identity)
-            for key, identity in self._under("identities", identifier, None)
-        ]
-        merges: list[Merge] = [merge for _, merge in self._under("merges", identifier, None)]
-        return Snapshot(contact, tuple(identities), tuple(merges))
+        return None if contact is None else self._whole(contact)
 
     def whole_contacts(self, identifiers: list[ContactId]) -> list[Snapshot | None]:
         """Return contacts as `whole_contact` does."""
@@ -513,6 +506,11 @@ class Reading:
         """Return messages by key, those after `key`, with their keys."""
         return list(islice(self._under("messages", b"", key + b"\0"), limit))
 
+    def contacts_after(self, key: bytes, limit: int) -> list[Snapshot]:
+        """Return contacts and redirects by id, those after `key`, as `whole_contact` does."""
+        found = islice(self._under("contacts", b"", key + b"\0"), limit)
+        return [self._whole(contact) for _, contact in found]
+
     def found_conversations(self, found: list[ConversationId]) -> list[Conversation | None]:
         """Return conversations; None for those that are gone."""
         return [self.conversation(identifier) for identifier in found]
@@ -589,6 +587,14 @@ class Reading:
             if key[24:] not in new:
                 return key[16:24] + conversation
         return None
+
+    def _whole(self, contact: Contact) -> Snapshot:
+        identities: list[tuple[ConversationId, Identity]] = [
+            (ConversationId(key[ID_BYTES:]), identity)
+            for key, identity in self._under("identities", contact.id, None)
+        ]
+        merges: list[Merge] = [merge for _, merge in self._under("merges", contact.id, None)]
+        return Snapshot(contact, tuple(identities), tuple(merges))
 
     def _listed_conversation(self, key: bytes) -> Conversation:
         row: Conversation | None = self._get("conversations", key[8:])

@@ -38,6 +38,7 @@ MADE: dict[type[AiryError], tuple[Any, ...]] = {
     errors.RowCorruptError: ("messages", b"\x01\xff"),
     errors.RebuildingError: (5, 9),
     errors.IndexingError: ("a text",),
+    errors.FeedTrimmedError: ("a text",),
     errors.ProtocolError: ("there is no such command",),
     errors.PartitionError: ("a text",),
     errors.PartitionUnavailableError: ("a text",),

@@ -111,6 +111,29 @@ class Cluster:
         return merges.snapshot(view, contact)
 
 
+class Telling(Cluster):
+    """One that looks after each record whether the feed names every row that is another now."""
+
+    def append(self, index: int, record: Record) -> None:
+        before = self._rows(index)
+        super().append(index, record)
+        after = self._rows(index)
+        different = {each for each in before.keys() | after if before.get(each) != after.get(each)}
+        rows = self.tables[index].values["changes"]
+        newest = (len(self.logs[index]) - 1 << 16).to_bytes(8)
+        changes = [decoded("changes", key, rows[key]) for key in rows if key >= newest]
+        assert different <= {
+            each for told in changes for each in (told.contact_id, told.conversation_id)
+        }
+
+    def _rows(self, index: int) -> dict[bytes, Any]:
+        """Return what is shown of contacts, and whose conversations are, by id."""
+        view = Batch(self.tables[index])
+        held = {key: holder[: contacts.ID_BYTES] for key, holder in view.contact_of.under(b"")}
+        found = view.contacts.under(b"")
+        return held | {key: (row, contacts.identities_of(view, row.id)) for key, row in found}
+
+
 Act = Callable[[Cluster], None]
 people = st.sampled_from(PEOPLE)
 indexes = st.integers(0, 7)
@@ -241,8 +264,8 @@ acts: st.SearchStrategy[Act] = st.one_of(
 stories = st.lists(acts, min_size=10, max_size=60)
 
 
-def lived(story: list[Act]) -> Cluster:
-    cluster = Cluster()
+def lived(story: list[Act], cluster: Cluster | None = None) -> Cluster:
+    cluster = cluster or Cluster()
     for person in PEOPLE:
         write(person)(cluster)
     for act in story:
@@ -299,6 +322,12 @@ def is_in_loop(cluster: Cluster, contact: Contact) -> bool:
         seen.add(found.id)
         found = cluster.contact(found.merged_into)
     return False
+
+
+@settings(max_examples=100, deadline=None)
+@given(story=stories)
+def test_the_feed_names_each_contact_that_is_another_now(story: list[Act]) -> None:
+    lived(story, Telling())
 
 
 @settings(max_examples=100, deadline=None)

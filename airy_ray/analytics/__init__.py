@@ -1,0 +1,1 @@
+"""What people evaluate: conversations, messages, contacts and events as Parquet files."""
