@@ -2,10 +2,12 @@
 
 import typer
 
+from airy_ray.cli.backup import backup
 from airy_ray.cli.import_contacts import import_contacts
 from airy_ray.cli.ledger import ledger
 from airy_ray.cli.openapi import openapi
 from airy_ray.cli.quarantine import quarantine
+from airy_ray.cli.restore import restore
 from airy_ray.cli.retention import retention
 from airy_ray.cli.simulate import simulate
 from airy_ray.cli.status import status
@@ -27,6 +29,8 @@ app.command()(ledger)
 app.add_typer(quarantine)
 app.add_typer(token)
 app.command()(verify)
+app.add_typer(backup)
+app.command()(restore)
 app.command()(retention)
 app.command()(simulate)
 app.command()(import_contacts)

@@ -40,6 +40,7 @@ from airy_ray.model.commands import (
 from airy_ray.model.ids import format_id, parse_id
 from airy_ray.model.webhook import Webhook
 from airy_ray.partition.reader import PartitionReader
+from airy_ray.publishing.events import Lineage
 from airy_ray.publishing.waiting import Waiting
 from airy_ray.rawlog.tail import LogTail
 from airy_ray.storage.shelf import Shelf
@@ -57,7 +58,7 @@ CREATED = ("message.created",)
 def calling(directory: Path, *, hold_ms: int = 3_600_000, at_once: int = 8) -> CallingSpec:
     """Return how webhooks are called, those on this machine too."""
     return CallingSpec(
-        history="5d41402a",
+        lineage=Lineage("5d41402a"),
         directory=str(directory / "webhooks"),
         allow_private_networks=True,
         at_once=at_once,

@@ -1,0 +1,165 @@
+"""A data directory made of a backup, on this machine or another.
+
+1. A mark is in the directory until all of it is there; until then nobody starts on it, and another
+   restore goes on: what is there with the right bytes is not fetched again.
+2. Each file's digest is checked while it is written, and it gets its name only then.
+3. States are folded out of the log at the next start.
+4. What comes from now on is another line of records than what the system that was backed up may
+   have got since: it gets a new history, and the layout remembers where the earlier one ended.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from shutil import rmtree
+
+import msgspec
+
+from airy_ray.backup.manifest import File, Manifest
+from airy_ray.backup.taking import ARCHIVE, MEDIA, PARTITIONS, WEBHOOKS, Step, Tell
+from airy_ray.backup.target import Target, digest_and_size
+from airy_ray.cluster.layout import RESTORING, Layout, new_history, specs, write_layout
+from airy_ray.cluster.media.store_spec import store_spec
+from airy_ray.config import Settings
+from airy_ray.errors import ConfigError
+from airy_ray.partition import generations
+from airy_ray.publishing.events import Earlier
+from airy_ray.rawlog.tail import LogTail
+from airy_ray.storage.files import remove_synced, sync_directory
+
+
+def restore(settings: Settings, target: Target, manifest: Manifest, tell: Tell) -> Layout:
+    """Make the data directory of the settings what it was when a backup was taken.
+
+    Raises:
+        ConfigError: there is something already, or the settings leave no place for what is in it.
+        DamagedError: a file of the backup is missing or damaged.
+        StorageError: the target does not answer.
+        DiskFullError: there is no space.
+    """
+    places = _Places(settings, manifest)
+    with _unfinished(places):
+        _fetch_all(target, manifest, places, tell)
+        layout = _succeeding(settings, manifest)
+        for spec in specs(settings, layout):
+            if spec.directory.exists():
+                _begin_anew(spec.directory)
+        write_layout(places.data, layout)
+    return layout
+
+
+class _Places:
+    """Where the files of a backup belong."""
+
+    def __init__(self, settings: Settings, manifest: Manifest) -> None:
+        self.data = settings.data.resolve()
+        self.archive = settings.archive_directory.resolve()
+        directory = store_spec(settings).directory
+        if directory is None and manifest.has_media:
+            raise ConfigError(
+                "media.url: the backup has files of messages, which can only be put in a directory"
+            )
+        self._media = self.data / MEDIA if directory is None else Path(directory)
+
+    def of(self, file: File) -> Path:
+        """Return where a file belongs."""
+        kind, _, name = file.path.partition("/")
+        if ".." in file.path.split("/") or file.path.startswith("/"):
+            raise ConfigError(f"the backup has a file that belongs nowhere: {file.path}")
+        if kind == ARCHIVE:
+            return self.archive / name
+        if kind == MEDIA:
+            return self._media / name
+        return self.data / file.path.replace("/log/", "/log.1/")
+
+    def refuse_what_is_there(self) -> None:
+        """Make sure that nothing is written over.
+
+        Raises:
+            ConfigError: there is something.
+        """
+        if self.data.exists() and (not self.data.is_dir() or any(self.data.iterdir())):
+            raise ConfigError(f"data: {self.data} is not an empty directory")
+        if (self.archive / "raw").exists():
+            raise ConfigError(f"archive.url: {self.archive} has an archive already")
+
+
+@contextmanager
+def _unfinished(places: _Places) -> Iterator[None]:
+    """Keep everybody from using a data directory until all of it is there."""
+    mark = places.data / RESTORING
+    if not mark.exists():
+        places.refuse_what_is_there()
+        try:
+            places.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+            mark.touch(mode=0o600)
+            sync_directory(places.data)
+        except OSError as error:
+            raise ConfigError(f"data: {places.data}: {error.strerror}") from None
+    descriptor = os.open(mark, os.O_RDWR)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise ConfigError(f"data: another restore into {places.data} is at work") from None
+    try:
+        for name in (PARTITIONS, WEBHOOKS):  # somebody may have begun to change them
+            rmtree(places.data / name, ignore_errors=True)
+        yield
+        remove_synced(mark)
+    finally:
+        os.close(descriptor)
+
+
+def _fetch_all(target: Target, manifest: Manifest, places: _Places, tell: Tell) -> None:
+    directories: set[Path] = set()
+    _drop_others(places, {places.of(file) for file in manifest.files})
+    for number, file in enumerate(manifest.files):
+        tell(Step(file.path, number, len(manifest.files)))
+        place = places.of(file)
+        _fetch(target, file, place)
+        directories.add(place.parent)
+    for directory in directories:
+        for path in (directory, *directory.parents[:3]):
+            sync_directory(path)
+
+
+def _drop_others(places: _Places, wanted: set[Path]) -> None:
+    """Delete what a restore of another backup has left in the archive."""
+    for file in (places.archive / "raw").glob("date=*/*"):
+        if file not in wanted:
+            file.unlink()
+
+
+def _fetch(target: Target, file: File, place: Path) -> None:
+    if place.exists():
+        with place.open("rb") as present:
+            if digest_and_size(present) == (file.digest, file.size):
+                return
+    place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fresh = place.with_name(f".{place.name}.restoring")
+    with fresh.open("wb") as writing:
+        target.fetch(file, writing)
+        writing.flush()
+        os.fsync(writing.fileno())
+    fresh.replace(place)
+
+
+def _succeeding(settings: Settings, manifest: Manifest) -> Layout:
+    """Return the layout of a data directory that goes on from a backup."""
+    before = manifest.layout
+    ends = {
+        int(spec.index): manifest.records[spec.name]
+        for spec in specs(settings, before)
+        if spec.name in manifest.records
+    }
+    earlier = (*before.earlier, Earlier(before.history, ends))
+    return msgspec.structs.replace(before, history=new_history(), earlier=earlier)
+
+
+def _begin_anew(directory: Path) -> None:
+    """Have a restored log not name a state that is not there."""
+    with closing(LogTail(directory)) as tail:
+        tail.forget(generations.ROW)
