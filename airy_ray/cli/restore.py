@@ -19,6 +19,12 @@ def restore(
     identifier: Annotated[
         str | None, typer.Option("--backup", help="Which; the newest without it.")
     ] = None,
+    partitions: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=1_024, help="How many it is to have; as many as it had without it."
+        ),
+    ] = None,
     *,
     as_json: JsonOption = False,
 ) -> None:
@@ -30,6 +36,9 @@ def restore(
     The system that was backed up must not go on beside the restored one: both would send what was
     waiting to be sent, and call the same webhooks.
 
+    With another number of partitions all records are written anew, which takes the space of log and
+    archive twice for a while; webhooks may hear of recent events once more, under other ids.
+
     Exit code 0: restored. 1: the backup is damaged, or there was no space. 2: wrong use.
 
     Example: airy-ray restore --from s3://backups/airy --data /var/lib/airy
@@ -39,7 +48,13 @@ def restore(
         target = open_target(place)
         manifest = chosen(target, identifier)
         with error_console.status("") as progress:
-            layout = restored(settings, target, manifest, lambda step: progress.update(told(step)))
+            layout = restored(
+                settings,
+                target,
+                manifest,
+                lambda step: progress.update(told(step)),
+                partitions=partitions,
+            )
     if as_json:
         print_json(
             {

@@ -106,7 +106,7 @@ class WebhookCaller:
         """Find where to read the feeds on; comes before anything else."""
         for partition in self.accesses:
             place = self.backlog.place(partition)
-            if place is None:
+            if place is None and self.spec.lineage.has_kept(partition, self.webhook.began):
                 place = self.webhook.places.get(partition)
             if place is None:
                 place = await asked(self.accesses, partition, Reading.feed_start)

@@ -77,6 +77,14 @@ class Lineage(msgspec.Struct, frozen=True):
     history: str
     earlier: tuple[Earlier, ...] = ()
 
+    def has_kept(self, partition: PartitionIndex, began: int) -> bool:
+        """Whether places in a feed mean what they did when the registry's log was at `began`.
+
+        They do not after a restore to another number of partitions.
+        """
+        since = [each for each in self.earlier if began < each.ends.get(REGISTRY, 0)]
+        return all(partition in each.ends for each in since)
+
     def of(self, partition: PartitionIndex, sequence: int) -> str:
         """Return the history whose change is at a place of a feed."""
         offset = keys.position(sequence)

@@ -6,7 +6,7 @@ from itertools import chain
 from pathlib import Path
 from random import Random
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 
@@ -20,6 +20,7 @@ from airy_ray.model.events import DeliveryAttempted, Event, MessageDelivered
 from airy_ray.model.ids import (
     REGISTRY,
     ChannelId,
+    ContactId,
     ConversationId,
     PartitionIndex,
     command_id,
@@ -189,3 +190,15 @@ def live(machine: Machine, draw: Random, *, first_at: int = NOW, payloads: int =
             machine.care(at)
     machine.settle(at)
     return at
+
+
+def told(machine: Machine) -> dict[str, list[Any]]:
+    """Return what readers are told of all conversations, messages and contacts, by id."""
+    found: dict[str, list[Any]] = {"conversations": [], "messages": [], "contacts": []}
+    for partition in machine.partitions.values():
+        with reading(partition.state.environment) as view:
+            found["conversations"] += [each for _, each in view.conversations_after(b"", 10_000)]
+            found["messages"] += [each for _, each in view.messages_after(b"", 10_000)]
+            names = view.contact_names(b"", 10_000)
+            found["contacts"] += [view.whole_contact(ContactId(key[-16:])) for key in names]
+    return {name: sorted(rows, key=repr) for name, rows in found.items()}

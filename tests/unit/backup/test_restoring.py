@@ -11,7 +11,7 @@ from airy_ray.model.ids import REGISTRY
 from airy_ray.publishing.events import Earlier
 from tests.log_builders import NOW
 from tests.unit.backup.backups import newest, places, put_places, restored, taken
-from tests.unit.backup.machine import Machine, live, settings_of
+from tests.unit.backup.machine import Machine, live, settings_of, told
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +122,24 @@ def test_damage_in_a_backup_is_named_and_leaves_nothing_to_start_on(
         read_layout(tmp_path / "data")
     restored(target, tmp_path / "data")  # once the backup is whole again
     assert prepare_data(settings_of(tmp_path / "data")).partitions == 2
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+@pytest.mark.parametrize("seed", range(2))
+def test_another_number_of_partitions_tells_readers_the_same(
+    tmp_path: Path, seed: int, count: int
+) -> None:
+    with Machine(tmp_path / "original", 3) as machine:
+        at = live(machine, Random(seed))
+        taken(tmp_path / "original", tmp_path / "target")
+        before = told(machine)
+    restored(tmp_path / "target", tmp_path / "restored", partitions=count)
+
+    with Machine(tmp_path / "restored") as again:
+        again.settle(at + 1)
+
+        assert len(again.specs) == count + 1
+        assert all(before.values())
+        assert told(again) == before
+    left = {path.name for path in (tmp_path / "restored").iterdir()}
+    assert left <= {"archive", "layout.json", "partitions"}
