@@ -8,7 +8,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from pathlib import Path
 
 from airy_ray.backup.taking import Step, Tell
 from airy_ray.model.ids import PartitionIndex
@@ -20,6 +19,7 @@ from airy_ray.projections import keys
 from airy_ray.rawlog import archive
 from airy_ray.rawlog.record import Record, prepare, stored
 from airy_ray.rawlog.tail import LogTail, Segment, create
+from airy_ray.storage.files import write_synced
 
 Places = Mapping[str, Mapping[PartitionIndex, int]]
 """By consumer and partition, from where its feed is read on."""
@@ -146,4 +146,4 @@ def put_places(specs: Sequence[PartitionSpec], places: Places) -> None:
     """Write such files."""
     for spec in specs:
         for name, own in places.items():
-            Path(spec.directory / name).write_bytes(b"%d" % own[spec.index])
+            write_synced(spec.directory / name, b"%d" % own[spec.index])

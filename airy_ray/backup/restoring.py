@@ -34,7 +34,7 @@ from airy_ray.model.ids import REGISTRY
 from airy_ray.partition import generations
 from airy_ray.publishing.events import Earlier
 from airy_ray.rawlog.tail import LogTail
-from airy_ray.storage.files import remove_synced, sync_directory
+from airy_ray.storage.files import remove_synced, sync_directory, write_synced
 from airy_ray.storage.shelf import Shelf
 
 _ASIDE = "aside"
@@ -107,8 +107,21 @@ class _Places:
         Raises:
             ConfigError: there is something.
         """
-        if self.data.exists() and (not self.data.is_dir() or any(self.data.iterdir())):
+        if self.data.exists() and (not self.data.is_dir() or any(self._there())):
             raise ConfigError(f"data: {self.data} is not an empty directory")
+        self.refuse_archive()
+
+    def _there(self) -> Iterator[Path]:
+        for path in self.data.iterdir():
+            if not path.name.startswith(f".{RESTORING}."):  # of one killed before it began
+                yield path
+
+    def refuse_archive(self) -> None:
+        """Make sure that the archive is begun by this restore.
+
+        Raises:
+            ConfigError: it is not.
+        """
         if (self.archive / "raw").exists():
             raise ConfigError(f"archive.url: {self.archive} has an archive already")
 
@@ -121,10 +134,11 @@ def _unfinished(places: _Places) -> Iterator[None]:
         places.refuse_what_is_there()
         try:
             places.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-            mark.touch(mode=0o600)
-            sync_directory(places.data)
+            write_synced(mark, str(places.archive).encode())
         except OSError as error:
             raise ConfigError(f"data: {places.data}: {error.strerror}") from None
+    elif mark.read_text() != str(places.archive):  # it began with other settings
+        places.refuse_archive()
     descriptor = os.open(mark, os.O_RDWR)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -170,6 +170,8 @@ def trouble_told() -> Iterator[None]:
         fail(error)
     except AiryError as error:
         fail(error, code=1)
+    except OSError as error:
+        fail(f"{error.filename or 'the disk'}: {error.strerror}", code=1)
 
 
 def _show(taken: Taken, to: str, gone: list[str]) -> None:

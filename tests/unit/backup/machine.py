@@ -45,9 +45,12 @@ CHANNELS: dict[ChannelId, Channel] = dict(
 )
 
 
-def settings_of(data: Path, partitions: int | None = None) -> Settings:
+def settings_of(
+    data: Path, partitions: int | None = None, *, archive: Path | None = None
+) -> Settings:
     """Return settings without an environment."""
-    return load({"data": data, "partitions": partitions}, environment={})
+    url = None if archive is None else str(archive)
+    return load({"data": data, "partitions": partitions, "archive.url": url}, environment={})
 
 
 class Machine:

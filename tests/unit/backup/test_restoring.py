@@ -5,12 +5,14 @@ from random import Random
 
 import pytest
 
+from airy_ray.backup.restoring import restore
+from airy_ray.backup.target import open_target
 from airy_ray.cluster.layout import jwt_secret, prepare_data, read_layout
 from airy_ray.errors import ConfigError, DamagedError
 from airy_ray.model.ids import REGISTRY
 from airy_ray.publishing.events import Earlier
 from tests.log_builders import NOW
-from tests.unit.backup.backups import newest, places, put_places, restored, taken
+from tests.unit.backup.backups import newest, places, put_places, quiet, restored, taken
 from tests.unit.backup.machine import Machine, live, settings_of, told
 
 
@@ -143,3 +145,24 @@ def test_another_number_of_partitions_tells_readers_the_same(
         assert told(again) == before
     left = {path.name for path in (tmp_path / "restored").iterdir()}
     assert left <= {"archive", "layout.json", "partitions"}
+
+
+def test_an_archive_of_others_is_left_alone_also_by_a_restore_that_goes_on(
+    target: Path, tmp_path: Path
+) -> None:
+    data, others = (
+        tmp_path / "data",
+        tmp_path / "others" / "raw" / "date=2025-11-21" / "p00.parquet",
+    )
+    others.parent.mkdir(parents=True)
+    others.touch()
+    settings = settings_of(data, archive=tmp_path / "others")
+    place = open_target(str(target))
+    for is_begun in (False, True):
+        if is_begun:
+            data.mkdir()
+            (data / "restoring").touch()
+
+        with pytest.raises(ConfigError, match="has an archive already"):
+            restore(settings, place, newest(target), quiet)
+    assert others.exists()
