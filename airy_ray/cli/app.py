@@ -2,11 +2,13 @@
 
 import typer
 
+from airy_ray.cli.backup import backup
 from airy_ray.cli.export import export
 from airy_ray.cli.import_contacts import import_contacts
 from airy_ray.cli.ledger import ledger
 from airy_ray.cli.openapi import openapi
 from airy_ray.cli.quarantine import quarantine
+from airy_ray.cli.restore import restore
 from airy_ray.cli.retention import retention
 from airy_ray.cli.simulate import simulate
 from airy_ray.cli.status import status
@@ -28,6 +30,8 @@ app.add_typer(ledger)
 app.add_typer(quarantine)
 app.add_typer(token)
 app.command()(verify)
+app.add_typer(backup)
+app.command()(restore)
 app.command()(retention)
 app.command()(export)
 app.command()(simulate)

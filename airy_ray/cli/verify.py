@@ -1,9 +1,5 @@
 """`airy-ray verify`: is everything in the data directory what was written?"""
 
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,12 +9,11 @@ import typer
 
 from airy_ray.cli.data import ConfigOption, Data, DataOption, JsonOption, opened
 from airy_ray.cli.output import console, error_console, fail, print_json
+from airy_ray.cli.scratch import scratch
 from airy_ray.errors import DiskFullError
 from airy_ray.partition.verify import Damage, Note, Step
 from airy_ray.partition.verify import verify as verified
-from airy_ray.storage.beacon import is_alive
 
-_SCRATCH = ".verify-"
 _SHOWN_PER_FILE = 10
 
 
@@ -45,8 +40,11 @@ def verify(
     damages: list[Damage] = []
     notes: list[Note] = []
     try:
-        with _scratch(found.directory) as scratch, error_console.status("checking") as progress:
-            for finding in verified(found.specs, scratch, deep=deep):
+        with (
+            scratch(found.directory, "verify") as copies,
+            error_console.status("checking") as progress,
+        ):
+            for finding in verified(found.specs, copies, deep=deep):
                 match finding:
                     case Step():
                         progress.update(_told_step(finding, found.directory))
@@ -62,24 +60,6 @@ def verify(
         _show(found, damages, notes)
     if damages:
         raise typer.Exit(1)
-
-
-@contextmanager
-def _scratch(data: Path) -> Iterator[Path]:
-    """Make a directory for copies, and remove it again, with those that others left behind."""
-    for left in data.glob(f"{_SCRATCH}*"):
-        pid = left.name.removeprefix(_SCRATCH)
-        if pid.isdecimal() and not is_alive(int(pid)):
-            shutil.rmtree(left, ignore_errors=True)
-    scratch = data / f"{_SCRATCH}{os.getpid()}"
-    try:
-        scratch.mkdir(mode=0o700)
-    except OSError as error:
-        fail(f"{scratch}: {error.strerror}", code=1)
-    try:
-        yield scratch
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _told_step(step: Step, data: Path) -> str:

@@ -13,9 +13,12 @@ from airy_ray.config import Settings
 from airy_ray.errors import ConfigError
 from airy_ray.model.ids import REGISTRY, PartitionIndex
 from airy_ray.partition.spec import PartitionSpec, Retention, Rule, Upkeep
+from airy_ray.publishing.events import Earlier, Lineage
 from airy_ray.storage.files import write_synced
 
 LAYOUT_VERSION = 1
+RESTORING = "restoring"
+"""The file that is in a data directory until all of it is restored."""
 
 _HOUR_MS = 3_600_000
 _TEMPORARY_MAX = 9
@@ -29,11 +32,18 @@ class Layout(msgspec.Struct, frozen=True):
 
     Attributes:
         history: names this line of records; positions in its feed mean nothing in another.
+        earlier: the lines that it goes on from, each since a restore, oldest first.
     """
 
     version: int
     partitions: int
     history: str
+    earlier: tuple[Earlier, ...] = ()
+
+    @property
+    def lineage(self) -> Lineage:
+        """Which history has made which records."""
+        return Lineage(self.history, self.earlier)
 
 
 def prepare_data(settings: Settings) -> Layout:
@@ -44,6 +54,7 @@ def prepare_data(settings: Settings) -> Layout:
     """
     data = settings.data
     file = data / "layout.json"
+    _refuse_unfinished(data)
     if not file.exists():
         if (data / "partitions").exists():
             raise ConfigError(f"data: {file} is gone; what is stored cannot be read without it")
@@ -51,9 +62,8 @@ def prepare_data(settings: Settings) -> Layout:
             data.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise ConfigError(f"data: {data}: {error.strerror}") from None
-        history = secrets.token_hex(4)
-        layout = Layout(LAYOUT_VERSION, settings.partitions, history)
-        write_synced(file, msgspec.json.encode(layout))
+        layout = Layout(LAYOUT_VERSION, settings.partitions, new_history())
+        write_layout(data, layout)
         return layout
     layout = read_layout(data)
     if layout.partitions != settings.partitions and "partitions" in settings.model_fields_set:
@@ -70,6 +80,7 @@ def read_layout(data: Path) -> Layout:
         ConfigError: it is none, or of another version.
     """
     file = data / "layout.json"
+    _refuse_unfinished(data)
     try:
         layout = msgspec.json.decode(file.read_bytes(), type=Layout)
     except (FileNotFoundError, NotADirectoryError):
@@ -81,6 +92,16 @@ def read_layout(data: Path) -> Layout:
             f"data: {data} has layout version {layout.version}, this program knows {LAYOUT_VERSION}"
         )
     return layout
+
+
+def write_layout(data: Path, layout: Layout) -> None:
+    """Make a directory a data directory."""
+    write_synced(data / "layout.json", msgspec.json.encode(layout))
+
+
+def new_history() -> str:
+    """Return a name for a line of records that begins."""
+    return secrets.token_hex(4)
 
 
 def specs(settings: Settings, layout: Layout) -> list[PartitionSpec]:
@@ -115,6 +136,11 @@ def run_directory(data: Path) -> Path:
     if status.st_uid != os.getuid() or status.st_mode & 0o077:
         raise ConfigError(f"{path} belongs to somebody else")
     return path
+
+
+def _refuse_unfinished(data: Path) -> None:
+    if (data / RESTORING).exists():
+        raise ConfigError(f"data: restoring {data} did not come to its end; restore it again")
 
 
 def _spec(settings: Settings, layout: Layout, index: PartitionIndex) -> PartitionSpec:

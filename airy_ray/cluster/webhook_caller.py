@@ -106,7 +106,7 @@ class WebhookCaller:
         """Find where to read the feeds on; comes before anything else."""
         for partition in self.accesses:
             place = self.backlog.place(partition)
-            if place is None:
+            if place is None and self.spec.lineage.has_kept(partition, self.webhook.began):
                 place = self.webhook.places.get(partition)
             if place is None:
                 place = await asked(self.accesses, partition, Reading.feed_start)
@@ -289,7 +289,7 @@ class WebhookCaller:
         fate: Fate = "delivered" if answer.is_taken else "failed" if again else "dead"
         self.backlog.note(
             Attempt(
-                event_id(self.spec.history, waiting.event),
+                event_id(self.spec.lineage, waiting.event),
                 waiting.event.kind,
                 waiting.event.subject,
                 to_millis(began_at),
@@ -308,7 +308,7 @@ class WebhookCaller:
 
     def _headers(self, event: Event, body: bytes, at: Millis) -> dict[str, str]:
         keys = good_keys(self.webhook, at)
-        name = event_id(self.spec.history, event)
+        name = event_id(self.spec.lineage, event)
         return signing.headers(self.webhook.headers, keys, body, event_id=name, at_s=at // 1_000)
 
     def _is_wanted(self, event: Event) -> bool:

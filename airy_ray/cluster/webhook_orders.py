@@ -75,7 +75,7 @@ class Orders:
 
     async def _event(self, identifier: str) -> Event | None:
         """Return the event with an id, as long as the feed or the backlog has it."""
-        found = placed(self._caller.spec.history, identifier)
+        found = placed(self._caller.spec.lineage, identifier)
         if found is None or found[0] not in self._accesses:
             return None
         partition, sequence, kind = found

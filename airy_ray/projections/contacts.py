@@ -50,14 +50,19 @@ def introduce(view: View, conversation: Conversation) -> None:
 
 
 def introduce_again(view: View, conversation: Conversation, at: Millis) -> None:
-    """Give a conversation whose contact was deleted a contact again."""
+    """Give a conversation whose contact was deleted a contact again.
+
+    Ids that lead to one that was merged go on leading where it leads: it gets another.
+    """
     identifier = contact_id(conversation.id)
     present = view.contacts.get(identifier)
+    again_at: int = at
+    while present is not None and present.merged_into is not None:
+        identifier = contact_id(conversation.id, keys.instant(Millis(again_at)))
+        present = view.contacts.get(identifier)
+        again_at += 1
     if present is None:
         _make(view, conversation, identifier, at)
-    elif present.merged_into is not None:  # ids that lead to it go on leading where it leads
-        again = contact_id(conversation.id, keys.offset(view.position))
-        _make(view, conversation, again, at)
     else:
         view.contact_of.put(conversation.id, identifier)
         _grant(view, conversation.id, identifier, conversation, at)

@@ -5,7 +5,7 @@ sent, so what waits for days holds nothing of anybody's messages, and what was e
 Its id follows from its place, so it is the same on every attempt and after every restart.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal, get_args
 
 import msgspec
@@ -53,6 +53,45 @@ class Event(msgspec.Struct, frozen=True, gc=False, array_like=True):
     def place(self) -> bytes:
         """What orders events of a lane."""
         return self.sequence.to_bytes(_NUMBER_BYTES, "big") + bytes([_KINDS.index(self.kind)])
+
+
+class Earlier(msgspec.Struct, frozen=True):
+    """A line of records that was restored, and went on as another.
+
+    Attributes:
+        ends: the first offset of each partition that is not of it any more.
+    """
+
+    history: str
+    ends: Mapping[int, int]
+
+
+class Lineage(msgspec.Struct, frozen=True):
+    """Which history has made which records of this data.
+
+    Attributes:
+        history: the present one.
+        earlier: those that it goes on from, oldest first.
+    """
+
+    history: str
+    earlier: tuple[Earlier, ...] = ()
+
+    def has_kept(self, partition: PartitionIndex, began: int) -> bool:
+        """Whether places in a feed mean what they did when the registry's log was at `began`.
+
+        They do not after a restore to another number of partitions.
+        """
+        since = [each for each in self.earlier if began < each.ends.get(REGISTRY, 0)]
+        return all(partition in each.ends for each in since)
+
+    def of(self, partition: PartitionIndex, sequence: int) -> str:
+        """Return the history whose change is at a place of a feed."""
+        offset = keys.position(sequence)
+        for each in self.earlier:
+            if offset < each.ends.get(partition, 0):
+                return each.history
+        return self.history
 
 
 class _Payload(msgspec.Struct):
@@ -104,20 +143,26 @@ def test_event(webhook: bytes, order: Order) -> Event:
 test_event.__test__ = False  # type: ignore[attr-defined]  # of pytest's
 
 
-def event_id(history: str, event: Event) -> str:
-    """Return the id under which receivers know an event, whichever attempt brings it."""
+def event_id(lineage: Lineage, event: Event) -> str:
+    """Return the id under which receivers know an event, whichever attempt brings it.
+
+    A restored system, which tells again what was told after the backup, tells it under this id too.
+    """
+    history = lineage.of(event.partition, event.sequence)
     return f"evt_{history}_{event.partition}_{event.sequence}_{_KINDS.index(event.kind)}"
 
 
-def placed(history: str, identifier: str) -> tuple[PartitionIndex, int, Kind] | None:
+def placed(lineage: Lineage, identifier: str) -> tuple[PartitionIndex, int, Kind] | None:
     """Return partition, sequence and type of the event with an id; None if it is none of ours."""
     parts = identifier.split("_")
-    if len(parts) != 5 or parts[:2] != ["evt", history]:
+    if len(parts) != 5 or parts[0] != "evt":
         return None
     if not all(part.isascii() and part.isdecimal() and len(part) < 20 for part in parts[2:]):
         return None
     partition, sequence, kind = map(int, parts[2:])
-    return (PartitionIndex(partition), sequence, _KINDS[kind]) if kind < len(_KINDS) else None
+    if kind >= len(_KINDS) or parts[1] != lineage.of(PartitionIndex(partition), sequence):
+        return None
+    return PartitionIndex(partition), sequence, _KINDS[kind]
 
 
 def is_of_message(event: Event) -> bool:

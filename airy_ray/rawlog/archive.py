@@ -106,6 +106,16 @@ def take_over(archive: Path, partition: PartitionIndex, segments: Iterable[Segme
             remove_synced(beside)
 
 
+def written(archive: Path, segment: Segment) -> Iterator[Path]:
+    """Yield where the bytes of a sealed range may be: beside their place too, until put there.
+
+    Their digest tells whether it is they.
+    """
+    file = archive / segment.file
+    yield file
+    yield from file.parent.glob(f".{file.name}.*{_BESIDE}")
+
+
 def drop_unnamed(archive: Path, partition: PartitionIndex, segments: Iterable[Segment]) -> None:
     """Delete files that the manifest does not name: who wrote them was killed before it did.
 

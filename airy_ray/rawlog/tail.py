@@ -278,6 +278,11 @@ class LogTail:
         with self._write() as transaction:
             transaction.lmdb.put(*_fact_row(name, value), db=transaction.meta)
 
+    def forget(self, name: str) -> None:
+        """Keep a small fact no longer; durable on return."""
+        with self._write() as transaction:
+            transaction.lmdb.delete(name.encode(), db=transaction.meta)
+
     def replace(
         self, fresh: Path, copied: int, segments: Iterable[Segment], small: Mapping[str, bytes]
     ) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -232,14 +232,20 @@ def opened(spec: StoreSpec) -> MediaStore:
     assert spec.url is not None  # without it there is a directory
     if spec.url.startswith("memory:"):
         return MediaStore(MemoryStore(), public_url=spec.public_url)
-    is_plain = any(value.startswith("http://") for value in spec.options.values())
+    store = object_store(spec.url, spec.options)
+    return MediaStore(store, public_url=spec.public_url or _amazon_url(spec.url))
+
+
+def object_store(url: str, options: Mapping[str, str]) -> ObjectStore:
+    """Return an object store; what options do not say comes from the environment."""
+    is_plain = any(value.startswith("http://") for value in options.values())
     store: ObjectStore = from_url(  # type: ignore[call-overload]  # its options are its scheme's
-        spec.url,
-        config=spec.options,
+        url,
+        config=dict(options),
         client_options={"allow_http": is_plain, "timeout": _CALL_WAIT},
         retry_config={"max_retries": 3, "retry_timeout": _CALL_WAIT},
     )
-    return MediaStore(store, public_url=spec.public_url or _amazon_url(spec.url))
+    return store
 
 
 def _is_before(time: datetime, at: Millis) -> bool:

@@ -40,6 +40,7 @@ from airy_ray.model.commands import (
 from airy_ray.model.ids import format_id, parse_id
 from airy_ray.model.webhook import Webhook
 from airy_ray.partition.reader import PartitionReader
+from airy_ray.publishing.events import Lineage
 from airy_ray.publishing.waiting import Waiting
 from airy_ray.rawlog.tail import LogTail
 from airy_ray.storage.shelf import Shelf

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from airy_ray.clock import Millis
 from airy_ray.model.ids import REGISTRY, PartitionIndex, format_id
 from airy_ray.projections.view import Change
-from airy_ray.publishing.events import Event, event_id, events_of, placed
+from airy_ray.publishing.events import Earlier, Event, Lineage, event_id, events_of, placed
 from tests import builders
 from tests.builders import NOW
 
 CONVERSATION = builders.conversation_id()
 MESSAGE = builders.message_id()
 CHANNEL = builders.channel().id
-HISTORY = "5d41402a"
+LINEAGE = Lineage("5d41402a")
 
 
 def change(kind: str, *, of_message: bool = True, at: int | None = NOW, **payload: str) -> Change:
@@ -75,8 +75,8 @@ def test_what_has_no_time_happened_when_it_came() -> None:
 def test_an_id_tells_where_its_event_is(partition: int, sequence: int) -> None:
     event = Event(PartitionIndex(partition), sequence, "message.updated", b"", b"", Millis(NOW))
 
-    assert placed(HISTORY, event_id(HISTORY, event)) == (partition, sequence, "message.updated")
-    assert placed("ffffffff", event_id(HISTORY, event)) is None
+    assert placed(LINEAGE, event_id(LINEAGE, event)) == (partition, sequence, "message.updated")
+    assert placed(Lineage("ffffffff"), event_id(LINEAGE, event)) is None
 
 
 @pytest.mark.parametrize(
@@ -91,4 +91,27 @@ def test_an_id_tells_where_its_event_is(partition: int, sequence: int) -> None:
     ],
 )
 def test_other_ids_lead_nowhere(identifier: str) -> None:
-    assert placed(HISTORY, identifier) is None
+    assert placed(LINEAGE, identifier) is None
+
+
+@pytest.mark.parametrize(
+    ("partition", "offset", "history"),
+    [
+        pytest.param(0, 9, "aaaaaaaa", id="before the first restore"),
+        pytest.param(0, 10, "bbbbbbbb", id="between two"),
+        pytest.param(0, 19, "bbbbbbbb", id="before the second"),
+        pytest.param(0, 20, "cccccccc", id="since then"),
+        pytest.param(1, 0, "cccccccc", id="of a partition that had nothing"),
+    ],
+)
+def test_what_was_told_before_a_restore_keeps_its_id(
+    partition: int, offset: int, history: str
+) -> None:
+    earlier = (Earlier("aaaaaaaa", {0: 10}), Earlier("bbbbbbbb", {0: 20}))
+    lineage = Lineage("cccccccc", earlier)
+    event = Event(PartitionIndex(partition), offset << 16, "message.created", b"", b"", Millis(NOW))
+
+    identifier = event_id(lineage, event)
+
+    assert identifier.startswith(f"evt_{history}_")
+    assert placed(lineage, identifier) == (partition, offset << 16, "message.created")

@@ -1,0 +1,3 @@
+"""Backups of a data directory, taken while it is in use, and what is made of them again."""
+
+__all__: list[str] = []
