@@ -6,6 +6,7 @@ from airy_ray.clock import Millis
 from airy_ray.model import contact_events, events
 from airy_ray.model.events import Event
 from airy_ray.model.media_links import files_in
+from airy_ray.model.message import is_recalled
 from airy_ray.projections import (
     bots,
     changes,
@@ -50,6 +51,8 @@ def project(view: View, event: Event, at: Millis) -> Effect:
             return custom_sources.receive(view, event, at)
         case events.EchoReceived():
             return messages.park_echo(view, event, at)
+        case events.MessageRecalled():
+            return messages.recall(view, event, at)
         case events.MessageSent():
             return messages.send(view, event, at)
         case events.HoldExpired():
@@ -96,6 +99,8 @@ def project(view: View, event: Event, at: Millis) -> Effect:
             return APPLIED if channels.disconnect(view, event, at) else NOT_FOUND
         case events.ChannelDescribed():
             return APPLIED if channels.describe(view, event, at) else NOT_FOUND
+        case events.BackfillAdvanced():
+            return APPLIED if channels.advance(view, event, at) else NOTHING_NEW
         case events.ChannelSeen():
             waiting.channel_seen(view, event)
         case events.AliasKnown():
@@ -153,10 +158,13 @@ def _know(view: View, event: events.ProfileFetched, at: Millis) -> Effect:
 
 
 def _keep_files(view: View, event: events.FilesKept, at: Millis) -> Effect:
-    if view.message_keys.get(event.message_id) is None:  # erased meanwhile
+    message = messages.known(view, event.message_id)
+    if message is None:  # erased meanwhile
         erasure.leave_files(view, events.FilesLeft(tuple(sorted(files_in(*event.values.values())))))
         return messages.IGNORED_UNKNOWN_MESSAGE
-    described = metadata.describe_message(view, None, event.message_id, event.values, at)
+    described = metadata.describe_message(
+        view, None, message.id, event.values, at, is_news=not is_recalled(message)
+    )
     return APPLIED if described else NOTHING_NEW
 
 
