@@ -119,6 +119,10 @@ def _beside(duties: Duties, work: _Work) -> Iterator[Coroutine[Any, Any, None]]:
         from airy_ray.cluster.answering import answer
 
         yield answer(duties.bots, work.accesses, work.appender, work.feeds, within_s=_STOP_S)
+    if duties.backfilling is not None:
+        from airy_ray.cluster.backfilling import backfill
+
+        yield backfill(duties.backfilling, work.accesses, work.appender, work.registry)
     if duties.calling is not None:
         from airy_ray.cluster.publisher import Publisher
 

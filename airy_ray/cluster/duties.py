@@ -2,6 +2,7 @@
 
 import msgspec
 
+from airy_ray.cluster.backfill_spec import BackfillSpec
 from airy_ray.cluster.bots import AnyBot
 from airy_ray.cluster.fetching_spec import FetchingSpec
 from airy_ray.cluster.sendings import Sendings
@@ -16,6 +17,7 @@ class Duties(msgspec.Struct, array_like=True, frozen=True):
         fetching: how files of contacts' messages are fetched; None if they stay where they are.
         bots: who is asked what to answer to contacts.
         calling: how webhooks are called; None if they are not.
+        backfilling: how much of the past of pages is fetched; None if nothing is.
     """
 
     sendings: Sendings = msgspec.field(default_factory=dict)
@@ -23,3 +25,4 @@ class Duties(msgspec.Struct, array_like=True, frozen=True):
     fetching: FetchingSpec | None = None
     bots: list[AnyBot] = []
     calling: CallingSpec | None = None
+    backfilling: BackfillSpec | None = None

@@ -12,6 +12,7 @@ from pathlib import Path
 import ray
 from ray.exceptions import RayError
 
+from airy_ray.cluster.backfill_spec import backfill_spec
 from airy_ray.cluster.bots import bots
 from airy_ray.cluster.duties import Duties
 from airy_ray.cluster.fetching_spec import fetching_spec
@@ -80,6 +81,7 @@ class System:
             fetching=fetching_spec(settings),
             bots=bots(settings.bots),
             calling=calling_spec(settings, self._layout),
+            backfilling=backfill_spec(settings.sources.facebook),
         )
         self._supervisor = SupervisorClient(machine_spec(settings, self._layout), duties)
 

@@ -17,11 +17,12 @@ from airy_ray.cluster.owner import Owner
 from airy_ray.cluster.partitions import Partitions
 from airy_ray.model.commands import UnmergeContacts
 from airy_ray.model.contact import Snapshot
-from airy_ray.model.events import ChannelStored, MessageReceived, Place
+from airy_ray.model.events import ChannelStored, Event, MessageReceived, Place
 from airy_ray.model.ids import (
     REGISTRY,
     ContactId,
     ConversationId,
+    PartitionIndex,
     command_id,
     format_id,
     message_id,
@@ -47,9 +48,27 @@ SOMEBODY = builders.place("+4915187654321", page="+15005550006", source="twilio.
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[MachineSpec]:
-    """Two partitions and the registry, with their owners, who tell one another."""
-    run_directory = tmp_path / "partitions"
-    specs = [spec(tmp_path, index=index, count=COUNT) for index in (0, 1, REGISTRY)]
+    """A machine with a channel of each source."""
+    with owned_machine(tmp_path) as made:
+        for place in (WHATSAPP, SMS, TWILIO):
+            channel = msgspec.structs.replace(
+                builders.channel(source=place.source), id=place.channel_id
+            )
+            tell(made, REGISTRY, ChannelStored(channel, {}))
+        yield made
+
+
+def tell(machine: MachineSpec, index: PartitionIndex, event: Event) -> None:
+    """Append an event to a partition's log."""
+    record = builders.record(encode_event(event), kind="outcome", source="")
+    append(machine.partition(index).directory, [record])
+
+
+@contextmanager
+def owned_machine(directory: Path) -> Iterator[MachineSpec]:
+    """Have two partitions and the registry, with their owners, who tell one another."""
+    run_directory = directory / "partitions"
+    specs = [spec(directory, index=index, count=COUNT) for index in (0, 1, REGISTRY)]
     made = MachineSpec(specs, run_directory, LONG_S, 100)
     with ExitStack() as stack:
         for each in specs:
@@ -59,13 +78,6 @@ def machine(tmp_path: Path) -> Iterator[MachineSpec]:
             delivery = stack.enter_context(closing(LogDelivery(made, tails)))
             owner = stack.enter_context(_owning(each, run_directory, delivery.deliver))
             until(lambda owner=owner: owner.partition)  # type: ignore[misc]
-        for place in (WHATSAPP, SMS, TWILIO):
-            channel = msgspec.structs.replace(
-                builders.channel(source=place.source), id=place.channel_id
-            )
-            body = encode_event(ChannelStored(channel, {}))
-            record = builders.record(body, kind="outcome", source="")
-            append(made.partition(REGISTRY).directory, [record])
         yield made
 
 
@@ -110,9 +122,8 @@ def write(
         channel_id=place.channel_id,
         source=place.source,
     )
-    body = encode_event(MessageReceived(place, message))
-    owner = machine.partition(owner_of(place.conversation_id, COUNT))
-    append(owner.directory, [builders.record(body, kind="outcome", source="")])
+    owner = owner_of(place.conversation_id, COUNT)
+    tell(machine, owner, MessageReceived(place, message))
 
 
 def asked(machine: MachineSpec, ask: Callable[[Machine], Awaitable[object]]) -> object:
