@@ -18,6 +18,7 @@ import msgspec
 from airy_ray.clock import now_micros, now_millis
 from airy_ray.cluster.access import Appends, LocalAccess
 from airy_ray.cluster.feeds import PAGE_BYTES, PAGE_CHANGES, Feeds
+from airy_ray.cluster.fetching_spec import FetchingSpec
 from airy_ray.cluster.own_partitions import OwnPartitions
 from airy_ray.cluster.platform_calls import PlatformCalls, without
 from airy_ray.cluster.profile_fetching import ProfileFetching
@@ -79,6 +80,7 @@ class Courier:
         registry: Registry,
         feeds: Feeds,
         sendings: Sendings,
+        fetching: FetchingSpec | None = None,
     ) -> None:
         self._partitions = OwnPartitions(accesses, appender)
         self._registry = registry
@@ -87,7 +89,9 @@ class Courier:
         self._run = int(now_micros())
         self._calls = PlatformCalls()
         self._turns = Turns(self._step, _AT_ONCE)
-        self._profiles = ProfileFetching(self._partitions, registry, sendings, self._calls)
+        self._profiles = ProfileFetching(
+            self._partitions, registry, sendings, self._calls, fetching
+        )
         self._buckets = Buckets()
         self._loop = asyncio.get_running_loop()
 

@@ -91,7 +91,7 @@ async def _deliver(setup: _Setup, connection: socket.socket) -> None:
     for spec in specs:
         forget_others(spec.directory, CONSUMER, bots)
     work = _Work(accesses, appender, Registry(accesses[REGISTRY].reader), feeds)
-    courier = Courier(*work, setup.duties.sendings)
+    courier = Courier(*work, setup.duties.sendings, setup.duties.fetching)
     running = asyncio.create_task(courier.run())
     beside = [asyncio.create_task(each) for each in _beside(setup.duties, work)]
     gc.freeze()

@@ -40,7 +40,7 @@ from airy_ray.projections.view import (
     WantedProfile,
 )
 
-PROJECTION_VERSION = 5
+PROJECTION_VERSION = 6
 """Raised whenever the same log would make other rows; an older state is then rebuilt."""
 
 CHECKSUM_BYTES = 8

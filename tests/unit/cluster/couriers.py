@@ -8,6 +8,7 @@ from airy_ray.cluster.access import LocalAccess
 from airy_ray.cluster.applied_waiters import AppliedWaiters
 from airy_ray.cluster.courier import Courier
 from airy_ray.cluster.feeds import Feeds
+from airy_ray.cluster.fetching_spec import FetchingSpec
 from airy_ray.cluster.registry import Registry
 from airy_ray.cluster.sendings import Sendings
 from airy_ray.cluster.shared_hops import SharedHops
@@ -23,6 +24,7 @@ def deliver_until(
     sendings: Mapping[str, Sending],
     *,
     within_s: float,
+    fetching: FetchingSpec | None = None,
 ) -> None:
     """Run a courier until something is done."""
     run_directory = specs[0].directory.parent
@@ -36,7 +38,7 @@ def deliver_until(
         }
         feeds = Feeds(specs, accesses, run_directory)
         registry = Registry(accesses[REGISTRY].reader)
-        courier = Courier(accesses, appender, registry, feeds, cast(Sendings, sendings))
+        courier = Courier(accesses, appender, registry, feeds, cast(Sendings, sendings), fetching)
         running = asyncio.create_task(courier.run())
         async with asyncio.timeout(within_s):
             await until_done(is_done)
