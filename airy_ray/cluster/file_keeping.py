@@ -8,13 +8,15 @@ from fnmatch import fnmatchcase
 from typing import IO
 from urllib.parse import quote, urlsplit
 
+from obstore.exceptions import BaseError
+
 from airy_ray.cluster.fetching_spec import FetchingSpec
 from airy_ray.cluster.media import kinds
 from airy_ray.cluster.media.download import Downloads
 from airy_ray.cluster.media.store import opened
 from airy_ray.cluster.media.upload import Upload
 from airy_ray.cluster.platform_calls import PlatformCalls
-from airy_ray.errors import FetchError
+from airy_ray.errors import FetchError, StorageError
 from airy_ray.sources.files import Access, Link
 from airy_ray.sources.sending import Reply
 
@@ -23,15 +25,19 @@ _LATER = frozenset({408, 425, 429})
 
 
 class FileKeeping:
-    """Fetches files and stores them; used in one event loop.
-
-    Raises:
-        StorageError: there is no such store.
-    """
+    """Fetches files and stores them; used in one event loop."""
 
     def __init__(self, spec: FetchingSpec) -> None:
+        """Open the store.
+
+        Raises:
+            StorageError: there is none.
+        """
         self._spec = spec
-        self._store = opened(spec.store)
+        try:
+            self._store = opened(spec.store)
+        except BaseError as error:
+            raise StorageError(type(error).__name__) from error
         self._downloads = Downloads(
             bytes_max=spec.bytes_max,
             within_s=_FETCH_S,

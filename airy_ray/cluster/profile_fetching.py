@@ -4,7 +4,7 @@
    own: no message of ours waits for that.
 2. What came of it is appended. Calls are harmless, so nothing is said before one: who was killed is
    followed by another who asks again.
-   Pictures that only we can fetch are kept as files of messages are, and link to our copy.
+   A picture that only we can fetch is stored before: the profile has the address of our copy.
 3. What may pass is tried again for a few hours, later and later; the rest is given up at once.
 4. However many profiles are wanted, few of them are in memory; the others wait in their rows.
 """

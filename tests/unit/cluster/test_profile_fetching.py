@@ -273,10 +273,10 @@ class Chat:
         post.connect(builders.channel(bot, source="telegram", token=BOT_TOKEN))
         begin(post, self.place)
 
-    def fetch(self) -> None:
-        """Run a courier until the profile is known."""
+    def fetch(self, is_done: Callable[[], bool] | None = None) -> None:
+        """Run a courier until the profile is known, or something else is done."""
         deliver_until(
-            known(self._post, self.place.conversation_id),
+            is_done or known(self._post, self.place.conversation_id),
             [self._post.own, self._post.registry],
             {"telegram": TelegramSending(self._url)},
             within_s=LONG_S,
@@ -324,3 +324,16 @@ def test_a_picture_that_cannot_be_kept_is_done_without(chat: Chat) -> None:
     chat.fetch()
 
     assert chat.contact() == {"display_name": "Ada", "fetch_state": "ok"}
+
+
+def test_who_has_no_place_for_pictures_asks_again_when_it_is_due(chat: Chat, post: Post) -> None:
+    chat.api.pictures["7"] = PICTURE
+    chat.media.write_bytes(b"a file where the directory should be")
+    conversation = chat.place.conversation_id
+
+    def is_put_off() -> bool:
+        found = wanted(post, conversation)
+        return found is not None and found.tries == 1
+
+    chat.fetch(is_put_off)
+    assert chat.contact() == {}
