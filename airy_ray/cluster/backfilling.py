@@ -83,7 +83,7 @@ class Backfilling:
         self._buckets = Buckets()
         self._tries: dict[ChannelId, int] = defaultdict(int)
         self._due_s: dict[ChannelId, float] = {}
-        self._taken: dict[ChannelId, dict[str, int]] = defaultdict(dict)
+        self._taken: dict[ChannelId, tuple[Backfill, dict[str, int]]] = {}
         self._loop = asyncio.get_running_loop()
 
     async def run(self) -> None:
@@ -116,7 +116,6 @@ class Backfilling:
             told = BackfillAdvanced(channel.id, backfill, True, told.reason)
         await self._partitions.tell_at_leisure(REGISTRY, told)
         _log(told)
-        self._taken.pop(channel.id, None)
         self._tries.pop(channel.id, None)
 
     def _put_off(self, channel: ChannelId, told: Later) -> bool:
@@ -140,8 +139,9 @@ class Backfilling:
             return listed
         since = backfill.since - _SKEW_MS if backfill.is_again else 0
         threads = [each for each in listed.threads if (each.updated_at or 0) >= since]
+        taken = self._taken_of(channel.id, backfill)
         for thread in threads:
-            missed = await self._take(channel, thread)
+            missed = await self._take(channel, thread, taken)
             if missed is not None:
                 return missed
         is_end = listed.after is None or not threads or len(threads) < len(listed.threads)
@@ -154,7 +154,7 @@ class Backfilling:
             backfill.since,
             "" if is_end else listed.after or "",
             conversations,
-            backfill.messages + sum(self._taken[channel.id].values()),
+            backfill.messages + sum(taken.values()),
             is_again=is_end,
         )
         is_whole = is_end and not backfill.after  # nobody can have moved meanwhile
@@ -176,9 +176,16 @@ class Backfilling:
             return reply
         return facebook_history.listed(reply) or Later("the answer is no list of conversations")
 
-    async def _take(self, channel: Channel, thread: Thread) -> Later | None:
+    def _taken_of(self, channel: ChannelId, backfill: Backfill) -> dict[str, int]:
+        """Return which conversations of this page were taken before something failed."""
+        of, taken = self._taken.get(channel, (None, {}))
+        if of != backfill:
+            taken = {}
+            self._taken[channel] = backfill, taken
+        return taken
+
+    async def _take(self, channel: Channel, thread: Thread, taken: dict[str, int]) -> Later | None:
         """Have a conversation in the logs; return why not, if that may pass."""
-        taken = self._taken[channel.id]
         if thread.known_as in taken:
             return None
         page, told = channel.source_channel_id, 0
