@@ -131,11 +131,22 @@ class MetaApp(_Section):
     api_url: str = "https://graph.facebook.com"
 
 
+class Backfill(_Section):
+    """What is fetched of the messages that were written before a page was connected."""
+
+    conversations: int = Field(default=500, ge=0)
+    """How many conversations at most, those last written in first; 0 for none."""
+    messages: int = Field(default=100, ge=1)
+    """How many messages of each at most, the newest first."""
+
+
 class Facebook(MetaApp):
     """Messenger and Instagram."""
 
     human_agent_tag: bool = False
     """Meta lets our app answer for seven days instead of one, where people write."""
+    backfill: Backfill = Backfill()
+    """Of Messenger."""
 
 
 class Whatsapp(MetaApp):

@@ -185,6 +185,14 @@ def echo_received(name: str = "e1", **fields: Any) -> events.EchoReceived:
     return events.EchoReceived(place(fields.get("contact", ADA)), message(name, **fields))
 
 
+def message_recalled(
+    name: str = "m1", *, is_unread: bool = False, **fields: Any
+) -> events.MessageRecalled:
+    """Tell of a message of the past; `fields` are those of `message`."""
+    told = message(name, **fields)
+    return events.MessageRecalled(place(fields.get("contact", ADA)), told, is_unread)
+
+
 def message_sent(name: str = "s1", **fields: Any) -> events.MessageSent:
     """Tell that a user wrote a message; `fields` are those of `sent_message`."""
     return events.MessageSent(place(fields.get("contact", ADA)), sent_message(name, **fields))

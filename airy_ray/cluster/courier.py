@@ -20,6 +20,7 @@ from airy_ray.clock import now_micros, now_millis
 from airy_ray.cluster.access import Appends, LocalAccess
 from airy_ray.cluster.attaching import Attaching
 from airy_ray.cluster.feeds import PAGE_BYTES, PAGE_CHANGES, Feeds
+from airy_ray.cluster.fetching_spec import FetchingSpec
 from airy_ray.cluster.our_files import OurFiles
 from airy_ray.cluster.own_partitions import OwnPartitions
 from airy_ray.cluster.platform_calls import PlatformCalls, without
@@ -83,6 +84,7 @@ class Courier:
         feeds: Feeds,
         sendings: Sendings,
         files: OurFiles,
+        fetching: FetchingSpec | None = None,
     ) -> None:
         self._partitions = OwnPartitions(accesses, appender)
         self._registry = registry
@@ -92,7 +94,9 @@ class Courier:
         self._calls = PlatformCalls(files)
         self._attaching = Attaching(files, self._calls)
         self._turns = Turns(self._step, _AT_ONCE)
-        self._profiles = ProfileFetching(self._partitions, registry, sendings, self._calls)
+        self._profiles = ProfileFetching(
+            self._partitions, registry, sendings, self._calls, fetching
+        )
         self._buckets = Buckets()
         self._loop = asyncio.get_running_loop()
 

@@ -92,7 +92,9 @@ async def _deliver(setup: _Setup, connection: socket.socket) -> None:
     for spec in specs:
         forget_others(spec.directory, CONSUMER, bots)
     work = _Work(accesses, appender, Registry(accesses[REGISTRY].reader), feeds)
-    courier = Courier(*work, setup.duties.sendings, OurFiles(setup.duties.files))
+    courier = Courier(
+        *work, setup.duties.sendings, OurFiles(setup.duties.files), setup.duties.fetching
+    )
     running = asyncio.create_task(courier.run())
     beside = [asyncio.create_task(each) for each in _beside(setup.duties, work)]
     gc.freeze()
@@ -120,6 +122,10 @@ def _beside(duties: Duties, work: _Work) -> Iterator[Coroutine[Any, Any, None]]:
         from airy_ray.cluster.answering import answer
 
         yield answer(duties.bots, work.accesses, work.appender, work.feeds, within_s=_STOP_S)
+    if duties.backfilling is not None:
+        from airy_ray.cluster.backfilling import backfill
+
+        yield backfill(duties.backfilling, work.accesses, work.appender, work.registry)
     if duties.calling is not None:
         from airy_ray.cluster.publisher import Publisher
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from airy_ray.cluster.backfill_spec import BackfillSpec
 from airy_ray.cluster.bots import AnyBot
 from airy_ray.cluster.fetching_spec import FetchingSpec
 from airy_ray.cluster.media.store_spec import StoreSpec
@@ -18,6 +19,7 @@ class Duties(msgspec.Struct, array_like=True, frozen=True):
         bots: who is asked what to answer to contacts.
         calling: how webhooks are called; None if they are not.
         files: where files of ours are that messages may link to; None if there are none.
+        backfilling: how much of the past of pages is fetched; None if nothing is.
     """
 
     sendings: Sendings = msgspec.field(default_factory=dict)
@@ -26,3 +28,4 @@ class Duties(msgspec.Struct, array_like=True, frozen=True):
     bots: list[AnyBot] = []
     calling: CallingSpec | None = None
     files: StoreSpec | None = None
+    backfilling: BackfillSpec | None = None

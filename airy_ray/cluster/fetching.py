@@ -12,33 +12,24 @@
 
 import asyncio
 import logging
-import tempfile
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
-from fnmatch import fnmatchcase
-from typing import IO
-from urllib.parse import quote, urlsplit
 
 from airy_ray.cluster.access import Appends, LocalAccess
 from airy_ray.cluster.feed_places import FeedPlace
 from airy_ray.cluster.fetching_spec import FetchingSpec
-from airy_ray.cluster.media import kinds
-from airy_ray.cluster.media.download import Downloads
-from airy_ray.cluster.media.store import opened
-from airy_ray.cluster.media.upload import Upload
+from airy_ray.cluster.file_keeping import FileKeeping
 from airy_ray.cluster.own_partitions import OwnPartitions
-from airy_ray.cluster.platform_calls import PlatformCalls
 from airy_ray.cluster.registry import Registry
-from airy_ray.errors import AiryError, FetchError
+from airy_ray.errors import AiryError
 from airy_ray.model import json_text
 from airy_ray.model.events import Event, FilesKept, FilesLeft
 from airy_ray.model.ids import REGISTRY, MessageId, PartitionIndex, format_id
 from airy_ray.model.media_links import files_in
 from airy_ray.model.message import Message
 from airy_ray.model.persistent_copies import OPAQUE
-from airy_ray.sources.files import Access, Link, links
-from airy_ray.sources.sending import Reply
+from airy_ray.sources.files import Link, links
 from airy_ray.state.feed import feed_head
 from airy_ray.state.file_news import file_news
 from airy_ray.state.queries import Reading
@@ -55,8 +46,6 @@ _AGAIN_S = 10.0
 _WAITS_S = (5.0, 30.0, 120.0, 600.0, 1_800.0)
 _AT_ONCE = 4
 _MESSAGES_MAX = 1_000
-_FETCH_S = 600.0
-_LATER = frozenset({408, 425, 429})
 
 
 async def fetch(
@@ -88,17 +77,10 @@ class Fetching:
         appender: Appends,
         registry: Registry,
     ) -> None:
-        self._spec = spec
         self._accesses = accesses
         self._partitions = OwnPartitions(accesses, appender)
         self._registry = registry
-        self._store = opened(spec.store)
-        self._downloads = Downloads(
-            bytes_max=spec.bytes_max,
-            within_s=_FETCH_S,
-            allow_private_networks=spec.allow_private_networks,
-        )
-        self._calls = PlatformCalls()
+        self._files = FileKeeping(spec)
         self._at_once = asyncio.Semaphore(_AT_ONCE)
         self._messages = asyncio.Semaphore(_MESSAGES_MAX)
         self._under_way: dict[PartitionIndex, dict[MessageId, int]] = defaultdict(dict)
@@ -113,8 +95,7 @@ class Fetching:
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._downloads.close()
-        await self._calls.close()
+        await self._files.close()
 
     async def _follow(self, index: PartitionIndex, group: asyncio.TaskGroup) -> None:
         """See to what a partition's feed tells of, from where that was left."""
@@ -198,44 +179,10 @@ class Fetching:
         return is_settled
 
     async def _kept(self, message: Message, link: Link) -> str:
-        """Fetch a file and store it; return the address of the copy."""
-        url, headers = await self._located(message, link)
-        with await self._downloads.on_thread(self._nameless) as file:
-            upload = Upload(link.name or urlsplit(url).path.rpartition("/")[2], file)
-            await self._downloads.fetch(url, headers, upload)
-            await self._check(upload)
-            name = await self._store.keep(upload)
-        copy = self._store.url(name, self._spec.base_url)
-        # a form has it spelled as forms do, its name legible
-        return quote(copy, safe="/:") if message.source.startswith("twilio.") else copy
-
-    def _nameless(self) -> IO[bytes]:
-        """Return a file that nothing is left of when it is closed, or after a crash."""
-        return tempfile.TemporaryFile(dir=self._spec.directory)  # /tmp may be memory
-
-    async def _check(self, upload: Upload) -> None:
-        if upload.size == 0:
-            raise FetchError("it is empty")
-        kind = await self._downloads.on_thread(kinds.kind_of, upload.head, upload.name)
-        if not any(fnmatchcase(kind, pattern) for pattern in self._spec.types):
-            raise FetchError(f"files of the type {kind} are not kept")
-
-    async def _located(self, message: Message, link: Link) -> tuple[str, dict[str, str]]:
-        """Return where a file is, and with which headers it is asked for."""
-        access = self._spec.access.get(message.source, Access())
-        if link.url is not None:
-            return link.url, access.headers(link.url)
+        """Have a file kept; return the address of the copy."""
         channel = self._registry.channel(message.channel_id)
-        if channel is None or not channel.connected or not channel.token:
-            raise FetchError("the channel has no token")
-        reply = await self._calls.made(access.call(link, channel.token), is_deduplicating=True)
-        if not isinstance(reply, Reply):
-            raise FetchError("the platform does not answer", may_pass=True)
-        found = access.found(reply, channel.token) if reply.status == 200 else None
-        if found is None:
-            may_pass = reply.status in _LATER or reply.status > 499
-            raise FetchError(f"the platform answered with {reply.status}", may_pass=may_pass)
-        return found
+        token = channel.token if channel is not None and channel.connected else None
+        return await self._files.kept(message.source, link, token)
 
     async def _tell(
         self, index: PartitionIndex, identifier: MessageId, values: dict[str, bytes]

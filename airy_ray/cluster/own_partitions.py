@@ -46,7 +46,7 @@ class OwnPartitions:
     async def tell_at_leisure(self, index: PartitionIndex, event: Event) -> None:
         """Do the same, but hurry nobody: who is waited for folds records in smaller batches."""
         body = encode_event(event)
-        offset = await self._stored(
+        offset = await self.store(
             index, Record(now_micros(), "outcome", "", body, payload_id(body))
         )
         while await self.ask(index, Reading.applied) <= offset:  # noqa: ASYNC110 - nobody tells us
@@ -62,17 +62,18 @@ class OwnPartitions:
         """Return a partition's answer, as soon as its state can be read."""
         return await asked(self._accesses, index, query, *args, **kwargs)
 
-    async def _keep(
-        self, index: PartitionIndex, kind: Kind, source: str, body: bytes, at: Micros
-    ) -> None:
-        offset = await self._stored(index, Record(at, kind, source, body, payload_id(body)))
-        while not await self._accesses[index].wait(offset, _WAIT_S):
-            logger.warning("partition %d: waiting until a record is applied", index)
-
-    async def _stored(self, index: PartitionIndex, record: Record) -> Offset:
+    async def store(self, index: PartitionIndex, record: Record) -> Offset:
+        """Append a record, however long it takes; return where."""
         while True:
             try:
                 return await self._appender.append(index, record)
             except AiryError as error:  # appended twice it is folded once: it has its number
                 logger.warning("partition %d: a record cannot be stored now: %s", index, error)
                 await asyncio.sleep(_TROUBLE_S)
+
+    async def _keep(
+        self, index: PartitionIndex, kind: Kind, source: str, body: bytes, at: Micros
+    ) -> None:
+        offset = await self.store(index, Record(at, kind, source, body, payload_id(body)))
+        while not await self._accesses[index].wait(offset, _WAIT_S):
+            logger.warning("partition %d: waiting until a record is applied", index)

@@ -45,13 +45,17 @@ class PlatformCalls:
     """Makes calls, with the tokens that they need; used in one event loop.
 
     How many are made at once is bounded by who makes them: nobody waits here for others' calls.
+    What answers are longer than `answer_bytes_max` is left out.
 
     Args:
         files: what forms may have in them.
     """
 
-    def __init__(self, files: OurFiles | None = None) -> None:
+    def __init__(
+        self, files: OurFiles | None = None, *, answer_bytes_max: int = _ANSWER_BYTES_MAX
+    ) -> None:
         self._files = files
+        self._answer_bytes_max = answer_bytes_max
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_S, ssl=trust())
         self._http = aiohttp.ClientSession(
             connector=connector,
@@ -111,7 +115,7 @@ class PlatformCalls:
                 return Later(told(error))
             return Refused(f"delivery uncertain: {told(error)}")
         told_with = {name.lower(): value for name, value in response.headers.items()}
-        return Reply(response.status, body[:_ANSWER_BYTES_MAX], told_with)
+        return Reply(response.status, body[: self._answer_bytes_max], told_with)
 
     def distrust(self, source: str, channel: ChannelId, token: str, reply: Reply) -> bool:
         """Return whether an answer says that a token is not good any more; another is asked for."""

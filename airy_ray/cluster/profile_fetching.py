@@ -4,17 +4,22 @@
    own: no message of ours waits for that.
 2. What came of it is appended. Calls are harmless, so nothing is said before one: who was killed is
    followed by another who asks again.
+   A picture that only we can fetch is stored before: the profile has the address of our copy.
 3. What may pass is tried again for a few hours, later and later; the rest is given up at once.
 4. However many profiles are wanted, few of them are in memory; the others wait in their rows.
 """
+
+from __future__ import annotations
 
 import asyncio
 import logging
 import random
 import time
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from airy_ray.clock import now_millis
+from airy_ray.cluster.fetching_spec import FetchingSpec
 from airy_ray.cluster.own_partitions import OwnPartitions
 from airy_ray.cluster.platform_calls import PlatformCalls, without
 from airy_ray.cluster.registry import Registry
@@ -23,14 +28,20 @@ from airy_ray.cluster.turns import Turns
 from airy_ray.delivery import profiling
 from airy_ray.delivery.lanes import Turn
 from airy_ray.delivery.pacing import Buckets
-from airy_ray.errors import DeliveryError
+from airy_ray.errors import DeliveryError, FetchError, StorageError
+from airy_ray.model import json_text
 from airy_ray.model.channel import Channel
-from airy_ray.model.events import Event, ProfileFetched, ProfilePutOff
+from airy_ray.model.events import Event, FilesLeft, ProfileFetched, ProfilePutOff
 from airy_ray.model.ids import MessageId, PartitionIndex, format_id
+from airy_ray.model.media_links import files_in
 from airy_ray.projections.view import WantedProfile
-from airy_ray.sources.profiles import Profile, Profiles
+from airy_ray.sources.files import Link
+from airy_ray.sources.profiles import AVATAR, Pictures, Profile, Profiles
 from airy_ray.sources.sending import Later, Pace, Refused, Reply
 from airy_ray.state.queries import Reading
+
+if TYPE_CHECKING:
+    from airy_ray.cluster.file_keeping import FileKeeping
 
 logger = logging.getLogger(__name__)
 
@@ -55,11 +66,14 @@ class ProfileFetching:
         registry: Registry,
         sendings: Sendings,
         calls: PlatformCalls,
+        fetching: FetchingSpec | None = None,
     ) -> None:
         self._partitions = partitions
         self._registry = registry
         self._sendings = sendings
         self._calls = calls
+        self._fetching = fetching
+        self._files: FileKeeping | None = None
         self._turns = Turns(self._step, _AT_ONCE)
         self._buckets = Buckets()
         self._indexes: list[PartitionIndex] = []
@@ -101,6 +115,8 @@ class ProfileFetching:
     async def stop(self) -> None:
         """Fetch nothing more; what is under way is fetched by who comes next."""
         await self._turns.cancel()
+        if self._files is not None:
+            await self._files.close()
 
     async def _step(self, turn: Turn) -> float | None:
         """Ask for a contact once; return when to go on, None if nothing more is wanted now."""
@@ -116,8 +132,9 @@ class ProfileFetching:
         told = await self._fetch(wanted, channel)
         if isinstance(told, Later) and told.after_s is not None:
             bucket.close_until(self._loop.time() + told.after_s)
-        if await self._wanted(turn) != wanted:
-            return 0.0  # it was erased meanwhile
+        if await self._wanted(turn) != wanted:  # it was erased meanwhile
+            await self._leave(turn.partition, told)
+            return 0.0
         await self._partitions.tell_at_leisure(turn.partition, _outcome(wanted, told))
         return _UNHEARD_S if await self._wanted(turn) == wanted else 0.0
 
@@ -136,7 +153,7 @@ class ProfileFetching:
                 reply = await self._calls.made(call, is_deduplicating=True)
                 told = source.profile(contact, reply) if isinstance(reply, Reply) else reply
                 if isinstance(told, Profile):
-                    return told
+                    return await self._with_picture(told, wanted, token)
                 missed = without(token, told)
                 if isinstance(missed, Later) and not profiling.is_last(wanted):
                     break
@@ -145,6 +162,57 @@ class ProfileFetching:
         name = format_id(wanted.place.conversation_id)
         logger.info("conversation %s: no profile: %s", name, missed.reason)
         return missed
+
+    async def _with_picture(
+        self, known: Profile, wanted: WantedProfile, token: str
+    ) -> Profile | Later:
+        """Return a profile with the address of our copy of the picture, if there is one.
+
+        It is put off while the picture may still be had; who has none is known without.
+        """
+        source = sending_of(self._sendings, wanted.place.source)
+        if self._fetching is None or not isinstance(source, Pictures):
+            return known
+        call = source.picture_call(wanted.place.source_conversation_id, token)
+        if call is None:
+            return known
+        reply = await self._calls.made(call, is_deduplicating=True)
+        told = source.picture(reply) if isinstance(reply, Reply) else reply
+        if isinstance(told, Link):
+            kept = await self._kept(wanted.place.source, told, token)
+            if isinstance(kept, str):
+                return Profile(known.values | {AVATAR: json_text.quote(kept)})
+            told = kept
+        missed = without(token, told)
+        name = format_id(wanted.place.conversation_id)
+        logger.info("conversation %s: no picture: %s", name, missed.reason)
+        if isinstance(missed, Refused) or profiling.is_last(wanted):
+            return known
+        return missed
+
+    async def _kept(self, source: str, link: Link, token: str) -> str | Refused | Later:
+        """Have a file kept; return the address of the copy."""
+        try:
+            return await self._keeping().kept(source, link, token)
+        except FetchError as error:
+            return Later(error.reason) if error.may_pass else Refused(error.reason)
+        except (StorageError, OSError) as error:
+            return Later(type(error).__name__)
+
+    def _keeping(self) -> FileKeeping:
+        """Return who keeps files, who is there from the first one on."""
+        assert self._fetching is not None  # else no picture is asked for
+        if self._files is None:
+            from airy_ray.cluster.file_keeping import FileKeeping  # takes memory
+
+            self._files = FileKeeping(self._fetching)
+        return self._files
+
+    async def _leave(self, index: PartitionIndex, told: Profile | Refused | Later) -> None:
+        """Have a copy looked after that nothing is going to link to."""
+        files = files_in(*told.values.values()) if isinstance(told, Profile) else ()
+        if files:
+            await self._partitions.tell_at_leisure(index, FilesLeft(tuple(sorted(files))))
 
     async def _wanted(self, turn: Turn) -> WantedProfile | None:
         return await self._partitions.ask(

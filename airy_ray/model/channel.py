@@ -8,6 +8,25 @@ from airy_ray.model.ids import ChannelId, format_id
 from airy_ray.model.metadata import EMPTY_DOCUMENT
 
 
+class Backfill(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """How far it is that the messages are fetched which were written before a channel was ours.
+
+    Attributes:
+        since: when the channel was connected.
+        after: where the source's list of conversations goes on; empty at its beginning.
+        conversations: how many are done.
+        messages: how many these told.
+        is_again: whether all are done, and only those are looked at once more in which somebody has
+            written since: they have moved to the beginning of the list.
+    """
+
+    since: Millis
+    after: str = ""
+    conversations: int = 0
+    messages: int = 0
+    is_again: bool = False
+
+
 class Channel(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One channel as the registry keeps it.
 
@@ -16,6 +35,7 @@ class Channel(msgspec.Struct, frozen=True, gc=False, array_like=True):
         token: the secret with which we call the source; gone once disconnected, never served.
         metadata: the document of its metadata, with a default name where none was given.
         changed_at: when it was last connected, disconnected or changed.
+        backfill: what is still to be fetched of its past; None if nothing is.
     """
 
     id: ChannelId
@@ -25,6 +45,7 @@ class Channel(msgspec.Struct, frozen=True, gc=False, array_like=True):
     changed_at: Millis
     token: str | None = None
     metadata: bytes = EMPTY_DOCUMENT
+    backfill: Backfill | None = None
 
 
 def default_name(source: str, channel: ChannelId) -> str:

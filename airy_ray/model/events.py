@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from airy_ray.clock import Millis
-from airy_ray.model.channel import Channel
+from airy_ray.model.channel import Backfill, Channel
 from airy_ray.model.contact_events import ContactEvent
 from airy_ray.model.ids import ChannelId, CommandId, ContactId, ConversationId, MessageId
 from airy_ray.model.message import Message
@@ -53,6 +53,18 @@ class EchoReceived(msgspec.Struct, frozen=True, gc=False, tag=True):
 
     place: Place
     message: Message
+    has_waited: bool = False
+
+
+class MessageRecalled(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A message was written before we were told of any; nobody is to hear of it as news.
+
+    One from our side may be one of our own sends, as an echo may: `has_waited` is the same.
+    """
+
+    place: Place
+    message: Message
+    is_unread: bool
     has_waited: bool = False
 
 
@@ -277,6 +289,21 @@ class ChannelDisconnected(msgspec.Struct, frozen=True, gc=False, tag=True):
     at: Millis
 
 
+class BackfillAdvanced(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """More of what was written before a channel was connected is in the logs.
+
+    Attributes:
+        backfill: how far it is, counted from the beginning.
+        is_over: whether nothing more will come.
+        problem: why, if that is because the source does not tell the rest.
+    """
+
+    channel_id: ChannelId
+    backfill: Backfill
+    is_over: bool
+    problem: str | None = None
+
+
 class ChannelDescribed(msgspec.Struct, frozen=True, gc=False, tag=True):
     """Metadata of a channel was set: dotted key to JSON text."""
 
@@ -361,6 +388,7 @@ Event = (
     | MessageReplaced
     | MessageOverwritten
     | EchoReceived
+    | MessageRecalled
     | ReactionChanged
     | ReceiptReceived
     | FailureReceived
@@ -385,6 +413,7 @@ Event = (
     | ChannelStored
     | ChannelDisconnected
     | ChannelDescribed
+    | BackfillAdvanced
     | AliasKnown
     | ContactLinked
     | ConversationsErased

@@ -12,6 +12,9 @@ from airy_ray.model.metadata import EMPTY_DOCUMENT
 
 DeliveryState = Literal["pending", "failed", "delivered"]
 
+_RECALLED = "recalled"
+"""The header of messages that came with a source's history."""
+
 
 class Message(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One message as the state keeps it.
@@ -40,6 +43,16 @@ class Message(msgspec.Struct, frozen=True, gc=False, array_like=True):
     headers: dict[str, str] | None = None
     metadata: bytes = EMPTY_DOCUMENT
     recipient_id: str | None = None
+
+
+def recalled(message: Message) -> Message:
+    """Return a message marked as one that came with its source's history."""
+    return msgspec.structs.replace(message, headers=(message.headers or {}) | {_RECALLED: "true"})
+
+
+def is_recalled(message: Message) -> bool:
+    """Whether a message came with its source's history, and so was never news."""
+    return message.headers is not None and _RECALLED in message.headers
 
 
 def rendered(

@@ -50,6 +50,7 @@ from airy_ray.sources.source import (
     Key,
     Overwritten,
     Reacted,
+    Recalled,
     Receipt,
     Received,
     Replaced,
@@ -339,6 +340,7 @@ def _message_names(event: SourceEvent) -> tuple[str, ...]:
             Received(identity=identity)
             | Replaced(received=Received(identity=identity))
             | Overwritten(received=Received(identity=identity))
+            | Recalled(received=Received(identity=identity))
         ):
             return (identity,)
         case Reacted(source_message_id=name) | Failed(source_message_id=name):

@@ -20,6 +20,7 @@ from airy_ray.model.events import (
     Event,
     FailureReceived,
     MessageOverwritten,
+    MessageRecalled,
     MessageReceived,
     MessageReplaced,
     NamedMessageDescribed,
@@ -47,6 +48,7 @@ from airy_ray.sources.source import (
     Overwritten,
     Parse,
     Reacted,
+    Recalled,
     Receipt,
     Received,
     Replaced,
@@ -183,6 +185,10 @@ def _overwritten(told: Overwritten, place: Place, at: Millis) -> Event:
     return MessageOverwritten(place, _message(told.received, place, at))
 
 
+def _recalled(told: Recalled, place: Place, at: Millis) -> Event:
+    return MessageRecalled(place, _message(told.received, place, at), told.is_unread)
+
+
 def _message(
     told: Received, place: Place, at: Millis, *, updated_at: Millis | None = None
 ) -> Message:
@@ -240,6 +246,7 @@ _TRANSLATIONS: dict[type[SourceEvent], Callable[..., Event]] = {
     Received: _received,
     Replaced: _replaced,
     Overwritten: _overwritten,
+    Recalled: _recalled,
     Reacted: _reacted,
     Receipt: _receipt,
     Failed: _failed,

@@ -13,6 +13,9 @@ from airy_ray.projections.view import Change, View
 SILENT = b""
 """What clients hear of a change that is none to them."""
 
+RECALLED = "message.recalled"
+"""What the feed calls a message that came with its source's history."""
+
 
 def message_stored(view: View, stored: Message, head: bytes) -> None:
     """Tell of a new message, or of a new version of one; `head` is its JSON up to its metadata."""
@@ -36,6 +39,11 @@ def message_stored(view: View, stored: Message, head: bytes) -> None:
         )
     )
     view.emit(Change(kind, stored.conversation_id, stored.id, event))
+
+
+def message_recalled(view: View, stored: Message) -> None:
+    """Have the search index and who keeps files hear of a message that is news to nobody."""
+    view.emit(Change(RECALLED, stored.conversation_id, stored.id, SILENT))
 
 
 def metadata_stored(

@@ -6,13 +6,14 @@ from airy_ray.clock import Millis
 from airy_ray.model import json_text
 from airy_ray.model.channel import Channel, default_name
 from airy_ray.model.events import (
+    BackfillAdvanced,
     ChannelDescribed,
     ChannelDisconnected,
     ChannelSeen,
     ChannelStored,
 )
 from airy_ray.model.ids import ChannelId
-from airy_ray.model.metadata import EMPTY_DOCUMENT, MetadataItem
+from airy_ray.model.metadata import EMPTY_DOCUMENT, MetadataItem, flatten
 from airy_ray.projections import changes, keys, metadata
 from airy_ray.projections.view import Outgoing, View
 
@@ -33,7 +34,16 @@ def disconnect(view: View, event: ChannelDisconnected, at: Millis) -> Channel | 
     present = view.registry_channels.get(event.channel_id)
     if present is None or not present.connected:
         return present
-    stored = msgspec.structs.replace(present, connected=False, token=None, changed_at=event.at)
+    if present.backfill is not None:
+        _put_metadata(view, present.id, {"backfill.state": b'"stopped"'}, at)
+    stored = msgspec.structs.replace(
+        present,
+        connected=False,
+        token=None,
+        changed_at=event.at,
+        metadata=_document(view, present),
+        backfill=None,
+    )
     view.registry_channels.put(stored.id, stored)
     _tell(view, stored)
     return stored
@@ -51,6 +61,28 @@ def describe(view: View, event: ChannelDescribed, at: Millis) -> Channel | None:
     view.registry_channels.put(stored.id, stored)
     changes.metadata_stored(view, "channel", stored.id, _plain_document(view, stored.id), at)
     return stored
+
+
+def advance(view: View, event: BackfillAdvanced, at: Millis) -> bool:
+    """Note how much of a channel's past is here, for all to see; return whether that was wanted."""
+    present = view.registry_channels.get(event.channel_id)
+    known = None if present is None else present.backfill
+    if present is None or known is None or known.since != event.backfill.since:
+        return False  # it was disconnected meanwhile, or connected again
+    state = "fetching" if not event.is_over else "done" if event.problem is None else "failed"
+    counted = event.backfill
+    told = {"state": state, "conversations": counted.conversations, "messages": counted.messages}
+    values = flatten({"backfill": told})
+    values["backfill.error"] = b"" if event.problem is None else json_text.quote(event.problem)
+    _put_metadata(view, present.id, values, at)
+    stored = msgspec.structs.replace(
+        present,
+        metadata=_document(view, present),
+        backfill=None if event.is_over else event.backfill,
+    )
+    view.registry_channels.put(stored.id, stored)
+    changes.metadata_stored(view, "channel", stored.id, _plain_document(view, stored.id), at)
+    return True
 
 
 def describe_early(view: View, event: ChannelDescribed, at: Millis) -> None:

@@ -5,7 +5,7 @@ import msgspec
 from airy_ray.clock import Millis
 from airy_ray.model import hand_over
 from airy_ray.model.conversation import Conversation
-from airy_ray.model.events import ConversationRead, Place
+from airy_ray.model.events import ConversationRead, MessageRecalled, Place
 from airy_ray.model.ids import MessageId
 from airy_ray.model.message import Message
 from airy_ray.projections import changes, contacts, keys, metadata, numbers, profiles, read_receipts
@@ -23,19 +23,26 @@ def add(
     present: Conversation | None,
     erased_at: Millis | None,
     at: Millis,
+    *,
+    recalled: MessageRecalled | None = None,
 ) -> bool:
     """Show a new message in its conversation, which its first message brings into being.
 
-    `shown` is the message's JSON up to its sender. Return whether it is the first.
+    `shown` is the message's JSON up to its sender. Return whether it is the first. One of the past
+    (`recalled`) is no news: it tells nobody anything, nor does it take a conversation from bots.
     """
-    is_unread = message.from_contact and message.updated_at is None
+    is_inbound = message.from_contact and message.updated_at is None
+    is_unread = is_inbound if recalled is None else recalled.is_unread
     if present is None:
         present = _begin(view, place, message, shown, erased_at)
         profiles.want(view, present, at)
     elif present.is_contactless:
         present = msgspec.structs.replace(present, is_contactless=False)
         contacts.introduce_again(view, present, at)
-    if not message.from_contact and message.sender_id not in hand_over.BOTS:
+    if recalled is not None:
+        began_at = min(present.created_at, message.sent_at)  # the newest may have come first
+        present = msgspec.structs.replace(present, created_at=began_at)
+    elif not message.from_contact and message.sender_id not in hand_over.BOTS:
         present = msgspec.structs.replace(present, is_with_people=True)
     held = present.message_count + 1
     count, last_inbound_at = present.unread_count, present.last_inbound_at
@@ -43,6 +50,7 @@ def add(
         key = keys.unread(present.id, message.id)
         view.unread.put(key, keys.instant(message.sent_at))
         count = 1 if count is None else count + 1
+    if is_inbound:
         if last_inbound_at is None:
             numbers.verify(view, present)
         if last_inbound_at is None or message.sent_at > last_inbound_at:
@@ -54,7 +62,7 @@ def add(
             present, unread_count=count, message_count=held, last_inbound_at=last_inbound_at
         )
     view.conversations.put(stored.id, stored)
-    if is_unread:
+    if is_unread and recalled is None:
         metadata.tell_conversation(view, stored, message.sent_at)
     return held == 1
 

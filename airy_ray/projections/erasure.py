@@ -25,6 +25,7 @@ from airy_ray.model.events import (
     Event,
     FilesLeft,
     HoldExpired,
+    MessageRecalled,
     RetentionDue,
 )
 from airy_ray.model.ids import (
@@ -248,7 +249,7 @@ def _drop_timers(view: View, conversations: Container[ConversationId]) -> None:
     for key, timer in view.timers.under(b""):
         event = _decode_event(timer.event)
         match event:
-            case EchoReceived(place=place):
+            case EchoReceived(place=place) | MessageRecalled(place=place):
                 owner = place.conversation_id
             case HoldExpired() | ConversationRead():
                 owner = event.conversation_id

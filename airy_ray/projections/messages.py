@@ -17,6 +17,7 @@ from airy_ray.model.events import (
     HoldExpired,
     MessageDelivered,
     MessageFailed,
+    MessageRecalled,
     MessageReceived,
     MessageReplaced,
     MessageSent,
@@ -43,6 +44,10 @@ _CHATPLUGIN = "chatplugin"
 
 ECHO_GRACE_MS = 3_000
 """How long an echo waits for the answer to the send that it may be of (sources §1.3)."""
+
+
+IN_DOUBT_MS = 3_600_000
+"""How old a message of our side is that cannot be one which we are just sending."""
 
 
 class Effect(msgspec.Struct, frozen=True, gc=False):
@@ -90,7 +95,19 @@ def replace(view: View, event: MessageReplaced, at: Millis) -> Effect:
     return Effect("updated", known)
 
 
-def park_echo(view: View, event: EchoReceived, at: Millis) -> Effect:
+def recall(view: View, event: MessageRecalled, at: Millis) -> Effect:
+    """Store a message of the past, unless it is known."""
+    message = event.message
+    if not message.from_contact and at - message.sent_at < IN_DOUBT_MS:
+        return park_echo(view, event, at)
+    if view.message_keys.get(message.id) is not None:
+        return IGNORED_DUPLICATE
+    if not message.from_contact and _sent_by_us(view, message) is not None:
+        return IGNORED_OWN_ECHO
+    return _insert(view, event.place, message, at, recalled=event)
+
+
+def park_echo(view: View, event: EchoReceived | MessageRecalled, at: Millis) -> Effect:
     """Put an echo off for as long as the answer to our own send of it may take.
 
     After that it is one more message, unless a call of its conversation is still under way.
@@ -101,9 +118,10 @@ def park_echo(view: View, event: EchoReceived, at: Millis) -> Effect:
     if _sent_by_us(view, message) is not None:
         return IGNORED_OWN_ECHO
     if event.has_waited and not _is_being_sent(view, message.conversation_id):
-        return _insert(view, event.place, message, at)
+        recalled = event if isinstance(event, MessageRecalled) else None
+        return _insert(view, event.place, message, at, recalled=recalled)
     key = keys.timer(Millis(at + ECHO_GRACE_MS), message.id)
-    again = EchoReceived(event.place, message, has_waited=True)
+    again = msgspec.structs.replace(event, has_waited=True)
     view.timers.put(key, Timer(msgspec.msgpack.encode(again)))
     return Effect("parked", message.id)
 
@@ -247,7 +265,14 @@ def fail_later(view: View, event: FailureReceived, at: Millis) -> Effect:
     return fail(view, MessageFailed(message.id, event.reason, event.answer, event.at), at)
 
 
-def _insert(view: View, place: Place, message: Message, at: Millis) -> Effect:
+def _insert(
+    view: View,
+    place: Place,
+    message: Message,
+    at: Millis,
+    *,
+    recalled: MessageRecalled | None = None,
+) -> Effect:
     conversation = view.conversations.get(message.conversation_id)
     if conversation is None:
         erased_at = tombstones.erased_until(view, message.conversation_id)
@@ -259,15 +284,22 @@ def _insert(view: View, place: Place, message: Message, at: Millis) -> Effect:
         tombstones.sweep_later(view, message.conversation_id, at)
         return IGNORED_ERASED
     message = metadata.adopt_early(view, message)
+    if recalled is not None:
+        message = messages.recalled(message)
     key = keys.message(message.conversation_id, message.sent_at, message.id)
     view.messages.put(key, message)
     view.message_keys.put(message.id, key)
     head = messages.head(message)
-    changes.message_stored(view, message, head)
+    if recalled is None:
+        changes.message_stored(view, message, head)
+    else:
+        changes.message_recalled(view, message)
     shown = head + message.metadata
-    if conversations.add(view, place, message, shown, conversation, erased_at, at):
+    if conversations.add(
+        view, place, message, shown, conversation, erased_at, at, recalled=recalled
+    ):
         _release(view, place, at)
-    if not message.from_contact:
+    if not message.from_contact and recalled is None:
         receipts.expect(view, message)
         if message.source_message_id is not None:
             _settle_early(view, message, message.source_message_id, at)

@@ -76,9 +76,18 @@ def tell_conversation(view: View, conversation: Conversation, at: Millis) -> Non
 
 
 def describe_message(
-    view: View, conversation: ConversationId | None, message: MessageId, values: Values, at: Millis
+    view: View,
+    conversation: ConversationId | None,
+    message: MessageId,
+    values: Values,
+    at: Millis,
+    *,
+    is_news: bool = True,
 ) -> bool:
-    """Set metadata of a message, which may come later; return whether anything is different now."""
+    """Set metadata of a message, which may come later; return whether anything is different now.
+
+    Nobody is told of it unless it `is_news`.
+    """
     if not _store(view, "message", message, values, at):
         return False
     key = view.message_keys.get(message)
@@ -90,7 +99,8 @@ def describe_message(
         document = with_source_id(document, present.source_message_id)
         conversation = present.conversation_id
         replace_message(view, key, msgspec.structs.replace(present, metadata=document))
-    changes.metadata_stored(view, "message", message, document, at, conversation=conversation)
+    if is_news:
+        changes.metadata_stored(view, "message", message, document, at, conversation=conversation)
     return True
 
 

@@ -1,7 +1,7 @@
 """Profiles of contacts, which their sources are asked for (sources §1.4).
 
-1. A row waits for the courier: with the first message of a conversation whose source tells no name
-   unasked, and whenever somebody wishes to have the profile fetched again.
+1. A row waits for the courier: with the first message of a conversation whose source tells more if
+   it is asked, and whenever somebody wishes to have the profile fetched again.
 2. What comes of it is kept as `contact.fetch_state`. While that is there nobody asks again.
 3. Folding a log again asks nobody: what came of each row is in the log as well.
 """
@@ -18,13 +18,14 @@ from airy_ray.projections.view import View, WantedProfile
 
 FETCH_STATE = "contact.fetch_state"
 
-_NEVER_TELLING = frozenset({"facebook", "instagram"})
-_TELLING_IF_ASKED = _NEVER_TELLING | {"telegram", "viber"}
+_TELLING_MORE = frozenset({"facebook", "instagram", "telegram"})
+"""Sources that tell names, or pictures, only if they are asked."""
+_TELLING_IF_ASKED = _TELLING_MORE | {"viber"}
 
 
 def want(view: View, begun: Conversation, at: Millis) -> None:
     """Have the contact of a conversation that has just begun asked for, if that is of use."""
-    if begun.source not in _NEVER_TELLING or not begun.source_conversation_id:
+    if begun.source not in _TELLING_MORE or not begun.source_conversation_id:
         return
     if begun.metadata != EMPTY_DOCUMENT:
         known = view.metadata.get(keys.metadata("conversation", begun.id, FETCH_STATE))

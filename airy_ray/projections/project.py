@@ -5,7 +5,9 @@ from typing import assert_never
 from airy_ray.clock import Millis
 from airy_ray.model import contact_events, events
 from airy_ray.model.events import Event
+from airy_ray.model.ids import ConversationId
 from airy_ray.model.media_links import files_in
+from airy_ray.model.message import is_recalled
 from airy_ray.projections import (
     bots,
     changes,
@@ -50,6 +52,8 @@ def project(view: View, event: Event, at: Millis) -> Effect:
             return custom_sources.receive(view, event, at)
         case events.EchoReceived():
             return messages.park_echo(view, event, at)
+        case events.MessageRecalled():
+            return messages.recall(view, event, at)
         case events.MessageSent():
             return messages.send(view, event, at)
         case events.HoldExpired():
@@ -96,6 +100,8 @@ def project(view: View, event: Event, at: Millis) -> Effect:
             return APPLIED if channels.disconnect(view, event, at) else NOT_FOUND
         case events.ChannelDescribed():
             return APPLIED if channels.describe(view, event, at) else NOT_FOUND
+        case events.BackfillAdvanced():
+            return APPLIED if channels.advance(view, event, at) else NOTHING_NEW
         case events.ChannelSeen():
             waiting.channel_seen(view, event)
         case events.AliasKnown():
@@ -148,15 +154,34 @@ def _react(view: View, event: events.ReactionChanged, at: Millis) -> Effect:
 def _know(view: View, event: events.ProfileFetched, at: Millis) -> Effect:
     if tombstones.is_gone(view, event.conversation_id):
         tombstones.sweep_record(view, event.conversation_id, at)
+        erasure.leave_files(view, _left(files_in(*event.values.values())))
         return messages.IGNORED_ERASED
-    return APPLIED if profiles.know(view, event) else NOTHING_NEW
+    conversation = event.conversation_id
+    before = _files_of(view, conversation) | files_in(*event.values.values())
+    is_news = profiles.know(view, event)
+    left = before - _files_of(view, conversation)
+    if left:  # of the picture before it, or of one that came too late
+        erasure.leave_files(view, _left(left))
+    return APPLIED if is_news else NOTHING_NEW
+
+
+def _left(files: set[str]) -> events.FilesLeft:
+    return events.FilesLeft(tuple(sorted(files)))
+
+
+def _files_of(view: View, conversation: ConversationId) -> set[str]:
+    present = view.conversations.get(conversation)
+    return set() if present is None else files_in(present.metadata)
 
 
 def _keep_files(view: View, event: events.FilesKept, at: Millis) -> Effect:
-    if view.message_keys.get(event.message_id) is None:  # erased meanwhile
-        erasure.leave_files(view, events.FilesLeft(tuple(sorted(files_in(*event.values.values())))))
+    message = messages.known(view, event.message_id)
+    if message is None:  # erased meanwhile
+        erasure.leave_files(view, _left(files_in(*event.values.values())))
         return messages.IGNORED_UNKNOWN_MESSAGE
-    described = metadata.describe_message(view, None, event.message_id, event.values, at)
+    described = metadata.describe_message(
+        view, None, message.id, event.values, at, is_news=not is_recalled(message)
+    )
     return APPLIED if described else NOTHING_NEW
 
 

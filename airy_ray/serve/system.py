@@ -12,6 +12,7 @@ from pathlib import Path
 import ray
 from ray.exceptions import RayError
 
+from airy_ray.cluster.backfill_spec import backfill_spec
 from airy_ray.cluster.bots import bots
 from airy_ray.cluster.duties import Duties
 from airy_ray.cluster.fetching_spec import fetching_spec
@@ -82,6 +83,7 @@ class System:
             bots=bots(settings.bots),
             calling=calling_spec(settings, self._layout),
             files=store_spec(settings),
+            backfilling=backfill_spec(settings.sources.facebook),
         )
         self._supervisor = SupervisorClient(machine_spec(settings, self._layout), duties)
 

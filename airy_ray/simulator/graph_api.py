@@ -21,6 +21,7 @@ from airy_ray.simulator import forms, graph_messages
 from airy_ray.simulator.forms import Form
 from airy_ray.simulator.graph_files import GraphFiles
 from airy_ray.simulator.graph_messages import GraphError, invalid_token
+from airy_ray.simulator.graph_past import Past
 from airy_ray.simulator.graph_people import People
 from airy_ray.simulator.intake import Intake
 
@@ -53,6 +54,8 @@ class GraphApi:
         """Messages that phone numbers said to have read: which of them, what."""
         self.people = People()
         """Who writes to the pages."""
+        self.past = Past()
+        """What was written to the pages before anybody asked."""
         self.on_instagram: set[str] = set()
         """The people who write on Instagram, whose answers have limits of their own."""
         self._pages = list(pages)
@@ -95,6 +98,17 @@ class GraphApi:
     def conversations(self, token: str, query: dict[str, str]) -> dict[str, Any]:
         """Return the conversation of a page with a person."""
         return self.people.conversations(self._page_with(token), query)
+
+    def threads(self, page: str, token: str, query: dict[str, str], url: str) -> dict[str, Any]:
+        """Return some of the conversations of a page, and where the next ones are."""
+        if self._page_with(token) != page:
+            raise invalid_token()
+        return self.past.threads(page, query, f"{url}?access_token={token}")
+
+    def thread(self, thread: str, token: str, query: dict[str, str], url: str) -> dict[str, Any]:
+        """Return some of the messages of a conversation, and where the next ones are."""
+        page = self._page_with(token)
+        return self.past.messages(page, thread, query, f"{url}?access_token={token}")
 
     def accounts(self, query: dict[str, str], url: str) -> dict[str, Any]:
         """Return some of the pages, and where the next ones are."""
@@ -219,6 +233,18 @@ def application(api: GraphApi, others: Sequence[Route] = ()) -> Starlette:
     async def conversations(request: Request) -> JSONResponse:
         return JSONResponse(api.conversations(_token_of(request), dict(request.query_params)))
 
+    async def threads(request: Request) -> JSONResponse:
+        page, url = request.path_params["page"], str(request.url.replace(query=""))
+        told = api.threads(page, _token_of(request), dict(request.query_params), url)
+        await api.past.answering()
+        return JSONResponse(told)
+
+    async def thread(request: Request) -> JSONResponse:
+        known_as, url = request.path_params["thread"], str(request.url.replace(query=""))
+        told = api.thread(known_as, _token_of(request), dict(request.query_params), url)
+        await api.past.answering()
+        return JSONResponse(told)
+
     async def node(request: Request) -> JSONResponse:
         identifier, query = request.path_params["node"], dict(request.query_params)
         return JSONResponse(api.node(identifier, _token_of(request), query))
@@ -233,7 +259,9 @@ def application(api: GraphApi, others: Sequence[Route] = ()) -> Starlette:
             Route("/{version}/me/message_attachments", give, methods=["POST"]),
             Route("/{version}/{number}/messages", send_from, methods=["POST"]),
             Route("/{version}/{number}/media", give_from, methods=["POST"]),
+            Route("/{version}/{thread}/messages", thread),
             Route("/{version}/me/conversations", conversations),
+            Route("/{version}/{page}/conversations", threads),
             Route("/{version}/{node}", node),
         ],
         exception_handlers={GraphError: _refuse, 404: _unknown, 405: _unknown},
@@ -294,7 +322,8 @@ async def _refuse(request: Request, error: Exception) -> JSONResponse:
     }
     if error.subcode is not None:
         told["error_subcode"] = error.subcode
-    return JSONResponse({"error": told}, status_code=error.status)
+    headers = {} if error.after_s is None else {"retry-after": str(error.after_s)}
+    return JSONResponse({"error": told}, status_code=error.status, headers=headers)
 
 
 async def _unknown(request: Request, error: Exception) -> JSONResponse:

@@ -29,6 +29,7 @@ class GraphError(Exception):
         subcode: int | None = None,
         *,
         status: int = 400,
+        after_s: int | None = None,
     ) -> None:
         super().__init__(code, text, kind, subcode)
         self.code = code
@@ -36,6 +37,7 @@ class GraphError(Exception):
         self.kind = kind
         self.subcode = subcode
         self.status = status
+        self.after_s = after_s
 
 
 def invalid_token() -> GraphError:

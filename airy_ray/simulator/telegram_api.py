@@ -60,6 +60,8 @@ class TelegramApi:
         """What is told of chats with bots, by their ids."""
         self.files: dict[str, File] = {}
         """What came with messages, by the ids that messages may name it with from then on."""
+        self.pictures: dict[str, bytes] = {}
+        """The pictures of people, by their ids."""
         self._tokens = tokens
 
     def answer(
@@ -88,9 +90,38 @@ class TelegramApi:
             if chat not in self.chats:
                 return _refusal(400, "Bad Request: chat not found")
             return _result({"id": int(chat), **self.chats[chat]})
+        if method == "getUserProfilePhotos":
+            return _result(self._photos(asked))
+        if method == "getFile":
+            return self._file(_text(asked, "file_id"))
         if method in _NEEDED:
             return self._take(bot, method, asked if isinstance(asked, dict) else {}, files or {})
         return _refusal(404, "Not Found")
+
+    def download(self, token: str, path: str) -> bytes | None:
+        """Return what is in a file; None if there is none there for this bot."""
+        known_as = path.removeprefix("photos/").removesuffix(".jpg")
+        return self.pictures.get(known_as) if token in self._tokens else None
+
+    def _photos(self, asked: Any) -> dict[str, Any]:
+        """Return the pictures of a person, each in several sizes, the largest last."""
+        person = asked.get("user_id") if isinstance(asked, dict) else None
+        if str(person) not in self.pictures:
+            return {"total_count": 0, "photos": []}
+        sizes = [
+            {"file_id": f"{size}-{person}", "file_unique_id": f"u-{size}", "width": size}
+            for size in (160, 320, 640)
+        ]
+        return {"total_count": 1, "photos": [sizes]}
+
+    def _file(self, name: str) -> Answer:
+        """Return where a file is."""
+        size, _, person = name.partition("-")
+        if size != "640" or person not in self.pictures:
+            return _refusal(
+                400, "Bad Request: wrong file_id or the file is temporarily unavailable"
+            )
+        return _result({"file_id": name, "file_path": f"photos/{person}.jpg"})
 
     def _take(
         self, bot: str, method: str, asked: dict[str, Any], files: Mapping[str, File]
@@ -178,11 +209,22 @@ def routes(api: TelegramApi) -> list[Route]:
             return await api.intake.answer(_text(asked, "chat_id"), told)
         return JSONResponse(told, status_code=status)
 
-    return [Route("/bot{token}/{method}", called, methods=["GET", "POST"])]
+    async def download(request: Request) -> Response:
+        found = api.download(request.path_params["token"], request.path_params["path"])
+        if found is None:
+            return JSONResponse(_refusal(404, "Not Found")[1], status_code=404)
+        return Response(found, media_type="application/octet-stream")
+
+    return [
+        Route("/bot{token}/{method}", called, methods=["GET", "POST"]),
+        Route("/file/bot{token}/{path:path}", download),
+    ]
 
 
 async def _read(request: Request) -> tuple[Any, dict[str, File]]:
     """Return what a bot asks for, as JSON or in a form, and the files that came with it."""
+    if request.method == "GET":
+        return dict(request.query_params), {}
     try:
         if not forms.is_form(request):
             return await request.json(), {}

@@ -19,6 +19,7 @@ import msgspec
 from airy_ray.clock import Millis
 from airy_ray.errors import PayloadError
 from airy_ray.model import json_text
+from airy_ray.sources import facebook_history
 from airy_ray.sources.json_parts import array_of, elements, members, object_of, scalar
 from airy_ray.sources.meta import MetaSignature, body_without
 from airy_ray.sources.source import (
@@ -82,6 +83,8 @@ class Facebook:
 
 def parse(webhook: Webhook) -> Parsed:
     """Return what a body of Messenger or Instagram says, oldest first."""
+    if facebook_history.PAGE in webhook.headers:
+        return facebook_history.parse(webhook)
     if json_text.nests_too_deep(webhook.body):
         raise PayloadError("nested too deep")
     own_app = webhook.headers.get(APP_ID)
@@ -94,6 +97,8 @@ def parse(webhook: Webhook) -> Parsed:
 
 def without(body: bytes, cut: Cut) -> bytes | None:
     """Return a body without the items that go, all others as they came; None if none is left."""
+    if facebook_history.PAGE in cut.headers:
+        return facebook_history.without(body, cut)
     source = _source_of(members(json_text.shield(body)) or {})
     return body_without(body, cut, partial(_entry_without, source))
 

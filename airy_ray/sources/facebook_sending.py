@@ -26,8 +26,9 @@ from airy_ray.sources.sending import (
 _WINDOW_MS = 24 * 3_600_000
 _HUMAN_WINDOW_MS = 7 * 24 * 3_600_000
 _MEDIA_PER_S = 10.0
-_PASSING = frozenset({2, 4, 17, 32, 613, 1200, 80006})
-_PASSING_SUBCODES = frozenset({(1, 2018344)})
+PASSING = frozenset({2, 4, 17, 32, 613, 1200, 80006})
+"""Codes of errors that may pass."""
+PASSING_SUBCODES = frozenset({(1, 2018344)})
 _FILE = Place(("attachment", "payload"), ("url",))
 _PICTURES = (
     Place(("attachment", "payload", "elements"), ("image_url",)),
@@ -109,7 +110,7 @@ class FacebookSending(ChannelToken, msgspec.Struct, frozen=True, tag="facebook")
         if reply.status == 200:
             known_as = reply.told().get("message_id")
             return Taken(known_as if isinstance(known_as, str) and known_as else None)
-        return meta.not_taken(reply, _PASSING, _PASSING_SUBCODES)
+        return meta.not_taken(reply, PASSING, PASSING_SUBCODES)
 
     def profile_calls(self, contact: str, token: str) -> list[Call]:
         """Return the call for the person's own node, and one for those who take part."""
@@ -122,7 +123,7 @@ class FacebookSending(ChannelToken, msgspec.Struct, frozen=True, tag="facebook")
         """Return what Meta tells of a person."""
         if reply.status == 200:
             return facebook_profiles.messenger_profile(contact, reply)
-        return meta.not_taken(reply, _PASSING, _PASSING_SUBCODES)
+        return meta.not_taken(reply, PASSING, PASSING_SUBCODES)
 
     @property
     def _graph_url(self) -> str:
@@ -161,7 +162,7 @@ class InstagramSending(FacebookSending, frozen=True, tag="instagram"):
         """Return what Meta tells of a person."""
         if reply.status == 200:
             return facebook_profiles.instagram_profile(reply)
-        return meta.not_taken(reply, _PASSING, _PASSING_SUBCODES)
+        return meta.not_taken(reply, PASSING, PASSING_SUBCODES)
 
 
 class _Attachment(msgspec.Struct):

@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 import msgspec
 
 from airy_ray.model import json_text
+from airy_ray.sources.files import Link
 from airy_ray.sources.sending import Call, Later, Refused, Reply
 
 WAIT_S = 10.0
@@ -33,6 +34,22 @@ class Profiles(Protocol):
     def profile(self, contact: str, reply: Reply) -> Profile | Refused | Later:
         """Return what an answer to one of the calls tells."""
         ...
+
+
+@runtime_checkable
+class Pictures(Protocol):
+    """A source whose contacts have pictures that only we can fetch, so that we keep copies."""
+
+    def picture_call(self, contact: str, token: str) -> Call | None:
+        """Return the call that asks for a contact's picture; None for who cannot have any."""
+        ...
+
+    def picture(self, reply: Reply) -> Link | Refused | Later:
+        """Return the file that an answer to that call tells."""
+        ...
+
+
+AVATAR = "contact.avatar_url"
 
 
 def known(values: dict[str, bytes]) -> Profile | Refused:

@@ -80,6 +80,21 @@ class Overwritten(msgspec.Struct, frozen=True, gc=False):
         return self.received.key
 
 
+class Recalled(msgspec.Struct, frozen=True, gc=False):
+    """A message of the past, which the source told when we asked for its history.
+
+    `is_unread` says that nobody on our side has read it yet, as far as the source knows.
+    """
+
+    received: Received
+    is_unread: bool
+
+    @property
+    def key(self) -> Key:
+        """Where the message belongs."""
+        return self.received.key
+
+
 class Reacted(msgspec.Struct, frozen=True, gc=False):
     """A reaction was put to a message, or taken back (`emoji` None)."""
 
@@ -133,6 +148,7 @@ SourceEvent = (
     Received
     | Replaced
     | Overwritten
+    | Recalled
     | Reacted
     | Receipt
     | Failed

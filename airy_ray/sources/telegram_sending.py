@@ -10,6 +10,7 @@ from airy_ray.errors import DeliveryError
 from airy_ray.model import json_text
 from airy_ray.sources import attached, profiles, sending, telegram
 from airy_ray.sources.attached import Files, Limit, OurFile, Place
+from airy_ray.sources.files import Link
 from airy_ray.sources.json_parts import string, with_objects
 from airy_ray.sources.profiles import Profile
 from airy_ray.sources.sending import (
@@ -25,6 +26,7 @@ from airy_ray.sources.sending import (
     Verdict,
 )
 from airy_ray.sources.source import text_id
+from airy_ray.sources.told import object_in, objects_in, text_in
 
 _METHODS = (
     ("text", "sendMessage"),
@@ -117,6 +119,25 @@ class TelegramSending(ChannelToken, msgspec.Struct, frozen=True, tag="telegram")
         if not 200 <= reply.status < 300 or told.get("ok") is not True:
             return _not_taken(reply, told)
         return profiles.known(telegram.contact(chat, chat) if isinstance(chat, dict) else {})
+
+    def picture_call(self, contact: str, token: str) -> Call | None:
+        """Return the call for the newest picture of a person; a group has a negative number."""
+        if not contact.isdecimal():
+            return None
+        url = method_url(self.api_url, token, "getUserProfilePhotos")
+        body = b'{"user_id":%b,"limit":1}' % contact.encode()
+        return Call("POST", url, {"content-type": "application/json"}, body, profiles.WAIT_S)
+
+    def picture(self, reply: Reply) -> Link | Refused | Later:
+        """Return the largest size of the newest picture."""
+        told = reply.told()
+        if not 200 <= reply.status < 300 or told.get("ok") is not True:
+            return _not_taken(reply, told)
+        photos = object_in(told, "result").get("photos")
+        newest = photos[0] if isinstance(photos, list) and photos else None
+        sizes = objects_in({"sizes": newest}, "sizes")
+        name = text_in(sizes[-1], "file_id") if sizes else ""
+        return Link(name, None) if name else Refused("there is no picture")
 
 
 def method_url(api_url: str, token: str, method: str) -> str:

@@ -165,7 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif path == "/v25.0/me/accounts":
             page = 2 if "after" in query else 1
             self._answer(200, recorded.response("facebook", f"api_accounts_{page}.json"))
-        elif path == "/v25.0/me/conversations" or "first_name" in query.get("fields", ""):
+        elif path.endswith("/conversations") or "first_name" in query.get("fields", ""):
             self._tell_of(query.get("user_id") or path.rpartition("/")[2], path)
         else:
             self._answer(200, self.server.page | {"id": path.rpartition("/")[2]})

@@ -109,7 +109,8 @@ def test_connecting_a_page_asks_meta_for_a_lasting_token_and_for_its_events(
     graph_api.calls.clear()
     page = new_name()
     client.call("/channels.facebook.connect", {"page_id": page, "page_token": "EAAshort"})
-    exchange, read, subscribe = graph_api.calls
+    calls = [each for each in graph_api.calls if not each[1].endswith("/conversations")]
+    exchange, read, subscribe = calls
 
     assert exchange[:2] == ("GET", "/v25.0/oauth/access_token")
     assert exchange[2] == {

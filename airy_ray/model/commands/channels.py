@@ -14,6 +14,7 @@ class ConnectChannel(Command, frozen=True, kw_only=True, tag="channels.connect")
         channel_id: None for a channel that gets a new id each time.
         token: the secret with which its platform is called.
         metadata: its name, picture and the like.
+        is_backfilled: whether the messages are to be fetched which were written before.
     """
 
     source: str
@@ -21,6 +22,7 @@ class ConnectChannel(Command, frozen=True, kw_only=True, tag="channels.connect")
     channel_id: str | None = None
     token: str | None = None
     metadata: dict[str, Any] = msgspec.field(default_factory=dict)
+    is_backfilled: bool = False
 
 
 class DisconnectChannel(Command, frozen=True, kw_only=True, tag="channels.disconnect"):

@@ -2,7 +2,7 @@
 
 from airy_ray.clock import Millis
 from airy_ray.model import channel
-from airy_ray.model.channel import Channel
+from airy_ray.model.channel import Backfill, Channel
 from airy_ray.model.commands import ConnectChannel, DisconnectChannel, UpdateChannel
 from airy_ray.model.events import ChannelDescribed, ChannelDisconnected, ChannelStored
 from airy_ray.model.ids import ChannelId, CommandId, derived_id, parse_id
@@ -25,6 +25,7 @@ def connect(view: View, command: ConnectChannel, identifier: CommandId, at: Mill
         connected=True,
         changed_at=at,
         token=command.token,
+        backfill=Backfill(at) if command.is_backfilled else None,
     )
     stored = channels.store(view, ChannelStored(connected, flatten(command.metadata)), at)
     return Outcome(APPLIED, 200, channel.rendered(stored))

@@ -138,6 +138,7 @@ async def connect_facebook(platform: Platform, caller: Caller, asked: FacebookCh
         known_as=asked.page_id,
         metadata=metadata,
         token=page.token,
+        is_backfilled=platform.settings.sources.facebook.backfill.conversations > 0,
     )
 
 
@@ -260,6 +261,7 @@ async def _store(
     metadata: dict[str, str],
     token: str | None = None,
     is_new: bool = False,
+    is_backfilled: bool = False,
 ) -> Response:
     command = ConnectChannel(
         **caller.signed(),
@@ -268,6 +270,7 @@ async def _store(
         channel_id=None if is_new else format_id(channel_id(source, known_as)),
         token=token,
         metadata=metadata,
+        is_backfilled=is_backfilled,
     )
     return await platform.register(command)
 

@@ -64,6 +64,7 @@ async def _files(platform: Platform, person: Snapshot) -> AsyncIterator[Part]:
         row = await platform.partitions.conversation(identifier)
         if row is None:
             continue  # somebody has erased it meanwhile, or it has no message yet
+        files |= files_in(row.metadata)
         yield f"{directory}/conversation.json", conversation_endpoints.rendered(platform, row)
         start: bytes | None = None
         while page := await platform.partitions.messages(identifier, start, _MESSAGES_AT_ONCE):

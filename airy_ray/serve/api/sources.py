@@ -201,6 +201,7 @@ async def create_channel(platform: Platform, caller: Caller, asked: NewSourceCha
         source_channel_id=asked.source_channel_id,
         channel_id=format_id(channel_id(source.id, asked.source_channel_id)),
         metadata={"name": asked.name} | asked.metadata,
+        is_backfilled=False,
     )
     connected = await platform.register(command)
     return Response(201, connected.body) if connected.status == 200 else connected

@@ -8,6 +8,7 @@ from airy_ray.cluster.access import LocalAccess
 from airy_ray.cluster.applied_waiters import AppliedWaiters
 from airy_ray.cluster.courier import Courier
 from airy_ray.cluster.feeds import Feeds
+from airy_ray.cluster.fetching_spec import FetchingSpec
 from airy_ray.cluster.media.store_spec import StoreSpec
 from airy_ray.cluster.our_files import OurFiles
 from airy_ray.cluster.registry import Registry
@@ -26,6 +27,7 @@ def deliver_until(
     *,
     within_s: float,
     files: StoreSpec | None = None,
+    fetching: FetchingSpec | None = None,
 ) -> None:
     """Run a courier until something is done; `files` are what messages may link to."""
     run_directory = specs[0].directory.parent
@@ -40,7 +42,7 @@ def deliver_until(
         feeds = Feeds(specs, accesses, run_directory)
         registry = Registry(accesses[REGISTRY].reader)
         courier = Courier(
-            accesses, appender, registry, feeds, cast(Sendings, sendings), OurFiles(files)
+            accesses, appender, registry, feeds, cast(Sendings, sendings), OurFiles(files), fetching
         )
         running = asyncio.create_task(courier.run())
         async with asyncio.timeout(within_s):

@@ -15,11 +15,12 @@ from airy_ray.cluster.machine import Machine, MachineSpec
 from airy_ray.cluster.partitions import Partitions
 from airy_ray.model.commands import UnmergeContacts
 from airy_ray.model.contact import Snapshot
-from airy_ray.model.events import ChannelStored, MessageReceived, Place
+from airy_ray.model.events import ChannelStored, Event, MessageReceived, Place
 from airy_ray.model.ids import (
     REGISTRY,
     ContactId,
     ConversationId,
+    PartitionIndex,
     command_id,
     format_id,
     message_id,
@@ -50,10 +51,14 @@ def machine(tmp_path: Path) -> Iterator[MachineSpec]:
             channel = msgspec.structs.replace(
                 builders.channel(source=place.source), id=place.channel_id
             )
-            body = encode_event(ChannelStored(channel, {}))
-            record = builders.record(body, kind="outcome", source="")
-            append(made.partition(REGISTRY).directory, [record])
+            tell(made, REGISTRY, ChannelStored(channel, {}))
         yield made
+
+
+def tell(machine: MachineSpec, index: PartitionIndex, event: Event) -> None:
+    """Append an event to a partition's log."""
+    record = builders.record(encode_event(event), kind="outcome", source="")
+    append(machine.partition(index).directory, [record])
 
 
 @contextmanager
@@ -79,9 +84,8 @@ def write(
         channel_id=place.channel_id,
         source=place.source,
     )
-    body = encode_event(MessageReceived(place, message))
-    owner = machine.partition(owner_of(place.conversation_id, COUNT))
-    append(owner.directory, [builders.record(body, kind="outcome", source="")])
+    owner = owner_of(place.conversation_id, COUNT)
+    tell(machine, owner, MessageReceived(place, message))
 
 
 def asked(machine: MachineSpec, ask: Callable[[Machine], Awaitable[object]]) -> object:

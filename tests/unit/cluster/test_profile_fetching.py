@@ -13,21 +13,28 @@ import pytest
 from airy_ray.clock import now_millis
 from airy_ray.cluster import profile_fetching
 from airy_ray.cluster.doorbell import Damaged, Ringer, asking_bell
+from airy_ray.cluster.fetching_spec import FetchingSpec
+from airy_ray.cluster.media.store_spec import StoreSpec
 from airy_ray.model.commands import DescribeConversation
 from airy_ray.model.ids import ConversationId, format_id
 from airy_ray.partition import generations
 from airy_ray.projections.view import WantedProfile
 from airy_ray.serve.ports import free_port
-from airy_ray.simulator import viber_api
+from airy_ray.simulator import telegram_api, viber_api
 from airy_ray.simulator.graph_api import GraphApi, GraphServer
+from airy_ray.simulator.telegram_api import BOT_TOKEN, TelegramApi
 from airy_ray.sources.facebook_sending import FacebookSending
+from airy_ray.sources.files import Access
+from airy_ray.sources.telegram_sending import TelegramSending
 from airy_ray.sources.viber_sending import ViberSending
 from tests import builders
 from tests.e2e.platforms import Answer
+from tests.files_server import PICTURE
 from tests.log_builders import append, webhook
+from tests.unit.cluster.couriers import deliver_until
 from tests.unit.cluster.test_courier import delivering, settled
 from tests.unit.cluster.test_delivering import Post, begin, working
-from tests.unit.cluster.test_owner import until
+from tests.unit.cluster.test_owner import LONG_S, until
 
 ADA = builders.conversation_id("ada")
 BOB = builders.conversation_id("bob")
@@ -242,3 +249,91 @@ def test_viber_is_asked_when_somebody_asks(post: Post) -> None:
     told = {"display_name": "Ada", "avatar_url": "https://a", "fetch_state": "ok"}
     assert contact(post, place.conversation_id) == told
     assert api.asked == ["u=="]
+
+
+class Chat:
+    """Somebody who wrote to a bot of Telegram's, and the platform that tells of them."""
+
+    def __init__(self, post: Post, server: GraphServer, api: TelegramApi, directory: Path) -> None:
+        self.api = api
+        self.media = directory / "media"
+        self._post = post
+        self._url = f"http://127.0.0.1:{server.port}"
+        self._fetching = FetchingSpec(
+            StoreSpec(str(self.media), None, {}, None),
+            str(directory),
+            "https://chat.example.org",
+            1 << 20,
+            access={"telegram": Access(self._url, asks="telegram")},
+            allow_private_networks=True,
+        )
+        bot = BOT_TOKEN.partition(":")[0]
+        self.place = builders.place("7", page=bot, source="telegram")
+        api.chats["7"] = {"type": "private", "first_name": "Ada"}
+        post.connect(builders.channel(bot, source="telegram", token=BOT_TOKEN))
+        begin(post, self.place)
+
+    def fetch(self, is_done: Callable[[], bool] | None = None) -> None:
+        """Run a courier until the profile is known, or something else is done."""
+        deliver_until(
+            is_done or known(self._post, self.place.conversation_id),
+            [self._post.own, self._post.registry],
+            {"telegram": TelegramSending(self._url)},
+            within_s=LONG_S,
+            fetching=self._fetching,
+        )
+
+    def contact(self) -> Any:
+        return contact(self._post, self.place.conversation_id)
+
+
+@pytest.fixture
+def chat(post: Post, tmp_path: Path) -> Iterator[Chat]:
+    api = TelegramApi(BOT_TOKEN)
+    meta = GraphApi([], app_id="1", app_secret="s3cret")
+    with GraphServer(meta, 0, telegram_api.routes(api)) as server:
+        yield Chat(post, server, api, tmp_path)
+
+
+def test_a_picture_on_telegram_is_kept_and_its_address_tells_no_token(
+    chat: Chat, post: Post, caplog: pytest.LogCaptureFixture
+) -> None:
+    chat.api.pictures["7"] = PICTURE
+    with caplog.at_level("INFO", logger="airy_ray"):
+        chat.fetch()
+
+    told = chat.contact()
+    [file] = chat.media.iterdir()
+    assert (told["display_name"], told["fetch_state"]) == ("Ada", "ok")
+    assert told["avatar_url"] == f"https://chat.example.org/media/{file.name}"
+    assert file.read_bytes() == PICTURE
+    assert BOT_TOKEN not in caplog.text
+    files = [each for each in post.own.directory.rglob("*") if each.is_file()]
+    assert not [each for each in files if BOT_TOKEN.encode() in each.read_bytes()]
+
+
+def test_who_has_no_picture_on_telegram_is_known_without(chat: Chat) -> None:
+    chat.fetch()
+
+    assert chat.contact() == {"display_name": "Ada", "fetch_state": "ok"}
+    assert not chat.media.exists() or not list(chat.media.iterdir())
+
+
+def test_a_picture_that_cannot_be_kept_is_done_without(chat: Chat) -> None:
+    chat.api.pictures["7"] = b""  # as good as none
+    chat.fetch()
+
+    assert chat.contact() == {"display_name": "Ada", "fetch_state": "ok"}
+
+
+def test_who_has_no_place_for_pictures_asks_again_when_it_is_due(chat: Chat, post: Post) -> None:
+    chat.api.pictures["7"] = PICTURE
+    chat.media.write_bytes(b"a file where the directory should be")
+    conversation = chat.place.conversation_id
+
+    def is_put_off() -> bool:
+        found = wanted(post, conversation)
+        return found is not None and found.tries == 1
+
+    chat.fetch(is_put_off)
+    assert chat.contact() == {}

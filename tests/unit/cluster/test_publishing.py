@@ -70,7 +70,7 @@ class Publishing:
     def start(self) -> DeliveringProcess:
         """Start the process, once more if it was killed."""
         calling = CallingSpec(
-            history="5d41402a",
+            lineage=Lineage("5d41402a"),
             directory=str(self._directory),
             allow_private_networks=self.allows_private_networks,
             at_once=self.at_once,

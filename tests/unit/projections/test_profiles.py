@@ -66,6 +66,7 @@ def contact(view: MemoryView) -> Any:
         pytest.param(FIRST, id="from the contact"),
         pytest.param(builders.message_received(from_contact=False), id="from our side"),
         pytest.param(received("m1", source="instagram"), id="on Instagram"),
+        pytest.param(received("m1", source="telegram"), id="on Telegram, for the picture"),
     ],
 )
 def test_the_first_message_has_the_profile_fetched(first: Event) -> None:
@@ -81,7 +82,7 @@ def test_later_messages_do_not() -> None:
     assert wanted(view) == []
 
 
-@pytest.mark.parametrize("source", ["whatsapp", "google", "viber", "telegram", "twilio.sms", "crm"])
+@pytest.mark.parametrize("source", ["whatsapp", "google", "viber", "twilio.sms", "crm"])
 def test_who_tells_names_unasked_is_not_asked(source: str) -> None:
     assert wanted(folded(received("m1", source=source))) == []
 
@@ -139,13 +140,12 @@ def test_what_was_put_off_is_due_at_once_if_somebody_asks() -> None:
     assert [each.kind for each in view.changes[told_before:]] == ["metadata.updated"]
 
 
-@pytest.mark.parametrize("source", ["viber", "telegram"])
-def test_who_tells_names_unasked_can_be_asked(source: str) -> None:
-    view = folded(received("m1", source=source))
+def test_who_tells_names_unasked_can_be_asked() -> None:
+    view = folded(received("m1", source="viber"))
     told_before = len(view.changes)
-    refetch(view, NOW + 10, source=source)
+    refetch(view, NOW + 10, source="viber")
 
-    assert [each.place.source for each in wanted(view)] == [source]
+    assert [each.place.source for each in wanted(view)] == ["viber"]
     assert [each.kind for each in view.changes[told_before:]] == ["metadata.updated"]
 
 
@@ -214,3 +214,39 @@ def test_it_is_wanted_or_its_state_is_known_never_both(steps: list[str]) -> None
             case "refetch":
                 refetch(view, at)
         assert len(wanted(view)) == ("fetch_state" not in contact(view))
+
+
+def picture(number: int) -> str:
+    return f"0b7e9a52-6f1d-8c3e-9a44-5d2f8e1c7b9{number}.jpg"
+
+
+def with_picture(number: int, *, since: int = NOW) -> ProfileFetched:
+    url = f'"https://chat.example.org/media/{picture(number)}"'.encode()
+    conversation = PLACE.conversation_id
+    return ProfileFetched(conversation, Millis(since), {"contact.avatar_url": url}, Millis(since))
+
+
+def left(view: MemoryView) -> list[str]:
+    return [key.decode() for key, _ in view.left_files.under(b"")]
+
+
+def test_a_picture_that_another_takes_the_place_of_is_looked_after() -> None:
+    view = folded(FIRST, with_picture(1))
+    assert left(view) == []
+    refetch(view, NOW + 10)
+    folded(with_picture(2, since=NOW + 10), onto=view)
+
+    assert left(view) == [picture(1)]
+
+
+def test_a_picture_that_nobody_wanted_any_more_is_looked_after() -> None:
+    view = folded(FIRST, with_picture(1), with_picture(2))
+    assert left(view) == [picture(2)]
+
+
+def test_the_same_picture_again_stays() -> None:
+    view = folded(FIRST, with_picture(1))
+    refetch(view, NOW + 10)
+    folded(with_picture(1, since=NOW + 10), onto=view)
+
+    assert left(view) == []

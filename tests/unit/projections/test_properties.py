@@ -14,6 +14,7 @@ from airy_ray.model import message as messages
 from airy_ray.model.events import (
     ConversationRead,
     Event,
+    MessageRecalled,
     MessageReceived,
     MessageReplaced,
     MessageSent,
@@ -32,6 +33,7 @@ from tests.builders import (
     echo_received,
     message_delivered,
     message_failed,
+    message_recalled,
     message_received,
     message_replaced,
     message_sent,
@@ -63,6 +65,8 @@ occurrences: st.SearchStrategy[Event] = st.one_of(
     st.builds(message_received, echoes, **our_side),
     st.builds(message_replaced, echoes, at=instants, **our_side),
     st.builds(echo_received, echoes, **our_side),
+    st.builds(message_recalled, names, contact=contacts, sent_at=instants, is_unread=st.booleans()),
+    st.builds(message_recalled, echoes, **our_side),
     st.builds(message_sent, sends, contact=contacts, sent_at=instants),
     st.builds(message_delivered, sends, known_as=echoes, contact=contacts, at=instants),
     st.builds(message_failed, sends, contact=contacts, at=instants),
@@ -239,8 +243,11 @@ def unread_of(log: Iterable[Event]) -> dict[ConversationId, set[MessageId]]:
     unread: dict[ConversationId, dict[MessageId, Millis]] = {}
     for event in log:
         match event:
-            case MessageReceived(message=message) if message.from_contact:
-                if message.id not in known:
+            case MessageReceived(message=message) | MessageRecalled(message=message) if (
+                message.from_contact
+            ):
+                is_read = isinstance(event, MessageRecalled) and not event.is_unread
+                if message.id not in known and not is_read:
                     unread.setdefault(message.conversation_id, {})[message.id] = message.sent_at
                 known.add(message.id)
             case MessageReceived(message=message) | MessageReplaced(message=message):

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from airy_ray.simulator.graph_api import USER_TOKEN, GraphApi, GraphServer, application
+from airy_ray.simulator.graph_past import PastConversation, PastMessage
 from airy_ray.simulator.graph_people import Person
 
 PAGES = ("108800000000001", "108800000000002", "108800000000003")
@@ -249,3 +250,18 @@ def test_only_a_page_asks_for_people(api: GraphApi) -> None:
 
 def test_a_page_without_a_conversation_is_told_of_nobody(api: GraphApi) -> None:
     assert person(api, "me/conversations", user_id="nobody")[1] == {"data": []}
+
+
+def test_the_past_of_a_page_is_told_page_by_page_to_who_has_its_token(api: GraphApi) -> None:
+    past = [PastConversation(each, (PastMessage(f"m-{each}", 1),)) for each in ("ada", "bob")]
+    api.past.kept[PAGES[0]] = past
+    token, path = page_token(api), f"/v25.0/{PAGES[0]}/conversations"
+    _, first = call(api, path, access_token=token, limit="1")
+    after = first["paging"]["cursors"]["after"]
+    _, second = call(api, path, access_token=token, limit="1", after=after)
+    refused = call(api, f"/v25.0/{PAGES[1]}/conversations", access_token=token)
+
+    assert [each["id"] for each in first["data"] + second["data"]] == ["t_ada", "t_bob"]
+    assert token in first["paging"]["next"]  # as it is in Meta's
+    assert "next" not in second["paging"]
+    assert refused[1]["error"]["code"] == 190

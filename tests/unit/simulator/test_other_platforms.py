@@ -38,3 +38,18 @@ def test_telegram_tells_of_a_chat_that_it_knows() -> None:
     assert (status, told["result"]) == (200, {"id": 7, "type": "private", "first_name": "Ada"})
     status, told = api.answer(BOT_TOKEN, "getChat", {"chat_id": "8"})
     assert (status, told["description"]) == (400, "Bad Request: chat not found")
+
+
+def test_telegram_tells_where_the_picture_of_somebody_is() -> None:
+    api = TelegramApi(BOT_TOKEN)
+    api.pictures["7"] = b"a picture"
+
+    _, told = api.answer(BOT_TOKEN, "getUserProfilePhotos", {"user_id": 7, "limit": 1})
+    [sizes] = told["result"]["photos"]
+    _, file = api.answer(BOT_TOKEN, "getFile", {"file_id": sizes[-1]["file_id"]})
+    path = file["result"]["file_path"]
+    assert api.download(BOT_TOKEN, path) == b"a picture"
+    assert api.download("1:nobody", path) is None
+    _, nobody = api.answer(BOT_TOKEN, "getUserProfilePhotos", {"user_id": 8, "limit": 1})
+    assert nobody["result"] == {"total_count": 0, "photos": []}
+    assert api.answer(BOT_TOKEN, "getFile", {"file_id": "640-8"})[0] == 400

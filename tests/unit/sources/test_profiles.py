@@ -8,6 +8,7 @@ import pytest
 from airy_ray.errors import DeliveryError
 from airy_ray.model import json_text
 from airy_ray.sources.facebook_sending import FacebookSending, InstagramSending
+from airy_ray.sources.files import Link
 from airy_ray.sources.google_sending import GoogleSending
 from airy_ray.sources.profiles import Profile, Profiles
 from airy_ray.sources.sending import Call, Later, Refused, Reply
@@ -176,3 +177,29 @@ def test_a_rate_limit_of_meta_passes() -> None:
 def test_others_tell_names_unasked_or_never() -> None:
     others = [WhatsappSending("https://g", "v25.0"), GoogleSending("https://b", "https://r", None)]
     assert not any(isinstance(each, Profiles) for each in others)
+
+
+def test_telegram_is_asked_for_the_newest_picture_of_a_person() -> None:
+    call = TELEGRAM.picture_call("7", "7012:AAH")
+    assert call is not None
+    assert call.url == "https://api.telegram.org/bot7012:AAH/getUserProfilePhotos"
+    assert json_text.decode(call.body) == {"user_id": 7, "limit": 1}
+    assert TELEGRAM.picture_call("-7", "7012:AAH") is None  # a group
+
+    sizes = [{"file_id": "small"}, {"file_id": "large"}]
+    told = told_json({"ok": True, "result": {"total_count": 3, "photos": [sizes]}})
+    assert TELEGRAM.picture(told) == Link("large", None)
+
+
+@pytest.mark.parametrize(
+    "result", [None, {}, {"photos": []}, {"photos": [[]]}, {"photos": [[{}]]}, {"photos": [7]}]
+)
+def test_who_has_no_picture_on_telegram_has_none(result: Any) -> None:
+    told = TELEGRAM.picture(told_json({"ok": True, "result": result}))
+    assert told == Refused("there is no picture")
+
+
+def test_telegram_says_whether_a_picture_may_be_had_later() -> None:
+    assert isinstance(TELEGRAM.picture(BUSY), Later)
+    refusal = Reply(400, b'{"ok":false,"error_code":400,"description":"x"}')
+    assert isinstance(TELEGRAM.picture(refusal), Refused)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from airy_ray.model.ids import MessageId, message_id
+from airy_ray.partition.fold import encode_event
 from airy_ray.partition.partition import Partition
 from airy_ray.rawlog.record import Record
 from airy_ray.state.file_news import FileNews, file_news
@@ -45,6 +46,17 @@ def test_messages_with_links_are_told_and_no_others(partition: Partition) -> Non
 
     assert [message for _, message in found.messages] == [named("m2"), named("m4")]
     assert (found.has_more, found.is_whole) == (False, True)
+
+
+def test_every_message_of_the_past_is_told(tmp_path: Path) -> None:
+    """The feed does not tell what these say."""
+    own = spec(tmp_path)
+    told = encode_event(builders.message_recalled("m1"))
+    append(own.directory, [builders.record(told, kind="outcome"), webhook("m2")])
+    with owned(own) as opened:
+        settle(opened)
+
+        assert [message for _, message in news(opened, 0).messages] == [named("m1")]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3])
