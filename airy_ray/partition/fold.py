@@ -84,10 +84,8 @@ def understand(
             case "timer":
                 fallen = msgspec.msgpack.decode(record.body, type=FallenTimer).key
                 return Understood(offset, record, fallen=fallen)
-            case "outcome" | "forward" | "channel" | "lost":
+            case "outcome" | "forward" | "channel" | "lost" | "swap":
                 return Understood(offset, record, [decode_event(record.body)])
-            case "swap":
-                return Understood(offset, record)
     except Exception as error:  # one broken record must not stop its siblings
         return Understood(offset, record, failure=error)
 
@@ -107,8 +105,8 @@ def audited_in(record: Record) -> AuditEntry | None:
     return msgspec.json.decode(record.body, type=_Erased).audited
 
 
-def fold(batch: Batch, understood: Understood) -> None:
-    """Fold a record into the state.
+def fold(batch: Batch, understood: Understood, *, is_whole: bool = True) -> None:
+    """Fold a record into the state; if it is only a part of one, the ledger stays as it is.
 
     Raises:
         FoldError: its projection failed; give the batch up, and quarantine the record in another.
@@ -125,7 +123,8 @@ def fold(batch: Batch, understood: Understood) -> None:
         raise FoldError(understood, error) from error
     if understood.audited is not None:
         batch.audit(understood.audited)
-    _note(batch, understood, effects)
+    if is_whole:
+        _note(batch, understood, effects)
 
 
 def quarantine(batch: Batch, error: FoldError) -> None:
@@ -206,11 +205,11 @@ def _entry(
         reasons,
         made,
         record.payload_id,
-        None if record.kind == "webhook" else _request_of(understood),
+        None if record.kind == "webhook" else request_of(understood),
     )
 
 
-def _request_of(understood: Understood) -> bytes | None:
+def request_of(understood: Understood) -> bytes | None:
     """Return the key under which something is kept so that the record is not folded twice."""
     record = understood.record
     if understood.command is not None:
