@@ -117,7 +117,12 @@ def rest(partition: Partition, now: int) -> None:
         has_more = partition.fall_due(Millis(now)) > 0
         for sequence, outgoing in forwarding.pending(partition):
             found = forwarding.records_of(
-                partition, sequence, outgoing, lambda _: None, lambda _: None, Micros(now * 1_000)
+                partition,
+                sequence,
+                outgoing,
+                lambda _: builders.channel(),
+                lambda _: None,
+                Micros(now * 1_000),
             )
             partition.tail.append([prepare(each.record) for each in found])
             forwarding.mark_forwarded(partition, sequence)

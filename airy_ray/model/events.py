@@ -364,12 +364,14 @@ class HistorySwapped(msgspec.Struct, frozen=True, gc=False, tag=True):
         places: the conversations, and messages of conversations, that show something else.
         is_whole: whether those are all.
         unsent: messages that only this generation would send, and that nobody is to send.
+        misrouted: offsets of records whose events belong elsewhere than was thought.
     """
 
     run: int
     places: tuple[tuple[ConversationId, MessageId | None], ...]
     is_whole: bool
     unsent: tuple[MessageId, ...] = ()
+    misrouted: tuple[int, ...] = ()
 
 
 Event = (

@@ -44,6 +44,7 @@ class Understood(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         failure: why it could not be understood, if it could not.
         audited: what stays of an erased command in the audit log.
+        is_misrouted: parts of it are to be routed anew.
     """
 
     offset: int
@@ -54,6 +55,7 @@ class Understood(msgspec.Struct, frozen=True, gc=False):
     fallen: bytes | None = None
     failure: Exception | None = None
     audited: AuditEntry | None = None
+    is_misrouted: bool = False
 
 
 class FoldError(Exception):
@@ -75,7 +77,13 @@ def understand(
         match record.kind:
             case "webhook":
                 meaning = interpret(record, partition, partitions)
-                return Understood(offset, record, meaning.events, meaning.ignored)
+                return Understood(
+                    offset,
+                    record,
+                    meaning.events,
+                    meaning.ignored,
+                    is_misrouted=meaning.is_misrouted,
+                )
             case "command":
                 command = commands.decode(record.body)
                 parse_id(command.id)  # its answer is kept under it, whatever else fails

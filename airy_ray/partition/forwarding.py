@@ -16,9 +16,9 @@ from airy_ray.clock import Micros
 from airy_ray.model.ids import PartitionIndex, partition_of
 from airy_ray.partition.partition import Partition
 from airy_ray.partition.repair import FORWARDED
-from airy_ray.partition.routing import AliasLookup, ChannelLookup, reroute
+from airy_ray.partition.routing import AliasLookup, ChannelLookup, reroute, route_anew
 from airy_ray.projections.view import Outgoing
-from airy_ray.projections.waiting import REROUTE
+from airy_ray.projections.waiting import REROUTE, ROUTE_ANEW
 from airy_ray.rawlog.record import Kind, Offset, Record, payload_id
 from airy_ray.state.tables import decoded
 
@@ -70,9 +70,10 @@ def records_of(
 ) -> list[Forward]:
     """Return the records that an entry of the outbox asks for."""
     spec = partition.spec
-    if outgoing.kind == REROUTE:
+    if outgoing.kind in (REROUTE, ROUTE_ANEW):
         offset = int.from_bytes(outgoing.body, "big")
-        repeated = reroute(partition.history.at(offset), channels, aliases, now)
+        again_by = reroute if outgoing.kind == REROUTE else route_anew
+        repeated = again_by(partition.history.at(offset), channels, aliases, now)
         if repeated is None:
             return []
         record, slots = repeated

@@ -10,7 +10,7 @@ from airy_ray.model import json_text
 from airy_ray.model import message as messages_json
 from airy_ray.model.events import HistorySwapped, MessageFailed
 from airy_ray.model.ids import ConversationId, MessageId, format_id
-from airy_ray.projections import changes, messages
+from airy_ray.projections import changes, messages, waiting
 from airy_ray.projections.view import Change, View
 
 MESSAGE_CORRECTED, CONVERSATION_CORRECTED = "message.corrected", "conversation.corrected"
@@ -23,6 +23,8 @@ def swap(view: View, event: HistorySwapped, at: Millis) -> None:
     """Tell what is different, or that it is too much to tell; give up what nobody is to send."""
     for unsent in event.unsent:
         messages.fail(view, MessageFailed(unsent, NEVER_SENT, None, at), at)
+    for offset in event.misrouted:
+        waiting.route_anew(view, offset)
     if not event.is_whole:
         event_text = json_text.encode({"type": RELOAD, "timestamp": at, "payload": {}})
         view.emit(Change(RELOAD, None, None, event_text))

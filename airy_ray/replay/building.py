@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from airy_ray.model.events import HistorySwapped
 from airy_ray.model.ids import ContactId, ConversationId, MessageId
 from airy_ray.partition import refold
 from airy_ray.partition.fold import FoldError, Understood, fold, quarantine, request_of, understand
@@ -255,8 +256,39 @@ def _is_about(batch: Batch, chosen: set[bytes], named: Iterator[bytes]) -> bool:
 
 def _fold_on(spec: PartitionSpec, history: History, state: State, end: int) -> Iterator[int]:
     for batch in _understood(spec, history, state.applied, end):
+        _note_misrouted(state, batch)
         refold.write(state, batch, is_history=True)
         yield batch[-1].offset + 1
+
+
+def _note_misrouted(state: State, batch: list[Understood]) -> None:
+    """Write down which records are to be routed anew, and which were."""
+    found = [each.offset for each in batch if each.is_misrouted]
+    settled = [
+        ~offset
+        for each in batch
+        for event in each.events
+        if isinstance(event, HistorySwapped)
+        for offset in event.misrouted
+    ]
+    if found or settled:
+        with _misrouted_file(state.path).open("ab") as file:
+            file.write(b"".join(each.to_bytes(8, "big", signed=True) for each in found + settled))
+
+
+def misrouted(fresh: Path) -> tuple[int, ...]:
+    """Return which records that a new generation holds are to be routed anew, in order."""
+    file = _misrouted_file(fresh)
+    content = file.read_bytes() if file.exists() else b""
+    noted = {
+        int.from_bytes(content[at : at + 8], "big", signed=True)
+        for at in range(0, len(content) - 7, 8)
+    }
+    return tuple(sorted(each for each in noted if each >= 0 and ~each not in noted))
+
+
+def _misrouted_file(fresh: Path) -> Path:
+    return fresh.with_name("misrouted")
 
 
 def _understood(

@@ -86,6 +86,7 @@ class Report(msgspec.Struct, frozen=True):
         messages: how many there are in the present generation.
         vanishing: how many of them are not in the new one.
         unsent: how many messages only the new one would send, and does not.
+        misrouted: how many records belong elsewhere, and are appended there after the swap.
         swapped_at: when the new generation took over.
         before, after: the numbers of the generations.
         erased: before which offset erasures were done in the log that was read.
@@ -103,6 +104,7 @@ class Report(msgspec.Struct, frozen=True):
     messages: int = 0
     vanishing: int = 0
     unsent: int = 0
+    misrouted: int = 0
     error: str | None = None
     swapped_at: Millis | None = None
     before: int | None = None

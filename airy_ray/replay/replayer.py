@@ -45,6 +45,8 @@ DIFFERENCES = "replay.diff.arrow"
 
 _TOLD_MAX = 1_000
 """More places than this that show something else, and clients are told to reload everything."""
+_MISROUTED_MAX = 100_000
+"""So many records are routed anew at once; another replay does the rest."""
 _REPORT_S = 0.5
 _RETRY_MS = 10_000
 _REPLAYED = "replayed"
@@ -166,7 +168,10 @@ class Replayer:
                 report = self._progress(report, report.total, report.total)
         shutil.rmtree(present, ignore_errors=True)
         file.replace(self._directory / DIFFERENCES)
-        swapped = HistorySwapped(order.run, found.told, found.is_told_whole, unsent)
+        misrouted = building.misrouted(self._fresh) if order.selection.is_all else ()
+        swapped = HistorySwapped(
+            order.run, found.told, found.is_told_whole, unsent, misrouted[:_MISROUTED_MAX]
+        )
         write_synced(self._aside("told"), encode_event(swapped))
         vanishing = sum(each.only_before for each in found.counts if each.table == "messages")
         is_refused = vanishing > order.vanishing_max * found.messages
@@ -178,6 +183,7 @@ class Replayer:
             messages=found.messages,
             vanishing=vanishing,
             unsent=len(unsent),
+            misrouted=len(misrouted),
             before=self._partition.generation.number,
         )
 
@@ -218,7 +224,7 @@ class Replayer:
         """Say what is different; of messages that nobody is to send, when they appear."""
         swapped: HistorySwapped = decode_event(self._aside("told").read_bytes())
         if report.phase == "rolling back":
-            swapped = msgspec.structs.replace(swapped, unsent=())
+            swapped = msgspec.structs.replace(swapped, unsent=(), misrouted=())
         body = encode_event(swapped)
         record = Record(Micros(now * 1_000), "swap", "", body, payload_id(body))
         self._partition.tail.append([prepare(record)])
