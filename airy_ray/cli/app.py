@@ -6,6 +6,7 @@ from airy_ray.cli.import_contacts import import_contacts
 from airy_ray.cli.ledger import ledger
 from airy_ray.cli.openapi import openapi
 from airy_ray.cli.quarantine import quarantine
+from airy_ray.cli.replay import replay
 from airy_ray.cli.retention import retention
 from airy_ray.cli.simulate import simulate
 from airy_ray.cli.status import status
@@ -25,6 +26,7 @@ app.command()(up)
 app.command()(status)
 app.command()(ledger)
 app.add_typer(quarantine)
+app.add_typer(replay)
 app.add_typer(token)
 app.command()(verify)
 app.command()(retention)

@@ -4,8 +4,9 @@ Tables that lose rows by age are left out. The differences go into an Arrow file
 are returned as samples, with how many there are of each kind.
 """
 
+import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -152,10 +153,20 @@ def compare(before: Path, after: Path, file: Path, told_max: int) -> Iterator[in
     yield collecting.result(messages)
 
 
-def read(file: Path) -> pa.Table:
-    """Return all differences that were written to a file."""
-    with pa.memory_map(str(file)) as source:
-        return pa.ipc.open_stream(source).read_all()
+def joined(files: Sequence[Path], to: Path) -> int:
+    """Write the differences of all partitions to one file; return how many rows there are.
+
+    Only its owner may read it.
+    """
+    rows = 0
+    descriptor = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as sink, pa.ipc.new_stream(sink, SCHEMA) as writer:
+        for file in files:
+            with pa.memory_map(str(file)) as source, pa.ipc.open_stream(source) as batches:
+                for batch in batches:
+                    rows += batch.num_rows
+                    writer.write_batch(batch)
+    return rows
 
 
 class _Collecting:

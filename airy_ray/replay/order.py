@@ -10,7 +10,7 @@ import msgspec
 
 from airy_ray.clock import Millis
 from airy_ray.replay.selection import Selection
-from airy_ray.storage.files import remove_synced, write_synced
+from airy_ray.storage.files import write_synced
 
 T = TypeVar("T")
 
@@ -26,15 +26,12 @@ Phase = Literal[
     "preparing",
     "swapping",
     "swapped",
-    "refused",
     "rolling back",
     "rolled back",
     "cancelled",
     "failed",
 ]
-AT_REST: frozenset[Phase] = frozenset(
-    {"ready", "swapped", "refused", "rolled back", "cancelled", "failed"}
-)
+AT_REST: frozenset[Phase] = frozenset({"ready", "swapped", "rolled back", "cancelled", "failed"})
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -43,16 +40,12 @@ class Order(msgspec.Struct, frozen=True):
     Attributes:
         run: tells one replay from another; greater than that of any before it.
         wanted: `compare` ends with what would be different.
-        vanishing_max: more than this share of the messages gone, and there is no swap.
-        is_forced: not even then.
         keep_ms: how long the generation before stays, to roll back to.
     """
 
     run: int
     wanted: Wanted
     selection: Selection = Selection()
-    vanishing_max: float = 0.001
-    is_forced: bool = False
     keep_ms: int = 86_400_000
 
 
@@ -131,12 +124,6 @@ def read_report(directory: Path) -> Report | None:
 def write_report(directory: Path, report: Report) -> None:
     """Tell how far that is; durable on return."""
     write_synced(directory / _REPORT, msgspec.json.encode(report))
-
-
-def forget(directory: Path) -> None:
-    """Forget both."""
-    remove_synced(directory / _ORDER)
-    remove_synced(directory / _REPORT)
 
 
 def _read(path: Path, kind: type[T]) -> T | None:

@@ -95,15 +95,13 @@ class Replayer:
 
     def _step(self, order: Order, report: Report, now: Millis) -> None:
         match order.wanted, report.phase:
-            case "cancel", "waiting" | "folding" | "comparing" | "ready" | "refused" | "preparing":
+            case "cancel", "waiting" | "folding" | "comparing" | "ready" | "preparing":
                 self._wipe()
                 self._tell(report, phase="cancelled")
             case "compare" | "swap", "waiting" | "folding":
                 self._build(order, report)
             case "compare" | "swap", "comparing":
                 self._compare(order, report)
-            case "swap", "refused" if order.is_forced:
-                self._prepare(report, self._fresh, "swapping")
             case "swap", "ready" | "preparing":
                 self._prepare(report, self._fresh, "swapping")
             case "swap" | "roll back", "swapping":
@@ -126,7 +124,7 @@ class Replayer:
 
     def _checked(self, report: Report, now: Millis) -> Report:
         """Return a report after what happened meanwhile: an erasure, or a start of the machine."""
-        is_made_anew = report.phase in ("folding", "comparing", "ready", "refused", "preparing")
+        is_made_anew = report.phase in ("folding", "comparing", "ready", "preparing")
         if report.erased != self._erased():
             logger.info(
                 "partition %s: an erasure was done, what a replay left goes", self._spec.name
@@ -174,10 +172,9 @@ class Replayer:
         )
         write_synced(self._aside("told"), encode_event(swapped))
         vanishing = sum(each.only_before for each in found.counts if each.table == "messages")
-        is_refused = vanishing > order.vanishing_max * found.messages
         self._tell(
             report,
-            phase="refused" if is_refused else "ready",
+            phase="ready",
             counts=found.counts,
             samples=found.samples,
             messages=found.messages,

@@ -168,7 +168,7 @@ def test_what_was_put_into_a_wrong_conversation_comes_into_the_right_one(
         rest(partition, NOW)
     head = partition.tail.head
 
-    report = carried_out(partition, Order(1, "swap", is_forced=True), until="swapped")
+    report = carried_out(partition, Order(1, "swap"), until="swapped")
     rest(partition, AT)
 
     assert (report.misrouted, report.vanishing) == (3, 3)
