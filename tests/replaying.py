@@ -38,11 +38,13 @@ from airy_ray.partition import forwarding
 from airy_ray.partition.fold import encode_event
 from airy_ray.partition.partition import Partition
 from airy_ray.rawlog.record import Record, payload_id, prepare
+from airy_ray.replay.order import Order, Report, give_order, read_report
+from airy_ray.replay.replayer import Replayer
 from airy_ray.state.queries import reading
 from tests import builders
 from tests.builders import NOW
 from tests.erasing import body, item, shared
-from tests.log_builders import settle
+from tests.log_builders import kept_rows, settle
 
 PEOPLE = ("ada", "bob", "cy", "dora")
 ACTIONS = (
@@ -229,3 +231,24 @@ def _command(action: str, who: str, other: str, index: int, number: int) -> AnyC
             return EraseContact(
                 **signed, contact_ids=(format_id(contact),), conversation_ids=(conversation,)
             )
+
+
+def replayed(partition: Partition, order: Order, *, until: str) -> Report:
+    """Give an order, do what an owner does until its report says a phase, and return that."""
+    give_order(partition.spec.directory, order)
+    replayer = Replayer(partition)
+    for _ in range(50):
+        replayer.work(Millis(NOW + 100_000))
+        partition.take_offered(Millis(NOW + 100_000))
+        rest(partition, NOW + 100_000)
+        report = read_report(partition.spec.directory)
+        if report is not None and (report.run, report.phase) == (order.run, until):
+            return report
+    raise AssertionError(f"the replay came to {report}")
+
+
+def told_rows(partition: Partition) -> dict[str, list[tuple[bytes, bytes]]]:
+    """Return the rows that the same history always makes."""
+    rows = kept_rows(partition.state)
+    rows.pop("meta")
+    return rows

@@ -52,6 +52,13 @@ from airy_ray.model.commands.registry import (
     UpdateTag,
     UpdateTemplate,
 )
+from airy_ray.model.commands.replay import (
+    CancelReplay,
+    ReplayCommand,
+    RollBackReplay,
+    StartReplay,
+    SwapReplay,
+)
 from airy_ray.model.commands.sources import (
     CreateSource,
     DeleteSource,
@@ -78,6 +85,7 @@ AnyCommand = (
     | ConversationCommand
     | ErasureCommand
     | MessageCommand
+    | ReplayCommand
     | SourceCommand
     | TagCommand
     | TemplateCommand
@@ -94,6 +102,7 @@ __all__ = [
     "ANONYMOUS",
     "AccessCommand",
     "AnyCommand",
+    "CancelReplay",
     "ChannelCommand",
     "ClaimKey",
     "Command",
@@ -119,17 +128,21 @@ __all__ = [
     "MergeContacts",
     "MessageCommand",
     "PauseWebhook",
+    "ReplayCommand",
     "ReplayWebhook",
     "ResendMessage",
     "ResumeWebhook",
     "RevokeToken",
+    "RollBackReplay",
     "RotateKey",
     "SeeUser",
     "SendMessage",
     "SettleFiles",
     "SourceCommand",
+    "StartReplay",
     "SubscribeWebhook",
     "SuggestReplies",
+    "SwapReplay",
     "TagCommand",
     "TemplateCommand",
     "TestWebhook",

@@ -23,6 +23,7 @@ AREAS: dict[str, tuple[Scope, Scope]] = {
     "media": ("read", "write"),
     "messages": ("read", "write"),
     "metadata": ("read", "write"),
+    "replay": ("manage", "manage"),
     "sources": ("manage", "manage"),
     "tags": ("read", "write"),
     "templates": ("read", "write"),
@@ -35,7 +36,7 @@ AREAS: dict[str, tuple[Scope, Scope]] = {
 _WHOLE_PEOPLE: set[str] = {"/contacts.erase", "/contacts.erasure-status", "/contacts.export"}
 """What takes or tells everything about somebody, whatever else is allowed in its area: `manage`."""
 
-_OURS = {"audit", "erasure", "tokens"}
+_OURS = {"audit", "erasure", "replay", "tokens"}
 """What the token of a custom source is not good for: it is handed to others."""
 
 

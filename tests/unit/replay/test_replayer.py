@@ -15,16 +15,15 @@ from airy_ray.partition.spec import PartitionSpec
 from airy_ray.projections.project import project as really_project
 from airy_ray.projections.view import View
 from airy_ray.rawlog.record import Record, prepare
-from airy_ray.replay.order import Order, Report, give_order, read_report
-from airy_ray.replay.replayer import Replayer
+from airy_ray.replay.order import Order
 from airy_ray.replay.selection import Selection
 from airy_ray.sources import facebook
 from airy_ray.sources.source import Key, Parsed, Webhook
 from airy_ray.state.queries import reading
 from tests import builders
 from tests.builders import NOW
-from tests.log_builders import kept_rows, owned, spec, webhooks
-from tests.replaying import rest
+from tests.log_builders import owned, spec, webhooks
+from tests.replaying import replayed, rest, told_rows
 
 AT = NOW + 100_000
 
@@ -40,32 +39,12 @@ def partition(own: PartitionSpec) -> Iterator[Partition]:
         yield opened
 
 
-def carried_out(partition: Partition, order: Order, *, until: str) -> Report:
-    """Give an order and do what an owner does until its report says a phase."""
-    give_order(partition.spec.directory, order)
-    replayer = Replayer(partition)
-    for _ in range(50):
-        replayer.work(Millis(AT))
-        partition.take_offered(Millis(AT))
-        rest(partition, AT)
-        report = read_report(partition.spec.directory)
-        if report is not None and report.run == order.run and report.phase == until:
-            return report
-    raise AssertionError(f"the replay came to {report}")
-
-
 def state_without_bug(records: list[Record], directory: Path) -> dict[str, Any]:
     """Return the rows of a partition that lived through records with the code as it is."""
     with owned(spec(directory)) as other:
         other.tail.append([prepare(each) for each in records])
         rest(other, NOW)
         return told_rows(other)
-
-
-def told_rows(partition: Partition) -> dict[str, Any]:
-    rows = kept_rows(partition.state)
-    rows.pop("meta")
-    return rows
 
 
 def told_since(partition: Partition, head: int) -> list[tuple[str, str]]:
@@ -122,7 +101,7 @@ def test_a_bug_of_the_past_is_repaired(
     assert told_rows(partition) != expected
     head = partition.tail.head
 
-    report = carried_out(partition, Order(1, "swap", selection), until="swapped")
+    report = replayed(partition, Order(1, "swap", selection), until="swapped")
 
     assert told_rows(partition) == expected
     assert (report.vanishing, report.unsent, report.misrouted) == (0, 0, 0)
@@ -168,7 +147,7 @@ def test_what_was_put_into_a_wrong_conversation_comes_into_the_right_one(
         rest(partition, NOW)
     head = partition.tail.head
 
-    report = carried_out(partition, Order(1, "swap"), until="swapped")
+    report = replayed(partition, Order(1, "swap"), until="swapped")
     rest(partition, AT)
 
     assert (report.misrouted, report.vanishing) == (3, 3)
@@ -177,5 +156,5 @@ def test_what_was_put_into_a_wrong_conversation_comes_into_the_right_one(
     made["profiles"] = expected["profiles"]  # wanted since the record was appended again
     assert made == expected
     assert ("conversation.removed", "conversation.removed") in told_since(partition, head)
-    again = carried_out(partition, Order(2, "swap"), until="swapped")
+    again = replayed(partition, Order(2, "swap"), until="swapped")
     assert (again.misrouted, again.counts) == (0, ())
