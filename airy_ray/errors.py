@@ -9,6 +9,7 @@ AiryError
 ├── NotFoundError                ConversationNotFoundError · ChannelNotFoundError
 │                                MessageNotFoundError
 ├── RequestError                 a caller of the API asked what cannot be done; carries the answer
+├── ReplayError                  what a replay was told cannot be done now
 ├── FilterError                  a filter of conversations cannot be understood
 ├── RawLogError                  RecordCorruptError · OffsetOutOfRangeError · LogBusyError
 ├── StorageError                 DiskFullError · DamagedError · UnstorableError
@@ -100,6 +101,10 @@ class ChannelNotFoundError(NotFoundError):
 
 class MessageNotFoundError(NotFoundError):
     """No message has this id."""
+
+
+class ReplayError(AiryError):
+    """What a replay was told to do cannot be done as it is now; the text says why."""
 
 
 class RequestError(AiryError):

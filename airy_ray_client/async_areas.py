@@ -1422,6 +1422,94 @@ class Quarantine:
         await self._calls.command("/quarantine.drop", {"id": id}, nothing, idempotency_key)
 
 
+class Replay:
+    """The endpoints `/replay.*`."""
+
+    def __init__(self, calls: AsyncCalls) -> None:
+        self._calls = calls
+
+    async def start(
+        self,
+        *,
+        sources: Sequence[str] | None = None,
+        channels: Sequence[UUID | str] | None = None,
+        conversations: Sequence[UUID | str] | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        quarantined: bool | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.ReplayStatus:
+        """Process history again, to see what differs.
+
+        Process history again, beside what there is; it ends with what differs, and changes nothing.
+
+        Whole conversations, with all that belongs to the same people.
+
+        Scope: `manage`.
+
+        Args:
+            since: Something was received since.
+            until: Something was received before.
+            quarantined: Something is in quarantine.
+        """
+        return await self._calls.command(
+            "/replay.start",
+            {
+                "sources": sources,
+                "channels": channels,
+                "conversations": conversations,
+                "since": since,
+                "until": until,
+                "quarantined": quarantined,
+            },
+            models.ReplayStatus.model_validate_json,
+            idempotency_key,
+        )
+
+    async def status(self) -> models.ReplayStatus:
+        """Tell how far the newest replay is, and what differs.
+
+        Scope: `manage`.
+        """
+        return await self._calls.ask("/replay.status", {}, models.ReplayStatus.model_validate_json)
+
+    async def swap(
+        self, *, force: bool | None = None, idempotency_key: str | None = None
+    ) -> models.ReplayStatus:
+        """Put what a replay made in its place.
+
+        Put what a replay made in place of what there is; who listens hears of what is different.
+
+        Nothing is sent again and no webhook is called, but those that ask for corrections.
+
+        Scope: `manage`.
+        """
+        return await self._calls.command(
+            "/replay.swap",
+            {"force": force},
+            models.ReplayStatus.model_validate_json,
+            idempotency_key,
+        )
+
+    async def cancel(self, *, idempotency_key: str | None = None) -> models.ReplayStatus:
+        """Throw away what a replay has made so far.
+
+        Scope: `manage`.
+        """
+        return await self._calls.command(
+            "/replay.cancel", {}, models.ReplayStatus.model_validate_json, idempotency_key
+        )
+
+    async def rollback(self, *, idempotency_key: str | None = None) -> models.ReplayStatus:
+        """Bring back what was before the swap, with all that came in since; for a day.
+
+        Scope: `manage`.
+        """
+        return await self._calls.command(
+            "/replay.rollback", {}, models.ReplayStatus.model_validate_json, idempotency_key
+        )
+
+
 class Sources:
     """The endpoints `/sources.*`."""
 
@@ -1877,6 +1965,8 @@ class Webhooks:
                 "metadata.updated",
                 "component.updated",
                 "webhook.disabled",
+                "message.corrected",
+                "conversation.corrected",
             ]
         ]
         | None = None,
@@ -1934,6 +2024,8 @@ class Webhooks:
                 "metadata.updated",
                 "component.updated",
                 "webhook.disabled",
+                "message.corrected",
+                "conversation.corrected",
             ]
         ]
         | None = None,
@@ -2081,6 +2173,7 @@ class Areas:
         self.messages = Messages(calls)
         self.metadata = Metadata(calls)
         self.quarantine = Quarantine(calls)
+        self.replay = Replay(calls)
         self.sources = Sources(calls)
         self.tags = Tags(calls)
         self.templates = Templates(calls)

@@ -196,6 +196,27 @@ class CreatedSource(Model):
     image_url: str | None
 
 
+class Differing(Model):
+    """How many rows of a table differ."""
+
+    table: str
+    source: str
+    only_before: int
+    only_after: int
+    changed: int
+
+
+class DifferingRow(Model):
+    """A row that differs; `before` and `after` are JSON text, of a changed row its `fields`."""
+
+    table: str
+    source: str
+    id: str
+    fields: list[str]
+    before: str | None
+    after: str | None
+
+
 class Erasure(Model):
     """How far the erasure of a person is."""
 
@@ -413,6 +434,39 @@ class QuarantinedRecord(Model):
     error: str
 
 
+class ReplayPart(Model):
+    """How far one partition is."""
+
+    partition: str
+    phase: str
+    done: int | None = Field(default=None)
+    """Records; a part of the history is read twice."""
+    total: int | None = Field(default=None)
+    per_second: float | None = Field(default=None)
+    messages: int | None = Field(default=None)
+    vanishing: int | None = Field(default=None)
+    """Messages that would be gone."""
+    unsent: int | None = Field(default=None)
+    """Messages that would have been sent, and are not."""
+    misrouted: int | None = Field(default=None)
+    """Bodies that belong elsewhere."""
+    error: str | None = Field(default=None)
+
+
+class ReplayStatus(Model):
+    """How far a replay is, and what differs."""
+
+    run: int
+    """Its number."""
+    phase: str
+    """That of the slowest partition."""
+    vanishing: float
+    """The share of all messages that would be gone."""
+    partitions: list[ReplayPart]
+    differences: list[Differing]
+    samples: list[DifferingRow]
+
+
 class Sender(Model):
     """Who wrote a message: a contact as its source calls it, or a user or program of ours."""
 
@@ -554,6 +608,8 @@ class Webhook(Model):
             "metadata.updated",
             "component.updated",
             "webhook.disabled",
+            "message.corrected",
+            "conversation.corrected",
         ]
     ]
     filter: str | None

@@ -222,7 +222,7 @@ def endpoints(directory: Path, count: int, seed: int) -> Iterator[Endpoints]:
 
 def happened(data: Path) -> Feed:
     """Return all messages that came in, from the stores."""
-    history, feed = read_layout(data).history, {}
+    lineage, feed = read_layout(data).lineage, {}
     for partition, changes in stored_changes(data).items():
         for sequence, change in changes:
             for event in events_of(partition, sequence, change, Millis(0)):
@@ -230,7 +230,7 @@ def happened(data: Path) -> Feed:
                     source = _decode(change.event).payload.message.source
                     conversation, message = format_id(event.lane), format_id(event.subject)
                     at = Happened(source, conversation, message, sequence)
-                    feed[event_id(history, event)] = at
+                    feed[event_id(lineage, event)] = at
     return feed
 
 

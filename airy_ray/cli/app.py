@@ -8,6 +8,7 @@ from airy_ray.cli.import_contacts import import_contacts
 from airy_ray.cli.ledger import ledger
 from airy_ray.cli.openapi import openapi
 from airy_ray.cli.quarantine import quarantine
+from airy_ray.cli.replay import replay
 from airy_ray.cli.restore import restore
 from airy_ray.cli.retention import retention
 from airy_ray.cli.simulate import simulate
@@ -28,6 +29,7 @@ app.command()(up)
 app.command()(status)
 app.add_typer(ledger)
 app.add_typer(quarantine)
+app.add_typer(replay)
 app.add_typer(token)
 app.command()(verify)
 app.add_typer(backup)

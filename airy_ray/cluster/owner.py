@@ -1,7 +1,7 @@
 """The life of a partition's owner: wait, fold, tell who waits, forward, take care.
 
-Two threads: one folds and forwards, one does the upkeep that may block for long. Neither is the
-event loop of the actor around them, which only answers questions.
+Three threads: one folds and forwards, two do what may block for long, upkeep and replays. None is
+the event loop of the actor around them, which only answers questions.
 """
 
 import logging
@@ -34,6 +34,7 @@ from airy_ray.partition.routing import AliasLookup, ChannelLookup
 from airy_ray.partition.spec import PartitionSpec
 from airy_ray.partition.upkeep import Caretaker
 from airy_ray.projections.view import Outgoing
+from airy_ray.replay.replayer import Replayer
 from airy_ray.state.state import State
 from airy_ray.storage.beacon import is_alive
 
@@ -58,6 +59,7 @@ _ERRANDS_MS = 100
 """How long timers and forwards wait at most behind records that keep coming."""
 _RETRY_S = 0.5
 _UPKEEP_S = 1.0
+_REPLAY_S = 0.2
 _TAKEOVER_S = 5.0
 
 Deliver = Callable[[list[Forward]], None]
@@ -96,11 +98,15 @@ class Owner:
         self._is_damaged = threading.Event()
         self._worker = threading.Thread(target=self._work, name=f"owner-{spec.name}", daemon=True)
         self._carer = threading.Thread(target=self._care, name=f"upkeep-{spec.name}", daemon=True)
+        self._replayer = threading.Thread(
+            target=self._replay, name=f"replay-{spec.name}", daemon=True
+        )
 
     def start(self) -> None:
         """Begin."""
         self._worker.start()
         self._carer.start()
+        self._replayer.start()
 
     def stop(self) -> None:
         """Finish what is begun, sync, and give the partition up in order."""
@@ -109,6 +115,7 @@ class Owner:
             self.partition.is_closing = True
         self._worker.join()
         self._carer.join()
+        self._replayer.join()
         if self.partition is not None:
             self.partition.close()
         self._appended.close()
@@ -279,6 +286,20 @@ class Owner:
                 self._distrust(self.partition)
             except Exception:  # the disk may be full; later it may not be
                 logger.exception("partition %s: upkeep failed", self.spec.name)
+
+    def _replay(self) -> None:
+        """Process history again as it is told, on a thread of its own: it may take hours."""
+        while self.partition is None and not self._stop.wait(POLL_S):
+            pass
+        if self.partition is None:
+            return
+        replayer = Replayer(self.partition)
+        while not self._stop.wait(_REPLAY_S):
+            try:
+                replayer.work(now_millis())
+            except Exception:  # whatever it is, the partition goes on
+                logger.exception("partition %s: the replay failed", self.spec.name)
+                self._stop.wait(_RETRY_S)
 
     def _distrust(self, partition: Partition) -> None:
         """Have the state rebuilt, unless it is the log that is damaged, which is known by then."""

@@ -10,13 +10,13 @@ def body_of(view: Reading, event: Event) -> bytes | None:
     """Return the JSON of an event; None if what it is about is gone. A question for `ask`."""
     at, payload = int(event.at), None
     match event.kind:
-        case "message.created" | "message.updated":
+        case "message.created" | "message.updated" | "message.corrected":
             stored = view.message(MessageId(event.subject))
             if stored is not None:
                 at = max(at, stored.sent_at if stored.updated_at is None else stored.updated_at)
                 payload = _message(stored, is_new=event.kind == "message.created")
                 at = stored.sent_at if event.kind == "message.created" else at
-        case "conversation.updated":
+        case "conversation.updated" | "conversation.corrected":
             found = view.conversation(ConversationId(event.subject))
             if found is not None:
                 at = max(at, found.last_message_at)

@@ -383,6 +383,24 @@ class RecordsLost(msgspec.Struct, frozen=True, gc=False, tag=True):
     last: int
 
 
+class HistorySwapped(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A generation of the state that was made out of history took over, or was rolled back.
+
+    Attributes:
+        run: which replay made it.
+        places: the conversations, and messages of conversations, that show something else.
+        is_whole: whether those are all.
+        unsent: messages that only this generation would send, and that nobody is to send.
+        misrouted: offsets of records whose events belong elsewhere than was thought.
+    """
+
+    run: int
+    places: tuple[tuple[ConversationId, MessageId | None], ...]
+    is_whole: bool
+    unsent: tuple[MessageId, ...] = ()
+    misrouted: tuple[int, ...] = ()
+
+
 Event = (
     MessageReceived
     | MessageReplaced
@@ -422,6 +440,7 @@ Event = (
     | FilesLeft
     | WaitingFor
     | RecordsLost
+    | HistorySwapped
     | ContactEvent
 )
 

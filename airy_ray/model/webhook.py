@@ -71,9 +71,13 @@ class Webhook(msgspec.Struct, frozen=True, gc=False, array_like=True):
         return self.status == "Subscribed" and not self.is_paused
 
 
+CORRECTIONS = ("message.corrected", "conversation.corrected")
+"""What history that was processed again shows differently: only who asks for it by name hears."""
+
+
 def wants(webhook: Webhook, kind: str) -> bool:
     """Whether a webhook hears of events of a type."""
-    return not webhook.events or kind in webhook.events
+    return kind in webhook.events or not (webhook.events or kind in CORRECTIONS)
 
 
 def good_keys(webhook: Webhook, at: Millis) -> list[str]:

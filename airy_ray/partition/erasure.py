@@ -46,6 +46,9 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 Erasures = list[tuple[int, Erasure]]
 
+REPLAYED = ".replay-"
+"""What the names of directories begin with in which history is processed again, see `replay`."""
+
 _FRESH_STATE, _FRESH_LOG = ".state.fresh-", ".log.fresh-"
 """What the names of directories begin with that are being written; one run's are none of another's,
 for a child may outlive its owner by a moment."""
@@ -179,8 +182,9 @@ class Eraser:
         fresh = spec.directory / f"{_FRESH_STATE}{_begun(spec)}"
         if self._last(child.results(fold_again, spec, fresh, partition.applied)) is None:
             return
-        self._offered_over = partition.generation.number
-        partition.offered = fresh
+        number = partition.generation.number
+        if partition.offer(fresh):
+            self._offered_over = number
 
     def _last(self, steps: Iterator[T]) -> T | None:
         """Return the last step of what a child does; None if the owner is to stop before that."""
@@ -206,8 +210,9 @@ class Eraser:
         archive.drop_damaged(spec.archive, spec.index)
         tail.drop_left()
         _begun(spec)
-        for left in spec.directory.glob(".check-*"):
-            shutil.rmtree(left, ignore_errors=True)
+        for pattern in (".check-*", f"{REPLAYED}*"):
+            for left in spec.directory.glob(pattern):
+                shutil.rmtree(left, ignore_errors=True)
         sync_directory(spec.directory)
         until = min(until, erased_before(tail, ERASED_LOG))
         tail.put(ERASED, until.to_bytes(8, "big"))

@@ -44,6 +44,7 @@ class Understood(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         failure: why it could not be understood, if it could not.
         audited: what stays of an erased command in the audit log.
+        is_misrouted: parts of it are to be routed anew.
     """
 
     offset: int
@@ -54,6 +55,7 @@ class Understood(msgspec.Struct, frozen=True, gc=False):
     fallen: bytes | None = None
     failure: Exception | None = None
     audited: AuditEntry | None = None
+    is_misrouted: bool = False
 
 
 class FoldError(Exception):
@@ -75,7 +77,13 @@ def understand(
         match record.kind:
             case "webhook":
                 meaning = interpret(record, partition, partitions)
-                return Understood(offset, record, meaning.events, meaning.ignored)
+                return Understood(
+                    offset,
+                    record,
+                    meaning.events,
+                    meaning.ignored,
+                    is_misrouted=meaning.is_misrouted,
+                )
             case "command":
                 command = commands.decode(record.body)
                 parse_id(command.id)  # its answer is kept under it, whatever else fails
@@ -84,10 +92,8 @@ def understand(
             case "timer":
                 fallen = msgspec.msgpack.decode(record.body, type=FallenTimer).key
                 return Understood(offset, record, fallen=fallen)
-            case "outcome" | "forward" | "channel" | "lost":
+            case "outcome" | "forward" | "channel" | "lost" | "swap":
                 return Understood(offset, record, [decode_event(record.body)])
-            case "swap":
-                return Understood(offset, record)
     except Exception as error:  # one broken record must not stop its siblings
         return Understood(offset, record, failure=error)
 
@@ -107,8 +113,8 @@ def audited_in(record: Record) -> AuditEntry | None:
     return msgspec.json.decode(record.body, type=_Erased).audited
 
 
-def fold(batch: Batch, understood: Understood) -> None:
-    """Fold a record into the state.
+def fold(batch: Batch, understood: Understood, *, is_whole: bool = True) -> None:
+    """Fold a record into the state; if it is only a part of one, the ledger stays as it is.
 
     Raises:
         FoldError: its projection failed; give the batch up, and quarantine the record in another.
@@ -125,7 +131,8 @@ def fold(batch: Batch, understood: Understood) -> None:
         raise FoldError(understood, error) from error
     if understood.audited is not None:
         batch.audit(understood.audited)
-    _note(batch, understood, effects)
+    if is_whole:
+        _note(batch, understood, effects)
 
 
 def quarantine(batch: Batch, error: FoldError) -> None:
@@ -206,11 +213,11 @@ def _entry(
         reasons,
         made,
         record.payload_id,
-        None if record.kind == "webhook" else _request_of(understood),
+        None if record.kind == "webhook" else request_of(understood),
     )
 
 
-def _request_of(understood: Understood) -> bytes | None:
+def request_of(understood: Understood) -> bytes | None:
     """Return the key under which something is kept so that the record is not folded twice."""
     record = understood.record
     if understood.command is not None:

@@ -12,7 +12,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -43,6 +43,7 @@ from airy_ray.model.ids import (
 )
 from airy_ray.partition.fold import decode_event, encode_event
 from airy_ray.partition.interpret import parser_of, without_of
+from airy_ray.partition.naming import ids_in
 from airy_ray.projections.view import Erasure
 from airy_ray.rawlog.record import ERASED, Record, Route, is_erased
 from airy_ray.sources.source import (
@@ -59,7 +60,6 @@ from airy_ray.sources.source import (
 )
 
 _TOKEN = re.compile(rb'"((?:[^"\\]|\\.)*+)"|\b(\d+)\b', re.DOTALL)
-_ID_BYTES = 16
 _UNSAID: dict[str, Any] = dict.fromkeys(
     ("source_conversation_id", "default_name", "display_name", "avatar_url")
 )
@@ -184,7 +184,7 @@ class Forgotten:
             case _ if isinstance(event, contact_events.ContactEvent):
                 return None  # ids only
             case _:
-                return ERASED if self._is_about(offset, _ids_in(event)) else None
+                return ERASED if self._is_about(offset, ids_in(event)) else None
         return None if left == event else encode_event(left)
 
     def _left_of(self, offset: int, whole: Snapshot) -> Snapshot:
@@ -364,16 +364,3 @@ def _event(record: Record) -> Any:
         return decode_event(record.body)
     except msgspec.DecodeError:
         return None
-
-
-def _ids_in(value: Any) -> Iterator[bytes]:
-    """Yield the ids in an event."""
-    if isinstance(value, bytes):
-        if len(value) == _ID_BYTES:
-            yield value
-    elif isinstance(value, msgspec.Struct):
-        for name in value.__struct_fields__:
-            yield from _ids_in(getattr(value, name))
-    elif isinstance(value, tuple | list):
-        for each in value:
-            yield from _ids_in(each)

@@ -21,15 +21,16 @@ from airy_ray.partition.routing import (
     ChannelLookup,
     partitions_of,
     reroute,
+    route_anew,
     routed_again,
 )
 from airy_ray.projections.view import Outgoing
-from airy_ray.projections.waiting import REROUTE, RESEND, RETRY
+from airy_ray.projections.waiting import REROUTE, RESEND, RETRY, ROUTE_ANEW
 from airy_ray.rawlog.record import Kind, Offset, Record, is_erased, payload_id
 from airy_ray.state.tables import decoded
 
 _AT_ONCE = 256
-_REPETITIONS = {REROUTE, RESEND, RETRY}
+_REPETITIONS = {REROUTE, ROUTE_ANEW, RESEND, RETRY}
 
 
 class Forward(NamedTuple):
@@ -112,7 +113,8 @@ def _repeated(
         again = routed_again(record, channels, aliases, now)
         targets = partitions_of(again, spec.count)
     else:
-        repeated = reroute(record, channels, aliases, now)
+        again_by = reroute if outgoing.kind == REROUTE else route_anew
+        repeated = again_by(record, channels, aliases, now)
         if repeated is None:
             return []
         again, slots = repeated

@@ -47,6 +47,7 @@ from airy_ray.sources.source import (
     MessageDescribed,
     Overwritten,
     Parse,
+    Parsed,
     Reacted,
     Recalled,
     Receipt,
@@ -88,10 +89,16 @@ CHANNEL_DISCONNECTED = "channel disconnected"
 
 
 class Meaning(msgspec.Struct, frozen=True, gc=False):
-    """What a record means to one partition, and why parts of it mean nothing."""
+    """What a record means to one partition, and why parts of it mean nothing.
+
+    Attributes:
+        is_misrouted: it has events whose conversations nobody found when it came in; told to the
+            one partition that answers for the body as a whole.
+    """
 
     events: list[Event]
     ignored: list[str]
+    is_misrouted: bool = False
 
 
 def interpret(record: Record, partition: PartitionIndex, partitions: int) -> Meaning:
@@ -114,7 +121,15 @@ def interpret(record: Record, partition: PartitionIndex, partitions: int) -> Mea
         return Meaning(events, [])
     if refused:
         events += _waiting(record)
-    return Meaning(events, parsed.ignored + refused)
+    is_cut = record.of is not None or len(events) == len(parsed.events)
+    is_misrouted = not is_cut and bool(unrouted_keys(record, parsed))
+    return Meaning(events, parsed.ignored + refused, is_misrouted)
+
+
+def unrouted_keys(record: Record, parsed: Parsed) -> list[Key]:
+    """Return the keys of events in a body that have no route, in order: its parser was another."""
+    routed = {Key(route.source, route.channel, route.conversation) for route in record.routes}
+    return [key for key in dict.fromkeys(told.key for told in parsed.events) if key not in routed]
 
 
 def parser_of(source: str) -> Parse | None:

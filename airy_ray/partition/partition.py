@@ -8,6 +8,7 @@
 
 import logging
 import shutil
+import threading
 from pathlib import Path
 
 import msgspec
@@ -62,7 +63,7 @@ class Partition:
         self._due: Millis | None = None
         self._due_of: tuple[State, int] | None = None
         self.offered: Path | None = None
-        """A state that was folded again, to be taken instead of the one there is."""
+        self._offering = threading.Lock()
         self.is_closing = False
         """Whether its owner is about to stop: what takes long is to be given up."""
         self.left: list[State] = []
@@ -146,6 +147,17 @@ class Partition:
         self._set_live(Generation(number, target=head))
         self._folded = None
         self.state = _begin_state(self.spec, number, head)
+
+    def offer(self, state: Path) -> bool:
+        """Offer a state that was folded again, to be taken instead of the present one.
+
+        Return whether it will be; another may have been offered that was not taken yet.
+        """
+        with self._offering:
+            if self.offered is not None or not self.is_readable:
+                return False
+            self.offered = state
+            return True
 
     def take_offered(self, now: Millis) -> bool:
         """Bring the state that was offered level with the present one, and take it instead.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import lmdb
 
+from airy_ray.errors import UnstorableError
 from airy_ray.partition.fold import FoldError, Understood, fold, quarantine, understand
 from airy_ray.partition.history import History
 from airy_ray.partition.spec import PartitionSpec
@@ -17,7 +18,7 @@ from airy_ray.rawlog.tail import LogTail
 from airy_ray.state.state import State
 from airy_ray.state.tables import ROW_TYPES
 
-_LEFT_OUT = {
+LEFT_OUT = {
     "audit",
     "changes",
     "ledger",
@@ -29,7 +30,7 @@ _LEFT_OUT = {
     "timers",
 }
 """What loses rows by age, outside of the projection, or tells of that."""
-_BY_KEY = {"quarantine"}
+BY_KEY = {"quarantine"}
 """Rows that tell where in our code something failed, which is elsewhere after an upgrade."""
 _RECORDS_AT_ONCE = 2_048
 _BYTES_AT_ONCE = 16 << 20
@@ -49,7 +50,7 @@ def fold_again(spec: PartitionSpec, fresh: Path, until: int) -> Iterator[int]:
         while (applied := state.applied) < until:
             count = min(_RECORDS_AT_ONCE, until - applied)
             records = history.read(applied, count, _BYTES_AT_ONCE)
-            _write(state, [understand(*each, spec.index, spec.count) for each in records])
+            write(state, [understand(*each, spec.index, spec.count) for each in records])
             yield state.applied
 
 
@@ -57,26 +58,40 @@ def differences(kept: Path, fresh: Path) -> Iterator[str]:
     """Yield how two states differ, a line for each table that does; nobody writes them."""
     with _opened(kept) as one, _opened(fresh) as other, one.begin() as left, other.begin() as right:
         for table in ROW_TYPES:
-            if table not in _LEFT_OUT:
+            if table not in LEFT_OUT:
                 ours = left.cursor(one.open_db(table.encode(), txn=left, create=False))
                 theirs = right.cursor(other.open_db(table.encode(), txn=right, create=False))
                 yield from _table_differences(table, ours, theirs)
 
 
-def _write(state: State, understood: list[Understood]) -> None:
-    """Fold records; of those behind one that goes to quarantine none, they are read again."""
+def write(state: State, understood: list[Understood], *, is_history: bool = False) -> None:
+    """Fold the records that follow what a state holds; one whose projection fails is put aside."""
+    if not understood:
+        return
     try:
-        with state.batch() as writing:
+        with state.batch(is_history=is_history) as writing:
             for each in understood:
                 fold(writing.batch, each)
             writing.applied = understood[-1].offset + 1
     except FoldError as error:
-        before = [each for each in understood if each.offset < error.failed.offset]
-        if before:
-            _write(state, before)
-        with state.batch() as writing:
-            quarantine(writing.batch, error)
-            writing.applied += 1
+        _write_around(state, understood, error, is_history=is_history)
+    except UnstorableError as error:
+        for each in understood if len(understood) > 1 else ():
+            write(state, [each], is_history=is_history)
+        if len(understood) == 1:
+            failed = FoldError(understood[0], error)
+            _write_around(state, understood, failed, is_history=is_history)
+
+
+def _write_around(
+    state: State, understood: list[Understood], error: FoldError, *, is_history: bool
+) -> None:
+    failed = error.failed.offset
+    write(state, [each for each in understood if each.offset < failed], is_history=is_history)
+    with state.batch(is_history=is_history) as writing:
+        quarantine(writing.batch, error)
+        writing.applied = failed + 1
+    write(state, [each for each in understood if each.offset > failed], is_history=is_history)
 
 
 def _opened(path: Path) -> lmdb.Environment:
@@ -93,7 +108,7 @@ def _table_differences(
         key, other = ours.key(), theirs.key()
         is_ours = has_ours and (not has_theirs or key <= other)
         is_theirs = has_theirs and (not has_ours or other <= key)
-        is_other = is_ours and is_theirs and table not in _BY_KEY and ours.value() != theirs.value()
+        is_other = is_ours and is_theirs and table not in BY_KEY and ours.value() != theirs.value()
         only_kept += is_ours and not is_theirs
         only_fresh += is_theirs and not is_ours
         changed += is_other

@@ -27,6 +27,7 @@ from airy_ray.partition.interpret import (
     NO_SUCH_CHANNEL,
     home_of,
     parser_of,
+    unrouted_keys,
 )
 from airy_ray.projections.custom_sources import alias_of
 from airy_ray.projections.linked_contacts import alias_of as alias_of_contact
@@ -129,10 +130,34 @@ def reroute(
 
     None if that is still so for all of them.
     """
-    again = [
-        route(Key(refused.source, refused.channel, refused.conversation), channels)
+    keys = [
+        Key(refused.source, refused.channel, refused.conversation)
         for refused in _refused(record.routes)
     ]
+    return _routed(record, keys, channels, aliases, now)
+
+
+def route_anew(
+    record: Record, channels: ChannelLookup, aliases: AliasLookup, now: Micros
+) -> tuple[Record, set[Slot]] | None:
+    """Return a stored body again with the events for which no route was found, and their slots.
+
+    None if nobody can take any of them.
+    """
+    parse = parser_of(record.source)
+    if parse is None:
+        return None
+    try:
+        parsed = parse(Webhook(record.body, record.headers or {}))
+    except PayloadError:
+        return None
+    return _routed(record, unrouted_keys(record, parsed), channels, aliases, now)
+
+
+def _routed(
+    record: Record, keys: list[Key], channels: ChannelLookup, aliases: AliasLookup, now: Micros
+) -> tuple[Record, set[Slot]] | None:
+    again = [route(key, channels) for key in keys]
     taken = tuple(_joined(route, aliases) for route in again if route.refused is None)
     if not taken:
         return None

@@ -23,7 +23,13 @@ def message_stored(view: View, stored: Message, head: bytes) -> None:
         kind, at = "message.created", stored.sent_at
     else:
         kind, at = "message.updated", stored.updated_at
-    event = b"".join(
+    event = message_event(kind, at, stored, head)
+    view.emit(Change(kind, stored.conversation_id, stored.id, event))
+
+
+def message_event(kind: str, at: Millis, stored: Message, head: bytes) -> bytes:
+    """Return what clients hear of a message; `head` is its JSON up to its metadata."""
+    return b"".join(
         (
             b'{"type":"',
             kind.encode(),
@@ -38,7 +44,6 @@ def message_stored(view: View, stored: Message, head: bytes) -> None:
             b"}}",
         )
     )
-    view.emit(Change(kind, stored.conversation_id, stored.id, event))
 
 
 def message_recalled(view: View, stored: Message) -> None:
@@ -63,7 +68,14 @@ def metadata_stored(
             message_id = MessageId(identifier)
             view.whisper(Change("metadata.updated", conversation, message_id, SILENT))
         return
-    event = b"".join(
+    event = metadata_event(namespace, identifier, document, at)
+    subject = MessageId(identifier) if namespace == "message" else None
+    view.emit(Change("metadata.updated", conversation, subject, event))
+
+
+def metadata_event(namespace: Namespace, identifier: bytes, document: bytes, at: Millis) -> bytes:
+    """Return what clients hear of the metadata of a subject."""
+    return b"".join(
         (
             b'{"type":"metadata.updated","timestamp":%d,"payload":{"subject":"' % at,
             namespace.encode(),
@@ -74,8 +86,6 @@ def metadata_stored(
             b"}}",
         )
     )
-    subject = MessageId(identifier) if namespace == "message" else None
-    view.emit(Change("metadata.updated", conversation, subject, event))
 
 
 def contact_stored(view: View, contact: ContactId) -> None:

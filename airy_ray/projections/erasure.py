@@ -99,6 +99,20 @@ def retain(view: View, event: RetentionDue, at: Millis) -> bool:
     return found
 
 
+def drop(view: View, conversations: Iterable[ConversationId], people: Iterable[ContactId]) -> None:
+    """Delete the rows of conversations and contacts, to be made again out of the log."""
+    dropped = set(conversations)
+    for conversation in dropped:
+        _erase_conversation(view, conversation, Millis(0))
+        view.tombstones.delete(conversation)
+    _drop_timers(view, dropped)
+    for identifier in people:
+        view.tombstones.delete(identifier)
+        contact = view.contacts.get(identifier)
+        if contact is not None:
+            _drop_contact(view, contact)
+
+
 def leave_files(view: View, event: FilesLeft) -> None:
     """Note files that may have nobody who links to them any more."""
     for name in event.names:

@@ -16,6 +16,7 @@ from airy_ray.projections import (
     conversations,
     custom_sources,
     erasure,
+    history,
     linked_contacts,
     merges,
     messages,
@@ -138,6 +139,8 @@ def project(view: View, event: Event, at: Millis) -> Effect:
             merges.receive(view, event, at)
         case events.RecordsLost(first=first, last=last):
             changes.records_lost(view, first, last, at)
+        case events.HistorySwapped():
+            history.swap(view, event, at)
         case _:
             assert_never(event)
     return APPLIED

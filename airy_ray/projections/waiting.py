@@ -8,6 +8,8 @@ from airy_ray.projections.view import KnownChannel, Outgoing, View, Waiting
 REROUTE = "reroute"
 """Kind of an outgoing record that has no body of its own: route the record named in it again, with
 the events that nobody could take."""
+ROUTE_ANEW = "route anew"
+"""The same with the events that belong elsewhere than was thought when it came in."""
 RESEND = "resend"
 """The same with all of its events."""
 RETRY = "retry"
@@ -47,6 +49,11 @@ def waits_for_channel(channel: ChannelId) -> bytes:
     return channel
 
 
+def route_anew(view: View, position: int) -> None:
+    """Have the events of a record that have no route found one, and appended where it leads."""
+    view.send(_of_record(ROUTE_ANEW, position))
+
+
 def _release(view: View, waits_for: bytes) -> None:
     for key, waiting in view.orphans.under(waits_for):
         view.orphans.delete(key)
@@ -54,4 +61,8 @@ def _release(view: View, waits_for: bytes) -> None:
 
 
 def _reroute(view: View, position: int) -> None:
-    view.send(Outgoing(slot=None, kind=REROUTE, source="", body=position.to_bytes(8, "big")))
+    view.send(_of_record(REROUTE, position))
+
+
+def _of_record(kind: str, position: int) -> Outgoing:
+    return Outgoing(slot=None, kind=kind, source="", body=position.to_bytes(8, "big"))

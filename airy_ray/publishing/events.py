@@ -23,11 +23,13 @@ Kind = Literal[
     "channel.updated",
     "webhook.disabled",
     "webhook.test",
+    "message.corrected",
+    "conversation.corrected",
 ]
 """The types of events, in the order in which those of one change are sent."""
 
 _KINDS: tuple[Kind, ...] = get_args(Kind)
-_OF_MESSAGE = ("message.created", "message.updated")
+_OF_MESSAGE = ("message.created", "message.updated", "message.corrected")
 _NUMBER_BYTES = 8
 PLACE_BYTES = _NUMBER_BYTES + 1
 
@@ -126,6 +128,10 @@ def _parts(change: Change) -> Iterator[tuple[Kind, bytes, bytes]]:
                     yield "message.created", conversation, message
                 yield "message.updated", conversation, message
             yield "conversation.updated", conversation, conversation
+        case "message.corrected" if conversation and message:
+            yield "message.corrected", conversation, message
+        case "conversation.corrected" if conversation:
+            yield "conversation.corrected", conversation, conversation
         case "channel.updated" | "webhook.disabled" as kind:
             subject = parse_id(_decode_told(change.event).payload.id)
             yield kind, subject, subject

@@ -86,7 +86,7 @@ class FacebookSending(ChannelToken, msgspec.Struct, frozen=True, tag="facebook")
 
     def uploaded(self, reply: Reply) -> str | Refused | Later:
         """Return the id that an attachment has."""
-        return meta.uploaded(reply, "attachment_id", _PASSING, _PASSING_SUBCODES)
+        return meta.uploaded(reply, "attachment_id", PASSING, PASSING_SUBCODES)
 
     def calls(self, message: Outbound) -> list[Call]:
         """Return the one call; over-long content is for Meta to refuse."""

@@ -475,6 +475,10 @@ class Reading:
         """Return the sequence from which on no entry of the change feed has gone by age."""
         return self._number(b"changes_expired")
 
+    def fact(self, name: str) -> int:
+        """Return a number kept with the state, 0 if it was never set."""
+        return self._number(name.encode())
+
     def first_change(self) -> int | None:
         """Return the sequence of the oldest entry of the change feed that is still there."""
         key = next((key for key, _ in self._under("changes", b"", None)), None)

@@ -56,14 +56,17 @@ class State:
         return self._kept(_VERSION)
 
     @contextmanager
-    def batch(self) -> Iterator[Writing]:
-        """Fold records in one transaction; all of it is committed at the end, or nothing."""
+    def batch(self, *, is_history: bool = False) -> Iterator[Writing]:
+        """Fold records in one transaction; all of it is committed at the end, or nothing.
+
+        What is history is told to nobody: the change feed and the outbox get nothing of it.
+        """
         with self.environment.write() as transaction:
             tables = LmdbTables(self.environment, transaction)
             applied = _number(_APPLIED, transaction.get(_APPLIED.encode(), db=self._meta))
             if applied is None:
                 raise RowCorruptError("meta", _APPLIED.encode())
-            writing = Writing(Batch(tables), applied)
+            writing = Writing(Batch(tables, is_history=is_history), applied)
             yield writing
             writing.batch.write()
             self.set_fact(transaction, _APPLIED, writing.applied)

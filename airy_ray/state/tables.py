@@ -119,6 +119,9 @@ ROW_TYPES: dict[str, type[Any] | None] = {
 APPENDED = ("changes", "outbox", "ledger", "audit")
 """Tables whose keys only grow."""
 
+TELLING = ("changes", "outbox", "audit")
+"""Those of them that say what was told or done once, and is not again for history."""
+
 EncodeInto = Callable[[Any, bytearray], None]
 Decode = Callable[[bytes], Any]
 

@@ -137,6 +137,17 @@ class Environment:
             if beacon is not None:
                 beacon.leave()
 
+    def copy(self, directory: Path) -> None:
+        """Write a compacted copy, as this moment has it, into a directory that exists.
+
+        Raises:
+            DiskFullError, DamagedError: as `write` does.
+        """
+        try:
+            self.lmdb.copy(str(directory), compact=True)
+        except lmdb.Error as error:
+            raise self.explained(error) from error
+
     def explained(self, error: lmdb.Error) -> DiskFullError | DamagedError:
         """Return our error for one of LMDB's."""
         if isinstance(error, lmdb.MapFullError) or is_no_space(getattr(error, "code", None)):

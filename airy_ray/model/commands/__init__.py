@@ -58,6 +58,13 @@ from airy_ray.model.commands.registry import (
     UpdateTag,
     UpdateTemplate,
 )
+from airy_ray.model.commands.replay import (
+    CancelReplay,
+    ReplayCommand,
+    RollBackReplay,
+    StartReplay,
+    SwapReplay,
+)
 from airy_ray.model.commands.sources import (
     CreateSource,
     DeleteSource,
@@ -85,6 +92,7 @@ AnyCommand = (
     | ErasureCommand
     | MessageCommand
     | RecordCommand
+    | ReplayCommand
     | SourceCommand
     | TagCommand
     | TemplateCommand
@@ -101,6 +109,7 @@ __all__ = [
     "ANONYMOUS",
     "AccessCommand",
     "AnyCommand",
+    "CancelReplay",
     "ChannelCommand",
     "ClaimKey",
     "Command",
@@ -128,19 +137,23 @@ __all__ = [
     "MessageCommand",
     "PauseWebhook",
     "RecordCommand",
+    "ReplayCommand",
     "ReplayWebhook",
     "ResendMessage",
     "ResendRecord",
     "ResumeWebhook",
     "RetryRecord",
     "RevokeToken",
+    "RollBackReplay",
     "RotateKey",
     "SeeUser",
     "SendMessage",
     "SettleFiles",
     "SourceCommand",
+    "StartReplay",
     "SubscribeWebhook",
     "SuggestReplies",
+    "SwapReplay",
     "TagCommand",
     "TemplateCommand",
     "TestWebhook",

@@ -25,6 +25,7 @@ AREAS: dict[str, tuple[Scope, Scope]] = {
     "messages": ("read", "write"),
     "metadata": ("read", "write"),
     "quarantine": ("manage", "manage"),
+    "replay": ("manage", "manage"),
     "sources": ("manage", "manage"),
     "tags": ("read", "write"),
     "templates": ("read", "write"),
@@ -37,7 +38,7 @@ AREAS: dict[str, tuple[Scope, Scope]] = {
 _WHOLE_PEOPLE: set[str] = {"/contacts.erase", "/contacts.erasure-status", "/contacts.export"}
 """What takes or tells everything about somebody, whatever else is allowed in its area: `manage`."""
 
-_OURS = {"audit", "erasure", "ledger", "quarantine", "tokens"}
+_OURS = {"audit", "erasure", "ledger", "quarantine", "replay", "tokens"}
 """What the token of a custom source is not good for: it is handed to others."""
 
 

@@ -19,6 +19,8 @@ EventType = Literal[
     "metadata.updated",
     "component.updated",
     "webhook.disabled",
+    "message.corrected",
+    "conversation.corrected",
 ]
 
 

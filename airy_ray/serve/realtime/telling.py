@@ -23,7 +23,7 @@ _CHANNEL = b'"channel_id":"'
 _PAYLOAD = b'"payload":'
 _UUID_LENGTH = 36
 _ephemeral_ids = count(1)
-_MESSAGE_KINDS = ("message.created", "message.updated")
+_MESSAGE_KINDS = ("message.created", "message.updated", "message.corrected")
 
 
 class _Message(msgspec.Struct):

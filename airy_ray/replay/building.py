@@ -1,0 +1,345 @@
+"""A generation made out of history, beside the present one: what a child of the owner does.
+
+1. All of it is the whole log folded into an empty state. A part is a copy of the present state out
+   of which the rows of whoever is chosen are taken, and their whole history folded again.
+2. Nothing of that is told to anybody. Feed, outbox and audit log are the present generation's: what
+   was told is told, and every position stays good.
+3. A message that only the new rows want sent is not: whoever wrote it was told otherwise long ago.
+4. Whoever is killed on the way leaves a state that tells how far it is, and a second start goes on;
+   a part begins again.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import msgspec
+
+from airy_ray.model.events import HistorySwapped
+from airy_ray.model.ids import ContactId, ConversationId, MessageId
+from airy_ray.partition import refold
+from airy_ray.partition.fold import FoldError, Understood, fold, quarantine, request_of, understand
+from airy_ray.partition.history import History
+from airy_ray.partition.naming import ids_in, ids_of
+from airy_ray.partition.reader import PartitionReader
+from airy_ray.partition.spec import PartitionSpec
+from airy_ray.projections import erasure, keys
+from airy_ray.rawlog.tail import LogTail
+from airy_ray.replay.selection import Chooser, People, Selection
+from airy_ray.state.batch import Batch
+from airy_ray.state.lmdb_tables import LmdbTables
+from airy_ray.state.search.indexer import Indexer
+from airy_ray.state.state import State
+from airy_ray.state.tables import TELLING
+
+_RECORDS_AT_ONCE = 4_096
+_BYTES_AT_ONCE = 16 << 20
+_ROWS_AT_ONCE = 2_048
+_NEAR = 256
+"""So few records behind the log, the owner folds the rest before anybody notices."""
+_LAST = b"\xff" * 32
+
+
+def begin_part(spec: PartitionSpec, selection: Selection, fresh: Path) -> Iterator[tuple[int, int]]:
+    """Make a copy of the present state in which the history of whoever is chosen was folded again.
+
+    Yields how far it is, of how much. If a record that is meant does not tell of whom it is, there
+    is no copy in the end: all is to be folded again.
+    """
+    copying = fresh.with_name(f"{fresh.name}.copy")
+    shutil.rmtree(copying, ignore_errors=True)
+    with _opened(spec) as (history, reader):
+        _copy(reader, copying)
+        with closing(State(copying)) as state:
+            end = state.applied
+            choosing = _Choosing(spec, history, state, selection)
+            for done in choosing.run(end):
+                yield done, 2 * end
+            if choosing.chosen is not None:
+                for done in _fold_chosen(spec, history, state, choosing.chosen):
+                    yield end + done, 2 * end
+    if choosing.chosen is None:
+        shutil.rmtree(copying)
+    else:
+        copying.rename(fresh)
+
+
+def fold_on(spec: PartitionSpec, fresh: Path, until: int | None) -> Iterator[int]:
+    """Fold the log from where `fresh` is up to an offset, or its end; yield how far that is.
+
+    Raises:
+        RecordCorruptError, DamagedError: the log is not whole.
+    """
+    with _opened(spec) as (history, _), closing(State(fresh)) as state:
+        end = history.tail.head if until is None else until
+        yield from _fold_on(spec, history, state, end)
+
+
+def copy_present(spec: PartitionSpec, copy: Path) -> Iterator[int]:
+    """Copy the present state as one moment has it; yield how many records it holds."""
+    shutil.rmtree(copy, ignore_errors=True)
+    with _opened(spec) as (_, reader):
+        _copy(reader, copy)
+    with closing(State(copy)) as state:
+        yield state.applied
+
+
+def drop_unsent(present: Path, fresh: Path) -> Iterator[MessageId]:
+    """Have nothing sent that only the new rows want sent, and yield it; both hold the same log."""
+    with closing(State(present)) as kept, closing(State(fresh)) as state:
+        known = set(kept.first_keys("sends", before=_LAST, limit=1 << 40))
+        wanted = state.first_keys("sends", before=_LAST, limit=1 << 40)
+        unsent = [MessageId(each) for each in wanted if each not in known]
+        with state.batch(is_history=True) as writing:
+            for each in unsent:
+                writing.batch.sends.delete(each)
+        yield from unsent
+
+
+def make_ready(spec: PartitionSpec, fresh: Path, with_index: bool) -> Iterator[int]:
+    """Bring a new generation level with the log, with what it keeps of the present, and its index.
+
+    Yields how far it is; at the end the log is only a little longer.
+    """
+    with _opened(spec) as (history, reader), closing(State(fresh)) as state:
+        indexer = Indexer(state)
+        is_near = False
+        while not is_near:
+            head = history.tail.head
+            yield from _fold_on(spec, history, state, head)
+            yield from _keep_told(reader, state)
+            while with_index and indexer.step():
+                yield state.applied
+            is_near = history.tail.head - head <= _NEAR
+        indexer.rest()
+
+
+class _Choosing:
+    """Finds out who is chosen, out of the log and the rows of a state that nobody else writes.
+
+    Attributes:
+        chosen: ids of conversations and contacts; None if a record does not tell of whom it is.
+    """
+
+    def __init__(
+        self, spec: PartitionSpec, history: History, state: State, selection: Selection
+    ) -> None:
+        self.chosen: set[bytes] | None = set()
+        self._spec = spec
+        self._history = history
+        self._state = state
+        self._selection = selection
+        self._quarantined = [
+            int.from_bytes(key, "big")
+            for key in state.first_keys("quarantine", before=_LAST, limit=1 << 40)
+        ]
+
+    def run(self, end: int) -> Iterator[int]:
+        """Look at all records before `end`; yield how many were."""
+        found: set[bytes] = set()
+        people = People()
+        for batch in _understood(self._spec, self._history, 0, end):
+            with self._viewed() as view:
+                chooser = Chooser(self._selection, view, self._quarantined)
+                for understood in batch:
+                    people.learn(understood)
+                    chosen = chooser.chosen_by(understood)
+                    if chosen.is_all:
+                        self.chosen = None
+                        return
+                    found |= chosen.conversations
+            yield batch[-1].offset + 1
+        with self._viewed() as view:
+            self.chosen = self._closed(view, people, found)
+
+    def _closed(self, view: Batch, people: People, found: set[bytes]) -> set[bytes]:
+        """Return all who have to do with one another; a record leaves the quarantine as a whole."""
+        siblings = [
+            {route.conversation_id for route in self._history.at(offset).routes}
+            for offset in self._quarantined
+        ]
+        before: set[bytes] = set()
+        while before != found:
+            before = found
+            found = people.all_of(view, found)
+            for each in siblings:
+                if each & found:
+                    found |= each
+        return found
+
+    @contextmanager
+    def _viewed(self) -> Iterator[Batch]:
+        environment = self._state.environment
+        with environment.read() as transaction:
+            yield Batch(LmdbTables(environment, transaction))
+
+
+def _fold_chosen(
+    spec: PartitionSpec, history: History, state: State, chosen: set[bytes]
+) -> Iterator[int]:
+    """Drop the rows of whoever is chosen, and fold their history again up to where the state is."""
+    with state.batch(is_history=True) as writing:
+        erasure.drop(
+            writing.batch, map(ConversationId, chosen), [ContactId(each) for each in chosen]
+        )
+    answered: set[bytes] = set()
+    for batch in _understood(spec, history, 0, state.applied):
+        _fold_part(state, batch, chosen, answered)
+        yield batch[-1].offset + 1
+
+
+def _fold_part(
+    state: State, understood: list[Understood], chosen: set[bytes], answered: set[bytes]
+) -> None:
+    """Fold what records say of whoever is chosen; `answered` are requests that were met again."""
+    given: set[bytes] = set()
+    try:
+        with state.batch(is_history=True) as writing:
+            for each in understood:
+                _fold_one(writing.batch, each, chosen, answered, given)
+    except FoldError as error:
+        before = [each for each in understood if each.offset < error.failed.offset]
+        _fold_part(state, before, chosen, answered)
+        with state.batch(is_history=True) as writing:
+            quarantine(writing.batch, error)
+        behind = [each for each in understood if each.offset > error.failed.offset]
+        _fold_part(state, behind, chosen, answered)
+    else:
+        answered |= given
+
+
+def _fold_one(
+    batch: Batch,
+    understood: Understood,
+    chosen: set[bytes],
+    answered: set[bytes],
+    given: set[bytes],
+) -> None:
+    part = _part(batch, understood, chosen)
+    if part is None:
+        return
+    batch.quarantine.delete(keys.offset(understood.offset))
+    request = request_of(understood)
+    if request is not None and request not in answered and request not in given:
+        batch.requests.delete(request)  # it was answered by this record, or by a later one
+        given.add(request)
+    fold(batch, part, is_whole=part.events == understood.events)
+
+
+def _part(batch: Batch, understood: Understood, chosen: set[bytes]) -> Understood | None:
+    """Return what of a record is about whoever is chosen; None if nothing is."""
+    if understood.fallen is not None:
+        return None if batch.timers.get(understood.fallen) is None else understood
+    if understood.failure is not None:
+        routed = {route.conversation_id for route in understood.record.routes}
+        return understood if routed & chosen else None
+    if understood.command is not None:
+        return understood if _is_about(batch, chosen, ids_of(understood)) else None
+    events = [each for each in understood.events if _is_about(batch, chosen, ids_in(each))]
+    if not events and not any(
+        route.conversation_id in chosen for route in understood.record.routes
+    ):
+        return None
+    return msgspec.structs.replace(understood, events=events)
+
+
+def _is_about(batch: Batch, chosen: set[bytes], named: Iterator[bytes]) -> bool:
+    for identifier in named:
+        if identifier in chosen:
+            return True
+        key = batch.message_keys.get(MessageId(identifier))
+        if key is not None and key[:16] in chosen:
+            return True
+    return False
+
+
+def _fold_on(spec: PartitionSpec, history: History, state: State, end: int) -> Iterator[int]:
+    for batch in _understood(spec, history, state.applied, end):
+        _note_misrouted(state, batch)
+        refold.write(state, batch, is_history=True)
+        yield batch[-1].offset + 1
+
+
+def _note_misrouted(state: State, batch: list[Understood]) -> None:
+    """Write down which records are to be routed anew, and which were."""
+    found = [each.offset for each in batch if each.is_misrouted]
+    settled = [
+        ~offset
+        for each in batch
+        for event in each.events
+        if isinstance(event, HistorySwapped)
+        for offset in event.misrouted
+    ]
+    if found or settled:
+        with _misrouted_file(state.path).open("ab") as file:
+            file.write(b"".join(each.to_bytes(8, "big", signed=True) for each in found + settled))
+
+
+def misrouted(fresh: Path) -> tuple[int, ...]:
+    """Return which records that a new generation holds are to be routed anew, in order."""
+    file = _misrouted_file(fresh)
+    content = file.read_bytes() if file.exists() else b""
+    noted = {
+        int.from_bytes(content[at : at + 8], "big", signed=True)
+        for at in range(0, len(content) - 7, 8)
+    }
+    return tuple(sorted(each for each in noted if each >= 0 and ~each not in noted))
+
+
+def _misrouted_file(fresh: Path) -> Path:
+    return fresh.with_name("misrouted")
+
+
+def _understood(
+    spec: PartitionSpec, history: History, first: int, end: int
+) -> Iterator[list[Understood]]:
+    """Yield records and what they mean, many at once."""
+    while first < end:
+        records = history.read(first, min(_RECORDS_AT_ONCE, end - first), _BYTES_AT_ONCE)
+        yield [understand(*each, spec.index, spec.count) for each in records]
+        first = records[-1][0] + 1
+
+
+def _keep_told(reader: PartitionReader, state: State) -> Iterator[int]:
+    """Take over what the present generation has told and noted of the records that are folded."""
+    applied = state.applied
+    ends = {name: keys.sequence(applied).to_bytes(8, "big") for name in TELLING}
+    ends["audit"] = keys.offset(applied)
+    for name in TELLING:
+        start: bytes | None = _behind_last(state, name)
+        while start is not None:
+            with reader.read() as view:
+                rows, start = view.stored_rows(name, start, _ROWS_AT_ONCE)
+            state.replace_rows(name, [each for each in rows if each[0] < ends[name]])
+            if rows and rows[-1][0] >= ends[name]:
+                break
+            yield applied
+    with reader.read() as view:
+        facts = {name: view.fact(name) for name in ("changes_expired", "erased")}
+    with state.environment.write() as transaction:
+        for name, number in facts.items():
+            state.set_fact(transaction, name, number)
+
+
+def _behind_last(state: State, table: str) -> bytes:
+    """Return the first key that can follow the last one of a table."""
+    with state.environment.read() as transaction:
+        cursor = transaction.cursor(state.environment.tables[table])
+        return cursor.key() + b"\0" if cursor.last() else b""
+
+
+def _copy(reader: PartitionReader, copy: Path) -> None:
+    shutil.rmtree(copy, ignore_errors=True)
+    copy.mkdir(parents=True)
+    reader.live().environment.copy(copy)
+
+
+@contextmanager
+def _opened(spec: PartitionSpec) -> Iterator[tuple[History, PartitionReader]]:
+    """Open the log of a partition, and its present state to read."""
+    with (
+        closing(LogTail(spec.directory, is_read_only=True)) as tail,
+        closing(PartitionReader(tail)) as reader,
+    ):
+        yield History(tail, spec.archive), reader

@@ -1,0 +1,303 @@
+"""Processes the history of one partition again as it is told, on a thread of its owner's.
+
+1. What takes long is done by a child: see `building`. Every step is written down before the next,
+   so that whoever owns the partition next goes on.
+2. The owner folds the last few records and takes the new generation between two batches. Then a
+   `swap` record says what shows something else; the generation before stays to roll back to.
+3. An erasure rewrites the log: what was made out of the old one is made anew.
+"""
+
+import logging
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from airy_ray.clock import Micros, Millis
+from airy_ray.errors import AiryError, DiskFullError, RecordCorruptError
+from airy_ray.model.events import HistorySwapped
+from airy_ray.model.ids import REGISTRY
+from airy_ray.partition import erasure, generations, ownership, repair
+from airy_ray.partition.fold import decode_event, encode_event
+from airy_ray.partition.partition import Partition
+from airy_ray.rawlog.record import Record, payload_id, prepare
+from airy_ray.replay import building
+from airy_ray.replay.order import (
+    Order,
+    Phase,
+    Report,
+    read_order,
+    read_report,
+    write_report,
+)
+from airy_ray.state.state import State
+from airy_ray.storage import child
+from airy_ray.storage.files import write_synced
+
+logger = logging.getLogger(__name__)
+
+DIFFERENCES = "replay.diff.arrow"
+"""The file with all differences, in the partition's directory."""
+
+_TOLD_MAX = 1_000
+"""More places than this that show something else, and clients are told to reload everything."""
+_MISROUTED_MAX = 100_000
+"""So many records are routed anew at once; another replay does the rest."""
+_REPORT_S = 0.5
+_RETRY_MS = 10_000
+_REPLAYED = "replayed"
+"""The fact that says which run made a state, doubled; and one more if it was rolled back to."""
+
+
+class InterruptedReplayError(Exception):
+    """What was being done is not wanted any more, or not now."""
+
+
+class Replayer:
+    """Does what one partition was told to do about its history. One thread uses it."""
+
+    def __init__(self, partition: Partition) -> None:
+        self._partition = partition
+        self._spec = partition.spec
+        self._directory = partition.spec.directory
+        self._order = Order(0, "cancel")
+        self._not_before = Millis(0)
+        self._told_at = 0.0
+
+    def work(self, now: Millis) -> None:
+        """Do the next step; blocks for as long as it takes."""
+        order = read_order(self._directory)
+        if order is None or now < self._not_before or not self._partition.is_readable:
+            return
+        self._order = order
+        report = read_report(self._directory)
+        if report is None or report.run != order.run:
+            report = self._begun(order, now)
+        try:
+            self._step(order, self._checked(report, now), now)
+        except InterruptedReplayError:
+            return
+        except (DiskFullError, RecordCorruptError) as error:  # there may be space; it is repaired
+            self._not_before = Millis(now + _RETRY_MS)
+            self._tell_error(str(error))
+        except AiryError as error:
+            logger.exception("partition %s: the replay failed", self._spec.name)
+            self._tell_error(str(error), phase="failed")
+
+    def _tell_error(self, error: str, **different: Any) -> None:
+        report = read_report(self._directory)
+        if report is not None:
+            self._tell(report, error=error, **different)
+
+    def _step(self, order: Order, report: Report, now: Millis) -> None:
+        match order.wanted, report.phase:
+            case "cancel", "waiting" | "folding" | "comparing" | "ready" | "preparing":
+                self._wipe()
+                self._tell(report, phase="cancelled")
+            case "compare" | "swap", "waiting" | "folding":
+                self._build(order, report)
+            case "compare" | "swap", "comparing":
+                self._compare(order, report)
+            case "swap", "ready" | "preparing":
+                self._prepare(report, self._fresh, "swapping")
+            case "swap" | "roll back", "swapping":
+                self._settle(report, now, "swapped")
+            case "roll back", "swapped" if report.before is not None:
+                path = generations.path_of(self._directory, report.before)
+                self._prepare(report, path, "rolling back")
+            case "roll back", "rolling back":
+                self._settle(report, now, "rolled back")
+            case _, "swapped" | "rolled back" if report.before is not None:
+                self._let_go(order, report, now)
+
+    def _begun(self, order: Order, now: Millis) -> Report:
+        self._wipe()
+        self._aside("").mkdir(mode=0o700)
+        (self._directory / DIFFERENCES).unlink(missing_ok=True)
+        phase: Phase = "waiting" if order.wanted in ("compare", "swap") else "cancelled"
+        report = Report(order.run, phase, now, erased=self._erased(), boot=self._boot())
+        return self._tell(report)
+
+    def _checked(self, report: Report, now: Millis) -> Report:
+        """Return a report after what happened meanwhile: an erasure, or a start of the machine."""
+        is_made_anew = report.phase in ("folding", "comparing", "ready", "preparing")
+        if report.erased != self._erased():
+            logger.info(
+                "partition %s: an erasure was done, what a replay left goes", self._spec.name
+            )
+            if is_made_anew:
+                return self._begun(self._order, now)
+            (self._directory / DIFFERENCES).unlink(missing_ok=True)
+            return self._tell(report, samples=(), erased=self._erased())
+        if report.boot != self._boot() and is_made_anew:
+            return self._begun(self._order, now)
+        return report
+
+    def _build(self, order: Order, report: Report) -> None:
+        """Fold the history that is meant into a new state."""
+        if repair.is_erasing(self._partition.tail):
+            raise InterruptedReplayError
+        report = self._tell(report, phase="folding", error=None)
+        if not order.selection.is_all and not self._fresh.exists():
+            part = building.begin_part
+            for done, total in self._watched(part, self._spec, order.selection, self._fresh):
+                report = self._progress(report, done, total)
+        head = self._partition.tail.head
+        for done in self._watched(building.fold_on, self._spec, self._fresh, None):
+            report = self._progress(report, done, max(head, done))
+        self._mark(self._fresh, order.run << 1)
+        self._tell(report, phase="comparing")
+
+    def _compare(self, order: Order, report: Report) -> None:
+        """Hold the new state against the present one as it is at one moment."""
+        present = self._aside("present")
+        (applied,) = self._watched(building.copy_present, self._spec, present)
+        for _ in self._watched(building.fold_on, self._spec, self._fresh, applied):
+            pass
+        unsent = tuple(self._watched(building.drop_unsent, present, self._fresh))
+        found: Any = None
+        file = self._aside("diff")
+        for found in self._watched(_compared, present, self._fresh, file):
+            if isinstance(found, int):
+                report = self._progress(report, report.total, report.total)
+        shutil.rmtree(present, ignore_errors=True)
+        file.replace(self._directory / DIFFERENCES)
+        misrouted = building.misrouted(self._fresh) if order.selection.is_all else ()
+        swapped = HistorySwapped(
+            order.run, found.told, found.is_told_whole, unsent, misrouted[:_MISROUTED_MAX]
+        )
+        write_synced(self._aside("told"), encode_event(swapped))
+        vanishing = sum(each.only_before for each in found.counts if each.table == "messages")
+        self._tell(
+            report,
+            phase="ready",
+            counts=found.counts,
+            samples=found.samples,
+            messages=found.messages,
+            vanishing=vanishing,
+            unsent=len(unsent),
+            misrouted=len(misrouted),
+            before=self._partition.generation.number,
+        )
+
+    def _prepare(self, report: Report, state: Path, then: Phase) -> None:
+        """Bring a state level with the log, and offer it to the owner."""
+        if not state.exists():
+            self._tell(
+                report, phase="failed", error="the generation to go to is not there any more"
+            )
+            return
+        if then == "rolling back":
+            self._close_left(state)
+        report = self._tell(report, phase="preparing" if then == "swapping" else report.phase)
+        with_index = self._spec.index != REGISTRY
+        for _ in self._watched(building.make_ready, self._spec, state, with_index):
+            pass
+        if repair.is_erasing(self._partition.tail):
+            raise InterruptedReplayError
+        self._mark(state, report.run << 1 | (then == "rolling back"))
+        number = self._partition.generation.number
+        if self._partition.offer(state):
+            self._tell(report, phase=then, before=number)
+
+    def _settle(self, report: Report, now: Millis, then: Phase) -> None:
+        """Once the owner has taken the new generation, say in the log what is different."""
+        state = self._partition.state
+        if state.fact(_REPLAYED) != report.run << 1 | (then == "rolled back"):
+            if self._partition.offered is None:  # it was not taken: its owner died, or rebuilt
+                self._tell(report, phase="ready" if then == "swapped" else "swapped")
+            return
+        self._append_swap(report, now)
+        erasure.drop_snapshots(self._spec)  # a rebuild is not to bring the other one back
+        logger.info("partition %s: generation %s", self._spec.name, then)
+        number = self._partition.generation.number
+        self._tell(report, phase=then, after=number, swapped_at=now)
+
+    def _append_swap(self, report: Report, now: Millis) -> None:
+        """Say what is different; of messages that nobody is to send, when they appear."""
+        swapped: HistorySwapped = decode_event(self._aside("told").read_bytes())
+        if report.phase == "rolling back":
+            swapped = msgspec.structs.replace(swapped, unsent=(), misrouted=())
+        body = encode_event(swapped)
+        record = Record(Micros(now * 1_000), "swap", "", body, payload_id(body))
+        self._partition.tail.append([prepare(record)])
+
+    def _let_go(self, order: Order, report: Report, now: Millis) -> None:
+        """Delete the generation before, once nobody is to roll back to it any more."""
+        if report.swapped_at is None or now < report.swapped_at + order.keep_ms:
+            return
+        assert report.before is not None
+        path = generations.path_of(self._directory, report.before)
+        self._close_left(path)
+        shutil.rmtree(path, ignore_errors=True)
+        self._wipe()
+        self._tell(report, before=None)
+
+    def _watched(self, work: Any, *args: Any) -> Iterator[Any]:
+        """Yield what a child does, as long as it is wanted."""
+        looked_at = time.monotonic()
+        erased = self._erased()
+        for step in child.results(work, *args):
+            yield step
+            if self._partition.is_closing:
+                raise InterruptedReplayError
+            if time.monotonic() > looked_at + _REPORT_S:
+                looked_at = time.monotonic()
+                if read_order(self._directory) != self._order or self._erased() != erased:
+                    raise InterruptedReplayError
+        if read_order(self._directory) != self._order:
+            raise InterruptedReplayError
+
+    def _progress(self, report: Report, done: int, total: int) -> Report:
+        """Tell how far it is, every now and then."""
+        now = time.monotonic()
+        if now < self._told_at + _REPORT_S:
+            return report
+        since_s, self._told_at = now - self._told_at, now
+        per_second = max(0.0, (done - report.done) / since_s) if report.total == total else 0.0
+        return self._tell(report, done=done, total=total, per_second=per_second)
+
+    def _tell(self, report: Report, **different: Any) -> Report:
+        told: Report = msgspec.structs.replace(report, **different)
+        write_report(self._directory, told)
+        if told.phase != report.phase:
+            logger.info("partition %s: replay %d is %s", self._spec.name, told.run, told.phase)
+        return told
+
+    def _mark(self, state: Path, number: int) -> None:
+        with closing(State(state)) as opened, opened.environment.write() as transaction:
+            opened.set_fact(transaction, _REPLAYED, number)
+
+    def _close_left(self, path: Path) -> None:
+        """Close a generation that was taken over from: no thread reads it any more."""
+        for left in [each for each in self._partition.left if each.path == path]:
+            self._partition.left.remove(left)
+            left.close()
+
+    def _aside(self, name: str) -> Path:
+        return self._directory / f"{erasure.REPLAYED}{self._order.run}" / name
+
+    @property
+    def _fresh(self) -> Path:
+        return self._aside("state")
+
+    def _wipe(self) -> None:
+        for left in self._directory.glob(f"{erasure.REPLAYED}*"):
+            shutil.rmtree(left, ignore_errors=True)
+
+    def _erased(self) -> int:
+        return repair.erased_before(self._partition.tail, repair.ERASED_LOG)
+
+    def _boot(self) -> str:
+        present = ownership.here(self._directory)
+        return f"{present.machine} {present.boot}"
+
+
+def _compared(before: Path, after: Path, file: Path) -> Iterator[Any]:
+    from airy_ray.replay import diff  # loads Arrow
+
+    yield from diff.compare(before, after, file, _TOLD_MAX)

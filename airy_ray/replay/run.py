@@ -1,0 +1,227 @@
+"""One replay of the history of all partitions: what is ordered, how far it is, when it may swap."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from airy_ray.clock import Millis
+from airy_ray.errors import ReplayError
+from airy_ray.model.ids import REGISTRY
+from airy_ray.partition.spec import PartitionSpec
+from airy_ray.replay.order import (
+    AT_REST,
+    SAMPLES_MAX,
+    Counted,
+    Order,
+    Phase,
+    Report,
+    Sample,
+    Wanted,
+    give_order,
+    read_order,
+    read_report,
+)
+from airy_ray.replay.selection import Selection
+
+VANISHING_MAX = 0.001
+"""The share of all messages that may vanish with a swap, unless whoever swaps insists."""
+
+_ORDER: tuple[Phase, ...] = (
+    "waiting",
+    "folding",
+    "comparing",
+    "ready",
+    "preparing",
+    "swapping",
+    "swapped",
+    "rolling back",
+    "rolled back",
+    "cancelled",
+    "failed",
+)
+
+
+class Part(NamedTuple):
+    """How far one partition is; no report until its owner has seen the order."""
+
+    partition: str
+    order: Order
+    report: Report | None
+
+    @property
+    def phase(self) -> Phase:
+        """What it is at."""
+        return "waiting" if self.report is None else self.report.phase
+
+
+class Run(NamedTuple):
+    """How far a replay is.
+
+    Attributes:
+        number: of the run: when it was ordered, in milliseconds.
+    """
+
+    number: int
+    parts: list[Part]
+
+    @property
+    def phase(self) -> Phase:
+        """What the slowest partition is at; `failed` as soon as one has."""
+        phases = {part.phase for part in self.parts}
+        return "failed" if "failed" in phases else min(phases, key=_ORDER.index)
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing happens until somebody says so."""
+        return all(
+            part.phase in AT_REST and not (part.order.wanted == "swap" and part.phase == "ready")
+            for part in self.parts
+        )
+
+    @property
+    def reports(self) -> list[Report]:
+        """What owners have told."""
+        return [part.report for part in self.parts if part.report is not None]
+
+    @property
+    def counts(self) -> list[Counted]:
+        """How many rows differ, of all partitions together."""
+        sums: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+        for counted in (each for report in self.reports for each in report.counts):
+            for name in ("only_before", "only_after", "changed"):
+                sums[counted.table, counted.source][name] += getattr(counted, name)
+        return [
+            Counted(*kind, found["only_before"], found["only_after"], found["changed"])
+            for kind, found in sorted(sums.items())
+        ]
+
+    @property
+    def samples(self) -> list[Sample]:
+        """Some of the rows that differ, of each partition some."""
+        return [
+            sample
+            for index in range(SAMPLES_MAX)
+            for report in self.reports
+            for sample in report.samples[index : index + 1]
+        ][:SAMPLES_MAX]
+
+    @property
+    def vanishing(self) -> float:
+        """Which share of the messages would be gone."""
+        messages = sum(report.messages for report in self.reports)
+        return sum(report.vanishing for report in self.reports) / messages if messages else 0.0
+
+    def told(self) -> dict[str, Any]:
+        """Return all of that as JSON shows it."""
+        return {
+            "run": self.number,
+            "phase": self.phase,
+            "vanishing": self.vanishing,
+            "partitions": [
+                {"partition": part.partition, "phase": part.phase, **_told(part.report)}
+                for part in self.parts
+            ],
+            "differences": [msgspec.to_builtins(each) for each in self.counts],
+            "samples": [msgspec.to_builtins(each) for each in self.samples],
+        }
+
+
+_TOLD = ("done", "total", "per_second", "messages", "vanishing", "unsent", "misrouted", "error")
+
+
+def _told(report: Report | None) -> dict[str, Any]:
+    return {} if report is None else {name: getattr(report, name) for name in _TOLD}
+
+
+def start(
+    specs: Sequence[PartitionSpec], selection: Selection, now: Millis, *, keep_ms: int = 86_400_000
+) -> int:
+    """Order a replay that ends with what would be different; return its number.
+
+    Raises:
+        ReplayError: another one is at work, or has swapped and can still be rolled back.
+    """
+    present = status(specs)
+    if present is not None and not present.is_at_rest:
+        raise ReplayError(f"replay {present.number} is {present.phase}: cancel it first")
+    number = max(now, 0 if present is None else present.number + 1)
+    for spec in specs:
+        if selection.is_all or spec.index != REGISTRY:  # which holds no conversations
+            give_order(spec.directory, Order(number, "compare", selection, keep_ms))
+    return number
+
+
+def status(specs: Sequence[PartitionSpec]) -> Run | None:
+    """Return how far the newest replay is; None if there never was one."""
+    parts = []
+    for spec in specs:
+        order = read_order(spec.directory)
+        if order is not None:
+            report = read_report(spec.directory)
+            is_its = report is not None and report.run == order.run
+            parts.append(Part(spec.name, order, report if is_its else None))
+    if not parts:
+        return None
+    number = max(part.order.run for part in parts)
+    return Run(number, [part for part in parts if part.order.run == number])
+
+
+def swap(specs: Sequence[PartitionSpec], *, is_forced: bool = False) -> int:
+    """Have the new generations take over; return the number of the replay.
+
+    Raises:
+        ReplayError: not all of them are ready, or too many messages would vanish.
+    """
+    run = _present(specs)
+    if any(part.phase not in ("ready", "swapped") for part in run.parts):
+        raise ReplayError(f"replay {run.number} is {run.phase}, not ready")
+    if run.vanishing > VANISHING_MAX and not is_forced:
+        raise ReplayError(
+            f"{run.vanishing:.2%} of the messages would vanish, more than {VANISHING_MAX:.2%}: "
+            "look at the differences, and force it if that is meant"
+        )
+    return _order(specs, run, "swap")
+
+
+def cancel(specs: Sequence[PartitionSpec]) -> int:
+    """Have what was made thrown away; return the number of the replay.
+
+    Raises:
+        ReplayError: it is too late: some partition has swapped.
+    """
+    run = _present(specs)
+    if any(part.phase in ("swapping", "swapped", "rolling back") for part in run.parts):
+        raise ReplayError(f"replay {run.number} has swapped: roll it back instead")
+    return _order(specs, run, "cancel")
+
+
+def roll_back(specs: Sequence[PartitionSpec]) -> int:
+    """Have the generations from before the swap take over again; return the number of the replay.
+
+    Raises:
+        ReplayError: it has not swapped, or they are not kept any more.
+    """
+    run = _present(specs)
+    swapped = [report for report in run.reports if report.phase == "swapped"]
+    if not swapped:
+        raise ReplayError(f"replay {run.number} is {run.phase}: there is nothing to roll back")
+    if any(report.before is None for report in swapped):
+        raise ReplayError(f"replay {run.number}: what was before the swap is not kept any more")
+    return _order(specs, run, "roll back")
+
+
+def _present(specs: Sequence[PartitionSpec]) -> Run:
+    run = status(specs)
+    if run is None:
+        raise ReplayError("there is no replay")
+    return run
+
+
+def _order(specs: Sequence[PartitionSpec], run: Run, wanted: Wanted) -> int:
+    names = {part.partition: part.order for part in run.parts}
+    for spec in specs:
+        if spec.name in names:
+            give_order(spec.directory, msgspec.structs.replace(names[spec.name], wanted=wanted))
+    return run.number

@@ -1,0 +1,244 @@
+"""`replay.*`: history processed again, held against what there is, and put in its place.
+
+What is asked for is written down beside each partition, and its owner does it; see `replay.run`.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from pydantic import AwareDatetime, Field
+
+from airy_ray.clock import Millis, now_millis
+from airy_ray.errors import ReplayError, RequestError
+from airy_ray.model import json_text
+from airy_ray.model.commands import (
+    CancelReplay,
+    ReplayCommand,
+    RollBackReplay,
+    StartReplay,
+    SwapReplay,
+)
+from airy_ray.model.ids import ChannelId, ConversationId
+from airy_ray.replay import run as runs
+from airy_ray.replay.selection import Selection
+from airy_ray.serve.api.endpoint import Body, Endpoint, Id, Nothing
+from airy_ray.serve.api.examples import example
+from airy_ray.serve.api.platform import Caller, Platform
+from airy_ray.serve.api.shapes import Shape
+from airy_ray.serve.http import Response
+
+_RUN = 1_764_288_000_000
+_LISTED_MAX = 1_000
+
+
+class StartsReplay(Body):
+    """Which conversations: those for which all that is said holds; all, if nothing is."""
+
+    model_config = example(sources=["telegram"], since="2026-11-21T00:00:00Z")
+    sources: list[str] | None = Field(None, max_length=_LISTED_MAX)
+    channels: list[Id] | None = Field(None, max_length=_LISTED_MAX)
+    conversations: list[Id] | None = Field(None, max_length=_LISTED_MAX)
+    since: AwareDatetime | None = Field(None, description="Something was received since.")
+    until: AwareDatetime | None = Field(None, description="Something was received before.")
+    quarantined: bool = Field(default=False, description="Something is in quarantine.")
+
+
+class SwapsReplay(Body):
+    """Whether to swap although a large share of the messages would vanish."""
+
+    model_config = example(force=False)
+    force: bool = False
+
+
+class ReplayPart(Shape):
+    """How far one partition is."""
+
+    partition: str
+    phase: str
+    done: int | None = Field(None, description="Records; a part of the history is read twice.")
+    total: int | None = None
+    per_second: float | None = None
+    messages: int | None = None
+    vanishing: int | None = Field(None, description="Messages that would be gone.")
+    unsent: int | None = Field(None, description="Messages that would have been sent, and are not.")
+    misrouted: int | None = Field(None, description="Bodies that belong elsewhere.")
+    error: str | None = None
+
+
+class Differing(Shape):
+    """How many rows of a table differ."""
+
+    table: str
+    source: str
+    only_before: int
+    only_after: int
+    changed: int
+
+
+class DifferingRow(Shape):
+    """A row that differs; `before` and `after` are JSON text, of a changed row its `fields`."""
+
+    table: str
+    source: str
+    id: str
+    fields: list[str]
+    before: str | None
+    after: str | None
+
+
+class ReplayStatus(Shape):
+    """How far a replay is, and what differs."""
+
+    model_config = example(
+        run=_RUN,
+        phase="ready",
+        vanishing=0.0,
+        partitions=[{"partition": "00", "phase": "ready", "done": 1746, "total": 1746}],
+        differences=[
+            {
+                "table": "messages",
+                "source": "telegram",
+                "only_before": 0,
+                "only_after": 12,
+                "changed": 0,
+            }
+        ],
+        samples=[],
+    )
+    run: int = Field(description="Its number.")
+    phase: str = Field(description="That of the slowest partition.")
+    vanishing: float = Field(description="The share of all messages that would be gone.")
+    partitions: list[ReplayPart]
+    differences: list[Differing]
+    samples: list[DifferingRow]
+
+
+async def start(platform: Platform, caller: Caller, asked: StartsReplay) -> Response:
+    """Process history again, beside what there is; it ends with what differs, and changes nothing.
+
+    Whole conversations, with all that belongs to the same people.
+    """
+    selection = Selection(
+        sources=tuple(asked.sources or ()),
+        channels=tuple(map(ChannelId, asked.channels or ())),
+        conversations=tuple(map(ConversationId, asked.conversations or ())),
+        since=_millis(asked.since),
+        until=_millis(asked.until),
+        is_quarantined=asked.quarantined,
+    )
+    specs = platform.machine.spec.partitions
+    return await _ordered(
+        platform, StartReplay(**caller.signed()), lambda: runs.start(specs, selection, now_millis())
+    )
+
+
+async def status(platform: Platform, _: Caller, __: Nothing) -> Response:
+    """Tell how far the newest replay is, and what differs."""
+    return await _told(platform)
+
+
+async def swap(platform: Platform, caller: Caller, asked: SwapsReplay) -> Response:
+    """Put what a replay made in place of what there is; who listens hears of what is different.
+
+    Nothing is sent again and no webhook is called, but those that ask for corrections.
+    """
+    specs = platform.machine.spec.partitions
+    return await _ordered(
+        platform,
+        SwapReplay(**caller.signed()),
+        lambda: runs.swap(specs, is_forced=asked.force),
+    )
+
+
+async def cancel(platform: Platform, caller: Caller, _: Nothing) -> Response:
+    """Throw away what a replay has made so far."""
+    specs = platform.machine.spec.partitions
+    return await _ordered(platform, CancelReplay(**caller.signed()), lambda: runs.cancel(specs))
+
+
+async def rollback(platform: Platform, caller: Caller, _: Nothing) -> Response:
+    """Bring back what was before the swap, with all that came in since; for a day."""
+    specs = platform.machine.spec.partitions
+    return await _ordered(
+        platform, RollBackReplay(**caller.signed()), lambda: runs.roll_back(specs)
+    )
+
+
+async def _ordered(
+    platform: Platform, command: ReplayCommand, order: Callable[[], int]
+) -> Response:
+    """Note who wishes it, and tell the owners; return how far that is."""
+    noted = await platform.register(command)
+    if noted.status >= 400:
+        return noted
+    try:
+        await asyncio.to_thread(order)
+    except ReplayError as error:
+        raise RequestError(409, str(error)) from None
+    answer = await _told(platform)
+    answer.status = 202
+    return answer
+
+
+async def _told(platform: Platform) -> Response:
+    run = await asyncio.to_thread(runs.status, platform.machine.spec.partitions)
+    if run is None:
+        raise RequestError(404, "There was no replay yet")
+    return Response(200, json_text.encode(run.told()))
+
+
+def _millis(at: AwareDatetime | None) -> Millis | None:
+    return None if at is None else Millis(int(at.timestamp() * 1_000))
+
+
+ENDPOINTS = [
+    Endpoint(
+        "/replay.start",
+        start,
+        StartsReplay,
+        "Process history again, to see what differs",
+        ReplayStatus,
+        202,
+        failures=(409,),
+        may_be_empty=True,
+    ),
+    Endpoint(
+        "/replay.status",
+        status,
+        Nothing,
+        "Tell how far a replay is, and what differs",
+        ReplayStatus,
+        failures=(404,),
+        may_be_empty=True,
+    ),
+    Endpoint(
+        "/replay.swap",
+        swap,
+        SwapsReplay,
+        "Put what a replay made in its place",
+        ReplayStatus,
+        202,
+        failures=(409,),
+        may_be_empty=True,
+    ),
+    Endpoint(
+        "/replay.cancel",
+        cancel,
+        Nothing,
+        "Throw away what a replay made",
+        ReplayStatus,
+        202,
+        failures=(409,),
+        may_be_empty=True,
+    ),
+    Endpoint(
+        "/replay.rollback",
+        rollback,
+        Nothing,
+        "Bring back what was before the swap",
+        ReplayStatus,
+        202,
+        failures=(409,),
+        may_be_empty=True,
+    ),
+]

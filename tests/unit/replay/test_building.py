@@ -1,0 +1,72 @@
+"""History folded again gives what living through it gave, all of it or any part."""
+
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airy_ray.clock import Millis
+from airy_ray.partition.partition import Partition
+from airy_ray.partition.spec import PartitionSpec
+from airy_ray.replay import building
+from airy_ray.replay.selection import Selection
+from airy_ray.state.state import State
+from tests import builders
+from tests.builders import NOW
+from tests.log_builders import kept_rows, owned, rows, spec
+from tests.replaying import PEOPLE, Action, histories, live
+
+TOLD = ("changes", "outbox", "audit")
+
+
+def folded(own: PartitionSpec, fresh: Path, selection: Selection | None = None) -> None:
+    """Make a new generation, as the child of an owner does."""
+    if selection is not None:
+        list(building.begin_part(own, selection, fresh))
+    list(building.make_ready(own, fresh, with_index=False))
+
+
+def differences(partition: Partition, fresh: Path) -> list[str]:
+    """Return the tables in which a new generation differs from the present one."""
+    with closing(State(fresh)) as state:
+        made, present = kept_rows(state), kept_rows(partition.state)
+        told, kept = rows(state), rows(partition.state)
+    made.pop("meta"), present.pop("meta")
+    found = [name for name in present if made[name] != present[name]]
+    return found + [name for name in TOLD if told[name] != kept[name]]
+
+
+@settings(max_examples=60)
+@given(histories)
+def test_the_whole_history_gives_the_same(history: list[Action]) -> None:
+    with TemporaryDirectory() as directory:
+        own = spec(Path(directory))
+        with owned(own) as partition:
+            live(partition, history)
+            folded(own, Path(directory) / "fresh")
+
+            assert differences(partition, Path(directory) / "fresh") == []
+
+
+selections = st.one_of(
+    st.sets(st.sampled_from(PEOPLE)).map(
+        lambda who: Selection(conversations=tuple(map(builders.conversation_id, sorted(who))))
+    ),
+    st.integers(0, 60).map(lambda second: Selection(since=Millis(NOW + second * 1_000))),
+    st.integers(0, 60).map(lambda second: Selection(until=Millis(NOW + second * 1_000))),
+    st.sampled_from(["facebook", "viber"]).map(lambda source: Selection(sources=(source,))),
+)
+
+
+@settings(max_examples=150)
+@given(histories, selections)
+def test_any_part_of_it_gives_the_same(history: list[Action], selection: Selection) -> None:
+    with TemporaryDirectory() as directory:
+        own = spec(Path(directory))
+        with owned(own) as partition:
+            live(partition, history)
+            folded(own, Path(directory) / "fresh", selection)
+
+            assert differences(partition, Path(directory) / "fresh") == []
