@@ -86,7 +86,7 @@ class TelegramApi:
         wrong = self._wrong_with(method, chat, asked)
         if wrong is not None:
             return wrong
-        number = len(self.intake.taken) + 1
+        number = self.intake.count + 1
         self.intake.take(bot, chat, asked, f"{chat}:{number}")
         taken = {"message_id": number, "chat": {"id": int(chat), "type": "private"}}
         return _result([taken] if method == "sendMediaGroup" else taken)
