@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from airy_ray.clock import Millis
 from airy_ray.simulator.graph_api import USER_TOKEN, application
 from airy_ray.simulator.hooks import Secrets
 from airy_ray.simulator.inbox import ApiError
@@ -98,7 +99,7 @@ class Following:
 def opened() -> Iterator[Opened]:
     """A page for all sources."""
     system = SmallPlatform(Faults())
-    named = cast(1, 1_763_712_000_000, pages=1, app_id="4711", others=OTHERS)
+    named = cast(1, Millis(1_763_712_000_000), pages=1, app_id="4711", others=OTHERS)
     platforms = Platforms(named, SECRETS, account_sid="AC1")
     system.telegram = platforms.telegram
     ports: queue.Queue[int] = queue.Queue()
