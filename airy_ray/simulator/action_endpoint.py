@@ -44,7 +44,7 @@ class ActionEndpoint:
             return status, {"error": why}
         if len(str(message["content"])) > _TEXT_MAX:
             return 400, {"error": "Too long"}
-        known_as = f"a-{len(self.intake.taken)}"
+        known_as = f"a-{self.intake.count}"
         self.intake.take(
             conversation.get("source_channel_id", ""), to, message["content"], known_as
         )

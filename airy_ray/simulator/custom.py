@@ -28,6 +28,11 @@ def body(items: Iterable[Item]) -> bytes:
     return b'{"messages":[%b]}' % b",".join(each.text for each in items)
 
 
+def said(moment: Moment, words: str) -> Item:
+    """Return a message of words."""
+    return _message(moment, {"text": words})
+
+
 def _object(moment: Moment) -> Item:
     return _message(moment, {"text": f"ticket {moment.key[-8:]}", "lines": [1, 2.5, None]})
 

@@ -74,24 +74,44 @@ def service_account(url: str) -> str:
     return json.dumps(account)
 
 
-class GoogleApi:
-    """All agents of one service account."""
+def is_account(text: str, url: str) -> bool:
+    """Whether a text is the JSON of a service account whose tokens come from an address."""
+    try:
+        told = json.loads(text)
+        _public_key(told)
+        return isinstance(told["client_email"], str) and told["token_uri"] == f"{url}/token"
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
 
-    def __init__(self) -> None:
+
+class GoogleApi:
+    """All agents of one service account.
+
+    Args:
+        account: the JSON of that, if one was given out before; it has to be one (`is_account`).
+    """
+
+    def __init__(self, account: str = "") -> None:
         self.intake = Intake()
+        self._account = account
         self._given = 0
         self._good: set[str] = set()
         self._known: set[str] = set()
 
+    def account(self, url: str) -> str:
+        """Return the JSON of the account, whose tokens come from an address."""
+        return self._account or service_account(url)
+
     def token(self, url: str, form: dict[str, list[str]]) -> dict[str, Any]:
         """Return a token for a claim that the account has signed."""
+        account = json.loads(self.account(url.removesuffix("/token")))
         try:
             claims = jwt.decode(
                 form["assertion"][0],
-                _key().public_key(),
+                _public_key(account),
                 algorithms=["RS256"],
                 audience=url,
-                issuer=_CLIENT,
+                issuer=account["client_email"],
             )
         except (KeyError, jwt.PyJWTError) as error:
             raise GoogleError(400, "INVALID_ARGUMENT", f"invalid_grant: {error}") from None
@@ -151,7 +171,7 @@ def routes(api: GoogleApi) -> list[Route]:
 
     async def account(request: Request) -> Response:
         url = str(request.url).removesuffix(ACCOUNT_PATH)
-        return Response(service_account(url), media_type="application/json")
+        return Response(api.account(url), media_type="application/json")
 
     return [
         Route(ACCOUNT_PATH, account),
@@ -159,6 +179,13 @@ def routes(api: GoogleApi) -> list[Route]:
         Route("/v1/conversations/{conversation}/messages", _refusing(send), methods=["POST"]),
         Route("/v1/phones/{phone}/agentMessages", _refusing(send_rcs), methods=["POST"]),
     ]
+
+
+def _public_key(account: Any) -> rsa.RSAPublicKey:
+    key = serialization.load_pem_private_key(account["private_key"].encode(), password=None)
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise ValueError("no key for RS256")
+    return key.public_key()
 
 
 def _check(known_as: str, content: Any) -> None:

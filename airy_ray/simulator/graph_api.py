@@ -7,7 +7,7 @@ Meta's form and texts.
 import json
 import socket
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from hashlib import blake2b
 from typing import Any, Self
 
@@ -142,7 +142,7 @@ class GraphApi:
         graph_messages.check(message, is_on_instagram=is_on_instagram)
         platform = "instagram" if is_on_instagram else "messenger"
         self.files.check_of_page(page, message, platform)
-        known_as = _token(f"message {len(self.intake.taken)}", page).replace("EAA", "m_")
+        known_as = _token(f"message {self.intake.count}", page).replace("EAA", "m_")
         self.intake.take(page, to, message, known_as)
         return {"recipient_id": to, "message_id": known_as}
 
@@ -159,7 +159,7 @@ class GraphApi:
             raise graph_messages.NUMBER_REFUSALS[trouble]()
         graph_messages.check_whatsapp(told)
         self.files.check_of_number(number, told)
-        known_as = _token(f"message {len(self.intake.taken)}", number).replace("EAA", "wamid.")
+        known_as = _token(f"message {self.intake.count}", number).replace("EAA", "wamid.")
         self.intake.take(number, to, told, known_as)
         contact = {"input": to, "wa_id": to}
         named = [{"id": known_as}]
@@ -268,22 +268,52 @@ def application(api: GraphApi, others: Sequence[Route] = ()) -> Starlette:
     )
 
 
+class _Server(uvicorn.Server):
+    """Says when it stops: before it waits for the requests that are underway."""
+
+    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_stop = on_stop
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_stop()
+        await super().shutdown(sockets)
+
+
 class GraphServer:
-    """Serves the API, and others beside it, on a thread of its own or in the foreground.
+    """Serves the API, and others beside it, on a thread, in the foreground or in a loop.
+
+    `on_stop` has requests end that would last.
 
     Raises:
         OSError: it cannot listen at `port`; 0 is any that is free.
     """
 
-    def __init__(self, api: GraphApi, port: int, others: Sequence[Route] = ()) -> None:
+    def __init__(
+        self,
+        api: GraphApi,
+        port: int,
+        others: Sequence[Route] = (),
+        *,
+        on_stop: Callable[[], None] = lambda: None,
+    ) -> None:
         self._socket = socket.create_server(("127.0.0.1", port))
         self.port: int = self._socket.getsockname()[1]
-        self._server = uvicorn.Server(uvicorn.Config(application(api, others), log_level="error"))
+        config = uvicorn.Config(application(api, others), log_level="error")
+        self._server = _Server(config, on_stop)
         self._thread = threading.Thread(target=self.serve, name="graph-api", daemon=True)
 
     def serve(self) -> None:
         """Serve until it is stopped or, in the foreground, until SIGINT or SIGTERM."""
         self._server.run(sockets=[self._socket])
+
+    async def serve_here(self) -> None:
+        """Serve in the running loop until it is stopped or, on the main thread, as `serve`."""
+        await self._server.serve(sockets=[self._socket])
+
+    def stop(self) -> None:
+        """Have it stop."""
+        self._server.should_exit = True
 
     def __enter__(self) -> Self:
         """Start; calls that come sooner wait."""
@@ -292,7 +322,7 @@ class GraphServer:
 
     def __exit__(self, *_: object) -> None:
         """Stop."""
-        self._server.should_exit = True
+        self.stop()
         self._thread.join()
         self._socket.close()
 

@@ -34,9 +34,13 @@ def _unsupported(moment: Moment) -> Item:
     return messenger.message(moment, {"is_unsupported": True})
 
 
+def seen(moment: Moment, target: str) -> Item:
+    """Return an item that tells that a message of ours and all before it were seen."""
+    return messenger.plain_item(moment, {"read": {"mid": target}})
+
+
 def _seen(moment: Moment) -> Item:
-    named = moment.recent[-1] if moment.recent else "unheard-of"
-    return messenger.plain_item(moment, {"read": {"mid": named}})
+    return seen(moment, moment.recent[-1] if moment.recent else "unheard-of")
 
 
 _CHANCES: Chances = {

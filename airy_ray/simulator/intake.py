@@ -5,14 +5,17 @@ Each platform refuses in its own form; what is the same for all is here.
 
 import asyncio
 from collections import defaultdict, deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.background import BackgroundTask
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
+
+_Noted = TypeVar("_Noted")
 
 
 class Trouble(Enum):
@@ -44,15 +47,22 @@ class Intake:
         asked: for whom messages came, taken or not, oldest first.
         taken: those that were taken, oldest first.
         answered: for whom taking one was told, oldest first.
+        count: how many were taken.
     """
 
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.taken: list[Taken] = []
         self.answered: list[str] = []
+        self.count = 0
+        self._listener: Callable[[Taken], None] | None = None
         self._troubles: dict[str, deque[Trouble]] = defaultdict(deque)
         self._silent: set[str] = set()
         self._held: dict[str, Future[None]] = {}
+
+    def listen(self, listener: Callable[[Taken], None]) -> None:
+        """Tell somebody of each message that is taken from now on, and keep none any more."""
+        self._listener = listener
 
     def trouble(self, to: str, *troubles: Trouble) -> None:
         """Have something go wrong with the next messages for somebody, each once."""
@@ -65,7 +75,7 @@ class Intake:
 
     def meet(self, to: str) -> Trouble | None:
         """Note that a message came; return why it is refused, if it is."""
-        self.asked.append(to)
+        self._keep(self.asked, to)
         waiting = self._troubles[to]
         trouble = waiting.popleft() if waiting else None
         if trouble is Trouble.SILENT:
@@ -75,7 +85,11 @@ class Intake:
 
     def take(self, channel: str, to: str, content: Any, known_as: str) -> None:
         """Take a message."""
-        self.taken.append(Taken(channel, to, content, known_as))
+        taken = Taken(channel, to, content, known_as)
+        self.count += 1
+        self._keep(self.taken, taken)
+        if self._listener is not None:
+            self._listener(taken)
 
     async def answer(self, to: str, told: Any, status: int = 200) -> Response:
         """Return what is told of a message that was taken, when and if it is told."""
@@ -85,8 +99,12 @@ class Intake:
         if to in self._silent:
             self._silent.discard(to)
             return _BrokenOff()
-        noting = BackgroundTask(self.answered.append, to)
+        noting = BackgroundTask(self._keep, self.answered, to)
         return JSONResponse(told, status, background=noting)
+
+    def _keep(self, kept: list[_Noted], noted: _Noted) -> None:
+        if self._listener is None:
+            kept.append(noted)
 
 
 class _BrokenOff(Response):

@@ -12,13 +12,14 @@ from itertools import groupby
 from typing import Any
 
 from airy_ray.simulator.moments import Chances, Item, Moment, happening
-from airy_ray.simulator.story import Reacted, Written
+from airy_ray.simulator.story import Reacted, Thread, Written
 
 SOURCE = "facebook"
 PATH = "/webhooks/facebook"
 
 _OTHER_APP = 263902037430900
 _EMOJI = {"love": "❤️", "like": "👍", "smile": "😆", "sad": "😢", "wow": "😮"}
+_NAMES = {emoji: name for name, emoji in _EMOJI.items()}
 _TEXTS = (
     "Hello, is this still available?",
     "Grüße aus Köln 😀",
@@ -29,15 +30,49 @@ _TEXTS = (
 _FILES = {"image": "jpg", "audio": "mp4", "video": "mp4", "file": "pdf"}
 
 
+def key(thread: Thread, run: str, number: int) -> str:
+    """Return what a message is called."""
+    return f"m_{run}{number:08}"
+
+
 def item(moment: Moment) -> Item:
     """Return something that happened between a person and a page."""
     return happening(moment, _CHANCES)
 
 
+def said(moment: Moment, words: str) -> Item:
+    """Return an item with a message of words."""
+    return message(moment, {"text": words})
+
+
+def pictured(moment: Moment, url: str) -> Item:
+    """Return an item with a message that is a picture."""
+    return message(moment, {"attachments": [{"type": "image", "payload": {"url": url}}]})
+
+
+def reacted(moment: Moment, target: str, emoji: str | None) -> Item:
+    """Return an item with a reaction to a message, or its removal."""
+    told: dict[str, Any] = {"mid": target, "action": "react" if emoji else "unreact"}
+    if emoji:
+        told |= {"reaction": _NAMES.get(emoji, "other"), "emoji": emoji}
+    plain = plain_item(moment, {"reaction": told})
+    to = Reacted(moment.thread, target, emoji, moment.at)
+    return Item(plain.thread, plain.at, plain.text, reacted=to)
+
+
+def arrived(moment: Moment, *targets: str) -> Item:
+    """Return an item that tells that messages of the page got there."""
+    return plain_item(moment, {"delivery": {"mids": list(targets), "watermark": moment.at}})
+
+
+def seen(moment: Moment, target: str) -> Item:
+    """Return an item that tells that everything until now was seen, so `target` too."""
+    return plain_item(moment, {"read": {"watermark": moment.at}})
+
+
 def text(moment: Moment) -> Item:
     """Return an item with a message of words; each run and key has others."""
-    words = moment.random.choice(_TEXTS)
-    return message(moment, {"text": f"{words} {moment.key[-8:]}"})
+    return said(moment, f"{moment.random.choice(_TEXTS)} {moment.key[-8:]}")
 
 
 def body(items: Iterable[Item], kind: str = "page") -> bytes:
@@ -96,22 +131,15 @@ def reaction(moment: Moment) -> Item:
     if not moment.recent:
         return text(moment)
     target = moment.random.choice(moment.recent)
-    name = moment.random.choice([*_EMOJI, ""])
-    emoji = _EMOJI.get(name)
-    told: dict[str, Any] = {"mid": target, "action": "react" if emoji else "unreact"}
-    if emoji:
-        told |= {"reaction": name, "emoji": emoji}
-    reacted = Reacted(moment.thread, target, emoji, moment.at)
-    plain = plain_item(moment, {"reaction": told})
-    return Item(plain.thread, plain.at, plain.text, reacted=reacted)
+    return reacted(moment, target, _EMOJI.get(moment.random.choice([*_EMOJI, ""])))
 
 
 def _read(moment: Moment) -> Item:
-    return plain_item(moment, {"read": {"watermark": moment.at}})
+    return seen(moment, "")
 
 
 def _delivery(moment: Moment) -> Item:
-    return plain_item(moment, {"delivery": {"mids": list(moment.recent), "watermark": moment.at}})
+    return arrived(moment, *moment.recent)
 
 
 def message(moment: Moment, told: dict[str, Any], *, from_contact: bool = True) -> Item:

@@ -15,6 +15,7 @@ class Moment:
     Attributes:
         key: what its platform calls what is written in it.
         recent: the keys of messages that were written before, oldest first.
+        name: what the person is called; each platform has names of its own for who has none.
     """
 
     random: Random
@@ -23,6 +24,7 @@ class Moment:
     at: Millis
     app_id: str
     recent: tuple[str, ...]
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

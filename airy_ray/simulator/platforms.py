@@ -34,6 +34,7 @@ class Platforms:
     Args:
         apps: id and secret of apps of Meta beside the one of the cast.
         account_sid: of the account at Twilio.
+        google_account: the JSON of Google's service account, if one was given out before.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Platforms:
         *,
         apps: Collection[tuple[str, str]] = (),
         account_sid: str = "",
+        google_account: str = "",
     ) -> None:
         number, bot = named.channels.get(whatsapp.SOURCE), named.channels.get(telegram.SOURCE)
         self.graph = GraphApi(
@@ -52,7 +54,7 @@ class Platforms:
             phone_numbers=[PHONE_NUMBER, *([number] if number else [])],
             other_apps=apps,
         )
-        self.google = google_api.GoogleApi()
+        self.google = google_api.GoogleApi(google_account)
         self.viber = viber_api.ViberApi(secrets.viber_token)
         self.bot_token = f"{bot}:AAH-simulated" if bot else telegram_api.BOT_TOKEN
         self.telegram = telegram_api.TelegramApi(telegram_api.BOT_TOKEN, self.bot_token)

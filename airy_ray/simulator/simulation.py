@@ -4,14 +4,14 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from itertools import chain
 from random import Random
-from typing import Any
 
-from airy_ray.simulator import action_endpoint, custom, instagram, telegram, viber, whatsapp
+from airy_ray.simulator import viber
 from airy_ray.simulator.answers import Answers
+from airy_ray.simulator.connecting import Channels
 from airy_ray.simulator.gates import Gates
-from airy_ray.simulator.graph_api import USER_TOKEN
-from airy_ray.simulator.hooks import Secrets, custom_hook, hooks
+from airy_ray.simulator.hooks import Secrets, hooks
 from airy_ray.simulator.http import HttpClient
 from airy_ray.simulator.inbox import ApiError, Inbox
 from airy_ray.simulator.intake import Intake
@@ -96,8 +96,7 @@ class Simulation:
             self._intakes = platforms.intakes(named, has_twilio=target.has_twilio)
         self._answerer = Answerer(self.inbox, self.answers, newest, self._intakes)
         self._postman = Postman(http, self.webhooks, self.oracle, self.gates, self.hooks)
-        self._platforms = platforms
-        self._played_at = target.played_at
+        self._channels = Channels(self.inbox, named, self.hooks, platforms, target.played_at)
         self._channel_ids: frozenset[str] = frozenset()
         self._shared_ids: frozenset[str] = frozenset()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -111,60 +110,10 @@ class Simulation:
         Raises:
             ApiError: the platform refuses, or does not answer.
         """
-        named = self.named
-        made = [
-            await self._connect("facebook", page_id=page, page_token=USER_TOKEN)
-            for page in named.pages
-        ]
-        made.append(await self._connect("google", gbm_id=named.agent, name="Simulated agent"))
-        self.visitors.channel_id = await self._connect("chatplugin", name=named.site)
-        others = {source: await self._connect_other(source) for source in named.channels}
-        self._shared_ids = frozenset({others[viber.SOURCE]} if viber.SOURCE in others else ())
-        self._channel_ids = frozenset([*made, self.visitors.channel_id, *others.values()])
-
-    async def _connect_other(self, source: str) -> str:
-        """Connect the channel of another source; return its id."""
-        named, platforms = self.named, self._platforms
-        channel, name = named.channels[source], f"Simulated {source}"
-        assert platforms is not None  # who casts other sources plays them
-        match source:
-            case instagram.SOURCE:
-                page = {"page_id": named.pages[0], "page_token": USER_TOKEN}
-                return await self._connect(source, account_id=channel, **page)
-            case whatsapp.SOURCE:
-                number = {"phone_number_id": channel, "user_token": USER_TOKEN}
-                return await self._connect(source, name=name, **number)
-            case telegram.SOURCE:
-                identifier = await self._connect(source, bot_token=platforms.bot_token)
-                self.hooks[source] = platforms.telegram_hook()
-                return identifier
-            case viber.SOURCE:
-                return await self._connect(source, name=name)
-            case custom.SOURCE:
-                return await self._connect_custom(platforms)
-            case _:
-                return await self._connect(source, phone_number=channel, name=name)
-
-    async def _connect_custom(self, platforms: Platforms) -> str:
-        """Make the custom source, whose program answers here, and a channel of it."""
-        run, program = self.named.run, self.named.program
-        asked = {"source_id": program, "action_endpoint": self._played_at + action_endpoint.PATH}
-        made = await self.inbox.call("/sources.create", asked, key=f"{run}-source")
-        token: str = made["token"]
-        platforms.program.token = token
-        self.hooks[custom.SOURCE] = custom_hook(token)
-        channel = {"source_channel_id": custom.CHANNEL, "name": "Simulated channel"}
-        told = await self.inbox.call(
-            "/sources.channels.create", channel, key=f"{run}-channel", token=token
-        )
-        identifier: str = told["id"]
-        return identifier
-
-    async def _connect(self, source: str, **asked: str) -> str:
-        key = f"{self.named.run}-connect-{'-'.join(asked.values())}"
-        told: Any = await self.inbox.call(f"/channels.{source}.connect", asked, key=key)
-        identifier: str = told["id"]
-        return identifier
+        self.visitors.channel_id = await self._channels.website()
+        made = await self._channels.connect()
+        self._shared_ids = frozenset(made.get(viber.SOURCE, ()))
+        self._channel_ids = frozenset([self.visitors.channel_id, *chain(*made.values())])
 
     async def send(self, planned: Iterable[Planned]) -> None:
         """Send traffic when it is time for it; return when it is all settled."""

@@ -31,20 +31,53 @@ def body(items: Iterable[Item]) -> bytes:
     return only.text
 
 
+def said(moment: Moment, words: str) -> Item:
+    """Return a message of words."""
+    return _message(moment, {"text": words})
+
+
+def pictured(moment: Moment, url: str) -> Item:
+    """Return a message that is a picture, which Telegram names by ids and not by an address."""
+    return _message(moment, {"photo": _sizes(moment)})
+
+
+def located(moment: Moment, latitude: float, longitude: float) -> Item:
+    """Return a message that is a place."""
+    return _message(moment, {"location": {"latitude": latitude, "longitude": longitude}})
+
+
+def reacted(moment: Moment, target: str, emoji: str | None) -> Item:
+    """Return a reaction to a message, or its removal."""
+    told = {
+        "chat": _chat(moment),
+        "message_id": int(target.rpartition(":")[2]),
+        "user": _person(moment),
+        "date": moment.at // 1_000,
+        "old_reaction": [],
+        "new_reaction": [{"type": "emoji", "emoji": emoji}] if emoji else [],
+    }
+    text = _update(moment, "message_reaction", told)
+    to = Reacted(moment.thread, target, emoji, _second(moment))
+    return Item(moment.thread, moment.at, text, reacted=to)
+
+
 def _text(moment: Moment) -> Item:
-    return _message(moment, {"text": f"{moment.random.choice(_TEXTS)} {moment.key[-8:]}"})
+    return said(moment, f"{moment.random.choice(_TEXTS)} {moment.key[-8:]}")
 
 
 def _photo(moment: Moment) -> Item:
-    sizes = [
+    return _message(moment, {"photo": _sizes(moment), "caption": "my cat 🐈"})
+
+
+def _sizes(moment: Moment) -> list[dict[str, Any]]:
+    return [
         {"file_id": f"AgAC{_number(moment)}", "file_unique_id": "q1", "width": 90, "height": 67},
         {"file_id": f"AgAD{_number(moment)}", "file_unique_id": "q2", "width": 1280, "height": 960},
     ]
-    return _message(moment, {"photo": sizes, "caption": "my cat 🐈"})
 
 
 def _location(moment: Moment) -> Item:
-    return _message(moment, {"location": {"latitude": 52.516275, "longitude": 13.377704}})
+    return located(moment, 52.516275, 13.377704)
 
 
 def _press(moment: Moment) -> Item:
@@ -68,17 +101,7 @@ def _reaction(moment: Moment) -> Item:
     if not targets:
         return _text(moment)
     target, emoji = moment.random.choice(targets), moment.random.choice(_EMOJI)
-    told = {
-        "chat": _chat(moment),
-        "message_id": int(target.rpartition(":")[2]),
-        "user": _person(moment),
-        "date": moment.at // 1_000,
-        "old_reaction": [],
-        "new_reaction": [{"type": "emoji", "emoji": emoji}] if emoji else [],
-    }
-    text = _update(moment, "message_reaction", told)
-    reacted = Reacted(moment.thread, target, emoji or None, _second(moment))
-    return Item(moment.thread, moment.at, text, reacted=reacted)
+    return reacted(moment, target, emoji or None)
 
 
 def _message(moment: Moment, told: dict[str, Any]) -> Item:
@@ -107,12 +130,16 @@ def _second(moment: Moment) -> Millis:
 
 
 def _chat(moment: Moment) -> dict[str, Any]:
-    return {"id": int(moment.thread.contact), "first_name": "Ada", "type": "private"}
+    return {"id": int(moment.thread.contact), "first_name": _first_name(moment), "type": "private"}
 
 
 def _person(moment: Moment) -> dict[str, Any]:
-    person = {"id": int(moment.thread.contact), "is_bot": False, "first_name": "Ada"}
-    return person | {"language_code": "en"}
+    person = {"id": int(moment.thread.contact), "is_bot": False}
+    return person | {"first_name": _first_name(moment), "language_code": "en"}
+
+
+def _first_name(moment: Moment) -> str:
+    return moment.name or "Ada"
 
 
 _CHANCES: Chances = {_text: 76, _photo: 8, _location: 3, _press: 6, _reaction: 7}

@@ -137,7 +137,7 @@ class TelegramApi:
         wrong = self._wrong_with(method, chat, asked) or self._wrong_with_files(asked, files)
         if wrong is not None:
             return wrong
-        number = len(self.intake.taken) + 1
+        number = self.intake.count + 1
         self.intake.take(bot, chat, self._with_ids(asked, files), f"{chat}:{number}")
         taken = {"message_id": number, "chat": {"id": int(chat), "type": "private"}}
         return _result([taken] if method == "sendMediaGroup" else taken)

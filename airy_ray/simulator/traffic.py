@@ -127,6 +127,20 @@ def _channel(source: str, run: int) -> str:
     }[source]
 
 
+def thread_of(named: Cast, source: str, contact: int) -> Thread:
+    """Return the conversation of a contact, whose name is theirs in this run alone."""
+    if source == messenger.SOURCE:
+        page = named.pages[contact % len(named.pages)]
+        return Thread(source, page, f"{int(page) * 10 + contact}")
+    if source == business_messages.SOURCE:
+        name = UUID(bytes=blake2b(f"{named.run}{contact}".encode(), digest_size=16).digest())
+        return Thread(source, named.agent, str(name))
+    number = f"{10**14 + int(named.run, 16) * 10**4 + contact}"
+    called = {twilio.SMS: f"+{number}", twilio.WHATSAPP: f"whatsapp:+{number}"}
+    name_of_source = named.program if source == custom.SOURCE else source
+    return Thread(name_of_source, named.channels[source], called.get(source, number))
+
+
 class Traffic:
     """Plans requests, one after the other."""
 
@@ -175,13 +189,12 @@ class Traffic:
         return self._random.randint(2, self._shape.batch_items_max)
 
     def _item(self, due_s: float) -> Item:
-        contact = self._random.randrange(self._shape.conversations)
-        page = self.named.pages[contact % len(self.named.pages)]
-        thread = Thread(messenger.SOURCE, page, f"{int(page) * 10 + contact}")
+        thread = self._thread(messenger.SOURCE)
         recent = self._recent[thread]
         at = max(self._at(due_s), Millis(self._reacted_at.get(thread, -1) + 1))
+        key = self._key(messenger, thread)
         item = messenger.item(
-            Moment(self._random, thread, self._key("m"), at, self.named.app_id, tuple(recent))
+            Moment(self._random, thread, key, at, self.named.app_id, tuple(recent))
         )
         self._remember(thread, recent, item.written, item.reacted)
         return item
@@ -209,31 +222,24 @@ class Traffic:
         )
 
     def _other_item(self, source: str, due_s: float) -> Item:
-        thread = self._thread(source, self._random.randrange(self._shape.conversations))
+        thread = self._thread(source)
         recent = self._recent[thread]
         step = 1_000 if source in _IN_SECONDS else 1
         at = max(self._at(due_s), Millis(self._reacted_at.get(thread, -step) + step))
-        key = _OTHERS[source].key(thread, self.named.run, next(self._keys))
+        key = self._key(_OTHERS[source], thread)
         moment = Moment(self._random, thread, key, at, self.named.app_id, tuple(recent))
         item: Item = _OTHERS[source].item(moment)
         self._remember(thread, recent, item.written, item.reacted)
         return item
 
-    def _thread(self, source: str, contact: int) -> Thread:
-        """Return the conversation of a contact, whose name is theirs in this run alone."""
-        run = int(self.named.run, 16)
-        channel = self.named.channels[source]
-        number = f"{10**14 + run * 10**4 + contact}"
-        called = {twilio.SMS: f"+{number}", twilio.WHATSAPP: f"whatsapp:+{number}"}
-        name = self.named.program if source == custom.SOURCE else source
-        return Thread(name, channel, called.get(source, number))
+    def _thread(self, source: str) -> Thread:
+        return thread_of(self.named, source, self._random.randrange(self._shape.conversations))
 
     def _google(self, due_s: float) -> Delivery:
-        contact = self._random.randrange(self._shape.conversations)
-        name = UUID(bytes=blake2b(f"{self.named.run}{contact}".encode(), digest_size=16).digest())
-        thread = Thread(business_messages.SOURCE, self.named.agent, str(name))
-        at = self._at(due_s)
-        body, written = business_messages.event(self._random, thread, self._key("g"), at)
+        thread, at = self._thread(business_messages.SOURCE), self._at(due_s)
+        body, written = business_messages.event(
+            self._random, thread, self._key(business_messages, thread), at
+        )
         return Delivery(
             business_messages.SOURCE,
             due_s,
@@ -247,13 +253,14 @@ class Traffic:
     def _visit(self, due_s: float) -> Visit:
         visitor = self._random.randrange(self._shape.conversations)
         thread = Thread(website.SOURCE, self.named.site, str(visitor))
-        key = self._key("v")
+        key = f"v_{self.named.run}{next(self._keys):08}"
         content = website.content(self._random, key)
         is_back = self._random.random() < _VISITOR_IS_BACK
         return Visit(due_s, thread, key, content, is_back, self._repeat_after_s())
 
-    def _key(self, prefix: str) -> str:
-        return f"{prefix}_{self.named.run}{next(self._keys):08}"
+    def _key(self, platform: ModuleType, thread: Thread) -> str:
+        key: str = platform.key(thread, self.named.run, next(self._keys))
+        return key
 
     def _at(self, due_s: float) -> Millis:
         return Millis(self._first_at + int(due_s * 1_000))

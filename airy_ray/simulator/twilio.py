@@ -41,22 +41,52 @@ def signature(auth_token: str, url: str, told: bytes) -> tuple[str, str]:
     return "x-twilio-signature", b64encode(digest).decode()
 
 
-def _text(moment: Moment) -> Item:
-    return _message(moment, Body=f"{moment.random.choice(_TEXTS)} {moment.key[-8:]}", NumMedia="0")
+def said(moment: Moment, words: str) -> Item:
+    """Return a message of words."""
+    return _message(moment, Body=words, NumMedia="0")
 
 
-def _media(moment: Moment) -> Item:
-    url = f"https://api.twilio.com/2010-04-01/Accounts/{_ACCOUNT_SID}/Media/{moment.key}"
+def pictured(moment: Moment, url: str) -> Item:
+    """Return a message that is a picture."""
     return _message(
         moment, Body="look", NumMedia="1", MediaContentType0="image/jpeg", MediaUrl0=url
     )
 
 
+def located(moment: Moment, latitude: float, longitude: float) -> Item:
+    """Return a message that is a place, which WhatsApp alone has."""
+    place = {"Latitude": str(latitude), "Longitude": str(longitude), "Label": "Here"}
+    return _message(moment, Body="", NumMedia="0", MessageType="location", **place)
+
+
+def arrived(moment: Moment, target: str) -> Item:
+    """Return that a message of ours got there."""
+    return _got(moment, target, "delivered")
+
+
+def seen(moment: Moment, target: str) -> Item:
+    """Return that a message of ours was seen, which WhatsApp alone tells."""
+    return _got(moment, target, "read")
+
+
+def _text(moment: Moment) -> Item:
+    return said(moment, f"{moment.random.choice(_TEXTS)} {moment.key[-8:]}")
+
+
+def _media(moment: Moment) -> Item:
+    url = f"https://api.twilio.com/2010-04-01/Accounts/{_ACCOUNT_SID}/Media/{moment.key}"
+    return pictured(moment, url)
+
+
 def _callback(moment: Moment) -> Item:
     """Return how far a message of ours is that nobody here has sent."""
     status = moment.random.choice(("sent", "delivered"))
+    return _got(moment, f"SM{moment.random.randrange(9):032}", status)
+
+
+def _got(moment: Moment, target: str, status: str) -> Item:
     form = {
-        "MessageSid": f"SM{moment.random.randrange(9):032}",
+        "MessageSid": target,
         "MessageStatus": status,
         "From": moment.thread.channel,
         "To": moment.thread.contact,
@@ -78,7 +108,7 @@ def _message(moment: Moment, **told: str) -> Item:
         **told,
     }
     if moment.thread.source == WHATSAPP:
-        form["ProfileName"] = f"Ada {moment.thread.contact[-4:]}"
+        form["ProfileName"] = moment.name or f"Ada {moment.thread.contact[-4:]}"
     text = urlencode(form).encode()
     content = json.dumps(text.decode()).encode()
     written = Written(moment.thread, moment.key, None, True, content)

@@ -68,7 +68,7 @@ class TwilioApi:
         if trouble is not None:
             raise _REFUSALS[trouble]()
         _check(form)
-        digest = blake2b(f"{to} {len(self.intake.taken)}".encode(), digest_size=16).hexdigest()
+        digest = blake2b(f"{to} {self.intake.count}".encode(), digest_size=16).hexdigest()
         self.intake.take(sender, to, form, f"SM{digest}")
         told = {"sid": f"SM{digest}", "status": "queued", "to": to, "from": sender}
         return told | {"error_code": None, "error_message": None, "num_segments": "1"}

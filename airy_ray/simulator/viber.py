@@ -35,19 +35,42 @@ def signature(auth_token: str, told: bytes) -> tuple[str, str]:
     return "x-viber-content-signature", digest
 
 
-def _text(moment: Moment) -> Item:
-    words = f"{moment.random.choice(_TEXTS)} {moment.key[-8:]}"
+def said(moment: Moment, words: str) -> Item:
+    """Return a message of words."""
     return _message(moment, {"type": "text", "text": words})
 
 
-def _picture(moment: Moment) -> Item:
-    url = f"https://dl-media.viber.example/{moment.key}.jpg"
+def pictured(moment: Moment, url: str) -> Item:
+    """Return a message that is a picture."""
     file = {"type": "picture", "media": url, "thumbnail": url, "size": 125_000}
     return _message(moment, file | {"file_name": "a.jpg", "text": "look"})
 
 
+def located(moment: Moment, latitude: float, longitude: float) -> Item:
+    """Return a message that is a place."""
+    return _message(moment, {"type": "location", "location": {"lat": latitude, "lon": longitude}})
+
+
+def arrived(moment: Moment, target: str) -> Item:
+    """Return that a message of ours got there."""
+    return _got(moment, target, "delivered")
+
+
+def seen(moment: Moment, target: str) -> Item:
+    """Return that a message of ours was seen."""
+    return _got(moment, target, "seen")
+
+
+def _text(moment: Moment) -> Item:
+    return said(moment, f"{moment.random.choice(_TEXTS)} {moment.key[-8:]}")
+
+
+def _picture(moment: Moment) -> Item:
+    return pictured(moment, f"https://dl-media.viber.example/{moment.key}.jpg")
+
+
 def _location(moment: Moment) -> Item:
-    return _message(moment, {"type": "location", "location": {"lat": 32.0853, "lon": 34.78176}})
+    return located(moment, 32.0853, 34.78176)
 
 
 def _started(moment: Moment) -> Item:
@@ -57,9 +80,12 @@ def _started(moment: Moment) -> Item:
 
 def _seen(moment: Moment) -> Item:
     kind = moment.random.choice(("delivered", "seen"))
-    named = {"message_token": (5 << 60) + moment.random.randrange(9)}
-    told = _event(moment, kind) | named | {"user_id": moment.thread.contact}
-    return Item(moment.thread, moment.at, _json(told))
+    return _got(moment, str((5 << 60) + moment.random.randrange(9)), kind)
+
+
+def _got(moment: Moment, target: str, kind: str) -> Item:
+    named = {"message_token": int(target), "user_id": moment.thread.contact}
+    return Item(moment.thread, moment.at, _json(_event(moment, kind) | named))
 
 
 def _subscribed(moment: Moment) -> Item:
@@ -85,7 +111,8 @@ def _event(moment: Moment, kind: str) -> dict[str, Any]:
 
 def _person(moment: Moment) -> dict[str, Any]:
     contact = moment.thread.contact
-    told = {"id": contact, "name": f"Yarden {contact[:4]}", "language": "en", "country": "IL"}
+    name = moment.name or f"Yarden {contact[:4]}"
+    told = {"id": contact, "name": name, "language": "en", "country": "IL"}
     return told | {"api_version": 10}
 
 

@@ -101,7 +101,7 @@ class ViberApi:
         wrong = _wrong_with(told) if trouble is None else _REFUSALS[trouble]
         if wrong is not None:
             return _refusal(*wrong)
-        digest = blake2b(f"{to} {len(self.intake.taken)}".encode(), digest_size=7).digest()
+        digest = blake2b(f"{to} {self.intake.count}".encode(), digest_size=7).digest()
         token = 5 << 60 | int.from_bytes(digest, "big")  # above 2**53, as Viber's
         self.intake.take(ACCOUNT, to, told, str(token))
         return {

@@ -33,18 +33,54 @@ def body(items: Iterable[Item]) -> bytes:
     return b'{"object":"whatsapp_business_account","entry":[%b]}' % entry
 
 
-def _text(moment: Moment) -> Item:
-    words = f"{moment.random.choice(_TEXTS)} {moment.key[-8:]}"
+def said(moment: Moment, words: str) -> Item:
+    """Return a message of words."""
     return _message(moment, "text", {"body": words})
 
 
+def pictured(moment: Moment, url: str) -> Item:
+    """Return a message that is a picture, which WhatsApp names by an id and not by an address."""
+    return _message(moment, "image", _image_file(moment))
+
+
+def located(moment: Moment, latitude: float, longitude: float) -> Item:
+    """Return a message that is a place."""
+    return _message(moment, "location", {"latitude": latitude, "longitude": longitude})
+
+
+def reacted(moment: Moment, target: str, emoji: str | None) -> Item:
+    """Return a reaction to a message, or its removal."""
+    told = {"message_id": target} | ({"emoji": emoji} if emoji else {})
+    message = _named(moment, "reaction", told)
+    to = Reacted(moment.thread, target, emoji, _second(moment))
+    return Item(moment.thread, moment.at, _change(moment, "messages", message), reacted=to)
+
+
+def arrived(moment: Moment, target: str) -> Item:
+    """Return that a message of ours got there."""
+    return _got(moment, target, "delivered")
+
+
+def seen(moment: Moment, target: str) -> Item:
+    """Return that a message of ours was seen."""
+    return _got(moment, target, "read")
+
+
+def _text(moment: Moment) -> Item:
+    return said(moment, f"{moment.random.choice(_TEXTS)} {moment.key[-8:]}")
+
+
 def _image(moment: Moment) -> Item:
+    return _message(moment, "image", _image_file(moment) | {"caption": "this one"})
+
+
+def _image_file(moment: Moment) -> dict[str, Any]:
     file = {"mime_type": "image/jpeg", "sha256": "29ed500fa64eb55fc19dc4124acb300e5dcca0f8"}
-    return _message(moment, "image", file | {"id": moment.key[-12:], "caption": "this one"})
+    return file | {"id": moment.key[-12:]}
 
 
 def _location(moment: Moment) -> Item:
-    return _message(moment, "location", {"latitude": 52.516275, "longitude": 13.377704})
+    return located(moment, 52.516275, 13.377704)
 
 
 def _button(moment: Moment) -> Item:
@@ -56,16 +92,18 @@ def _reaction(moment: Moment) -> Item:
     if not moment.recent:
         return _text(moment)
     target, emoji = moment.random.choice(moment.recent), moment.random.choice(_EMOJI)
-    told = {"message_id": target} | ({"emoji": emoji} if emoji else {})
-    message = _named(moment, "reaction", told)
-    reacted = Reacted(moment.thread, target, emoji or None, _second(moment))
-    return Item(moment.thread, moment.at, _change(moment, "messages", message), reacted=reacted)
+    return reacted(moment, target, emoji or None)
 
 
 def _status(moment: Moment) -> Item:
+    target = f"wamid.HBgLout{moment.random.randrange(9)}"
+    return _got(moment, target, moment.random.choice(("sent", "delivered", "read")))
+
+
+def _got(moment: Moment, target: str, status: str) -> Item:
     told = {
-        "id": f"wamid.HBgLout{moment.random.randrange(9)}",
-        "status": moment.random.choice(("sent", "delivered", "read")),
+        "id": target,
+        "status": status,
         "timestamp": str(moment.at // 1_000),
         "recipient_id": moment.thread.contact,
     }
@@ -91,7 +129,7 @@ def _change(moment: Moment, name: str, part: dict[str, Any]) -> bytes:
         "metadata": {"display_phone_number": f"1{number[-10:]}", "phone_number_id": number},
     }
     if name == "messages":
-        profile = {"name": f"Sheena {moment.thread.contact[-4:]}"}
+        profile = {"name": moment.name or f"Sheena {moment.thread.contact[-4:]}"}
         value["contacts"] = [{"profile": profile, "wa_id": moment.thread.contact}]
     return _json({"value": value | {name: [part]}, "field": "messages"})
 

@@ -24,6 +24,7 @@ MADE: dict[type[AiryError], tuple[Any, ...]] = {
     errors.ChannelNotFoundError: ("an id",),
     errors.MessageNotFoundError: ("an id",),
     errors.RequestError: (409, "used for another request"),
+    errors.ReplayError: ("it is not ready",),
     errors.FilterError: ("unexpected '('",),
     errors.RawLogError: ("a text",),
     errors.RecordCorruptError: (7, "its checksum is wrong"),

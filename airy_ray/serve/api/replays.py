@@ -175,9 +175,7 @@ async def _ordered(
         await asyncio.to_thread(order)
     except ReplayError as error:
         raise RequestError(409, str(error)) from None
-    answer = await _told(platform)
-    answer.status = 202
-    return answer
+    return await _told(platform)
 
 
 async def _told(platform: Platform) -> Response:
@@ -198,7 +196,6 @@ ENDPOINTS = [
         StartsReplay,
         "Process history again, to see what differs",
         ReplayStatus,
-        202,
         failures=(409,),
         may_be_empty=True,
     ),
@@ -217,7 +214,6 @@ ENDPOINTS = [
         SwapsReplay,
         "Put what a replay made in its place",
         ReplayStatus,
-        202,
         failures=(409,),
         may_be_empty=True,
     ),
@@ -227,7 +223,6 @@ ENDPOINTS = [
         Nothing,
         "Throw away what a replay made",
         ReplayStatus,
-        202,
         failures=(409,),
         may_be_empty=True,
     ),
@@ -237,7 +232,6 @@ ENDPOINTS = [
         Nothing,
         "Bring back what was before the swap",
         ReplayStatus,
-        202,
         failures=(409,),
         may_be_empty=True,
     ),

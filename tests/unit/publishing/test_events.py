@@ -84,7 +84,7 @@ def test_an_id_tells_where_its_event_is(partition: int, sequence: int) -> None:
     [
         "",
         "evt",
-        "evt_5d41402a_0_1_6",
+        "evt_5d41402a_0_1_8",
         "evt_5d41402a_0_x_1",
         "evt_5d41402a_0_1",
         "msg_5d41402a_0_1_1",

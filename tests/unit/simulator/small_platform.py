@@ -21,7 +21,14 @@ from airy_ray.simulator.intake import Intake
 from airy_ray.simulator.telegram_api import TelegramApi
 from airy_ray.simulator.viber_api import ACCOUNT
 from airy_ray.sources import custom, facebook, google, telegram, twilio, viber, whatsapp
-from airy_ray.sources.source import Overwritten, Reacted, Received, SourceEvent, Webhook
+from airy_ray.sources.source import (
+    Overwritten,
+    Reacted,
+    Receipt,
+    Received,
+    SourceEvent,
+    Webhook,
+)
 
 PARSERS = {
     "facebook": facebook.parse,
@@ -64,11 +71,18 @@ class SmallPlatform:
         self.intakes: dict[str, Intake] = {}
         """Where it sends messages to, by source."""
         self.posts: Counter[str] = Counter()
+        self.receipts: list[Receipt] = []
+        """How far messages that it sent have got, oldest first."""
         self._faults = faults
         self._conversations: dict[str, Conversation] = {}
         self._reactions: dict[str, tuple[int, str | None]] = defaultdict(lambda: (-1, None))
         self._answers: dict[str, dict[str, Any]] = {}
         self._stored = 0
+
+    def messages(self) -> list[dict[str, Any]]:
+        """Return all messages that it has."""
+        places = self._conversations.values()
+        return [each for place in places for each in place.messages.values()]
 
     @property
     def application(self) -> Starlette:
@@ -112,6 +126,8 @@ class SmallPlatform:
                 newest = (event.at or 0, event.emoji)
                 known = self._reactions[event.source_message_id]
                 self._reactions[event.source_message_id] = max(known, newest, key=lambda it: it[0])
+            elif isinstance(event, Receipt):
+                self.receipts.append(event)
 
     async def _visitor(self, request: Request) -> Response:
         told = json.loads(await request.body() or b"{}")
@@ -119,7 +135,7 @@ class SmallPlatform:
         match request.path_params["call"]:
             case "authenticate" if "resume_token" in told:
                 place = self._conversations[told["resume_token"]]
-                messages = list(place.messages.values())
+                messages = [each for each in place.messages.values() if each]
                 return JSONResponse({"token": place.identifier, "messages": messages})
             case "authenticate":
                 place = self._place(str(uuid4()), told["channel_id"])
