@@ -13,6 +13,7 @@ from tests.e2e.client import Client
 from tests.unit.analytics.test_documentation import code
 
 
+@pytest.mark.filterwarnings("ignore")  # Ray Data warns of its own settings
 def test_the_query_for_ray_data_runs_over_an_export_of_the_running_system(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,7 +61,7 @@ def test_a_customer_writes_is_answered_and_has_seen_it(
     played_against: Running, page: str, tmp_path: Path
 ) -> None:
     with Client(played_against.url) as client, opened(page, tmp_path / "profile") as tab:
-        until(lambda: tab.value("document.getElementById('customer').options.length"))
+        until(lambda: tab.value("document.getElementById('customer')?.options.length"))
         tab.value("document.getElementById('words').focus()")
         tab.write(QUESTION)
         (conversation,) = until(lambda: client.call("/conversations.list")["data"])
