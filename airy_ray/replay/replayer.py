@@ -116,6 +116,10 @@ class Replayer:
 
     def _begun(self, order: Order, now: Millis) -> Report:
         self._wipe()
+        for left in [each.path for each in self._partition.left]:
+            self._close_left(left)
+        # nobody can roll back to what an earlier replay has left
+        generations.drop_older(self._directory, self._partition.generation.number)
         self._aside("").mkdir(mode=0o700)
         (self._directory / DIFFERENCES).unlink(missing_ok=True)
         phase: Phase = "waiting" if order.wanted in ("compare", "swap") else "cancelled"

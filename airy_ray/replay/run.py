@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import msgspec
 
@@ -28,19 +28,7 @@ from airy_ray.replay.selection import Selection
 VANISHING_MAX = 0.001
 """The share of all messages that may vanish with a swap, unless whoever swaps insists."""
 
-_ORDER: tuple[Phase, ...] = (
-    "waiting",
-    "folding",
-    "comparing",
-    "ready",
-    "preparing",
-    "swapping",
-    "swapped",
-    "rolling back",
-    "rolled back",
-    "cancelled",
-    "failed",
-)
+_ORDER: tuple[Phase, ...] = get_args(Phase)
 
 
 class Part(NamedTuple):
@@ -141,7 +129,7 @@ def start(
     """Order a replay that ends with what would be different; return its number.
 
     Raises:
-        ReplayError: another one is at work, or has swapped and can still be rolled back.
+        ReplayError: another one is at work. One that has swapped cannot be rolled back any more.
     """
     present = status(specs)
     if present is not None and not present.is_at_rest:

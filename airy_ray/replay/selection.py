@@ -75,7 +75,7 @@ class Chooser:
             route.conversation_id: (route.channel_id, route.source) for route in record.routes
         }
         for identifier in named:
-            place = self._place(identifier, named)
+            place = self._place(identifier)
             if place is not None:
                 places.setdefault(*place)
         if not places and selection.is_quarantined:
@@ -90,9 +90,7 @@ class Chooser:
             and (not selection.sources or source in selection.sources)
         )
 
-    def _place(
-        self, identifier: bytes, named: Iterable[bytes]
-    ) -> tuple[ConversationId, tuple[ChannelId, str]] | None:
+    def _place(self, identifier: bytes) -> tuple[ConversationId, tuple[ChannelId, str]] | None:
         """Return the conversation that an id is of, its channel and its source."""
         key = self._view.message_keys.get(MessageId(identifier))
         conversation = ConversationId(identifier if key is None else key[:16])
@@ -129,8 +127,10 @@ class People:
             found.add(identifier)
             waiting.update(each for each in self._kin(view, identifier) if each not in found)
             if identifier not in made:  # so it may be a conversation, which made a contact
-                made.add(contact_id(ConversationId(identifier)))
-                waiting |= made - found
+                contact = contact_id(ConversationId(identifier))
+                made.add(contact)
+                if contact not in found:
+                    waiting.add(contact)
         return found
 
     def _kin(self, view: View, identifier: bytes) -> Iterator[bytes]:

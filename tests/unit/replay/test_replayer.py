@@ -11,7 +11,6 @@ import pytest
 from airy_ray.clock import Millis
 from airy_ray.partition import fold, interpret
 from airy_ray.partition.partition import Partition
-from airy_ray.partition.spec import PartitionSpec
 from airy_ray.projections.project import project as really_project
 from airy_ray.projections.view import View
 from airy_ray.rawlog.record import Record, prepare
@@ -26,17 +25,6 @@ from tests.log_builders import owned, spec, webhooks
 from tests.replaying import replayed, rest, told_rows
 
 AT = NOW + 100_000
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> PartitionSpec:
-    return spec(tmp_path)
-
-
-@pytest.fixture
-def partition(own: PartitionSpec) -> Iterator[Partition]:
-    with owned(own) as opened:
-        yield opened
 
 
 def state_without_bug(records: list[Record], directory: Path) -> dict[str, Any]:

@@ -33,17 +33,6 @@ from tests.replaying import replayed, rest, told_rows
 AT = NOW + 100_000
 
 
-@pytest.fixture
-def own(tmp_path: Path) -> PartitionSpec:
-    return spec(tmp_path)
-
-
-@pytest.fixture
-def partition(own: PartitionSpec) -> Iterator[Partition]:
-    with owned(own) as opened:
-        yield opened
-
-
 def came(partition: Partition, count: int, *, first: int = 0) -> None:
     partition.tail.append([prepare(each) for each in webhooks(count, first=first)])
     rest(partition, AT)
@@ -201,3 +190,12 @@ def test_the_generation_before_goes_after_a_while(partition: Partition) -> None:
     assert not path.exists()
     with pytest.raises(ReplayError, match="not kept any more"):
         run.roll_back([partition.spec])
+
+
+def test_another_replay_leaves_one_generation_to_roll_back_to(partition: Partition) -> None:
+    came(partition, 10)
+    for number in (1, 2, 3):
+        report = replayed(partition, Order(number, "swap"), until="swapped")
+
+    left = {path.name for path in partition.spec.directory.glob("state.g*")}
+    assert left == {f"state.g{report.before}", f"state.g{report.after}"}
