@@ -7,11 +7,10 @@ from the oldest of it on; what has failed for good is forgotten. Events of the r
 from airy_ray.backup.parting import Places
 from airy_ray.clock import Millis
 from airy_ray.cluster.webhook_backlog import Backlog, began_scopes
-from airy_ray.model.ids import REGISTRY, PartitionIndex
+from airy_ray.model.ids import ID_BYTES, REGISTRY, PartitionIndex
 from airy_ray.storage.shelf import Shelf
 
 _DEAD_AT_ONCE = 1_000
-_ID_BYTES = 16
 
 
 def webhook_places(shelf: Shelf, partitions: int) -> dict[str, dict[PartitionIndex, int]]:
@@ -53,7 +52,7 @@ def _places(backlog: Backlog, partitions: int) -> dict[PartitionIndex, int]:
 
 def _forget_dead(shelf: Shelf) -> None:
     while rows := shelf.under("dead", b"", _DEAD_AT_ONCE):
-        for identifier in {key[:_ID_BYTES] for key, _ in rows}:
+        for identifier in {key[:ID_BYTES] for key, _ in rows}:
             shelf.delete_under("dead", identifier)
             backlog = Backlog(shelf, identifier + bytes(8))
             backlog.standing.dead = 0

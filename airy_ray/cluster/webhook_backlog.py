@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import msgspec
 
 from airy_ray.clock import Micros, Millis
-from airy_ray.model.ids import PartitionIndex, format_id
+from airy_ray.model.ids import ID_BYTES, PartitionIndex, format_id
 from airy_ray.model.webhook import Webhook
 from airy_ray.publishing.schedule import Fate
 from airy_ray.publishing.waiting import LANE_BYTES, Waiting
@@ -32,8 +32,7 @@ GAPS_KEPT = 20
 
 _PAGE = 500
 _PARTITIONS_MAX = 65_536
-_ID_BYTES = 16
-_SCOPE_BYTES = _ID_BYTES + 8
+_SCOPE_BYTES = ID_BYTES + 8
 
 
 class Attempt(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -97,7 +96,7 @@ class Backlog:
     def __init__(self, shelf: Shelf, scope: bytes) -> None:
         self._shelf = shelf
         self._scope = scope
-        self._id = scope[:_ID_BYTES]
+        self._id = scope[:ID_BYTES]
         row = shelf.get("standings", self._id)
         self.standing = Standing() if row is None else _decode_standing(row)
         self._standing_row = row

@@ -23,6 +23,8 @@ Slot = NewType("Slot", int)
 PartitionIndex = NewType("PartitionIndex", int)
 
 SLOTS = 65_536
+ID_BYTES = 16
+
 REGISTRY = PartitionIndex(65_535)
 """The index under which the registry's log and state are kept; no slot maps to it."""
 

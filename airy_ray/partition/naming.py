@@ -17,10 +17,8 @@ from airy_ray.model.commands import (
 from airy_ray.model.commands.contacts import ContactCommand
 from airy_ray.model.contact_events import ContactEvent
 from airy_ray.model.events import ConversationsErased, ErasureDue, RetentionDue
-from airy_ray.model.ids import parse_id
+from airy_ray.model.ids import ID_BYTES, parse_id
 from airy_ray.partition.fold import Understood
-
-_ID_BYTES = 16
 
 _ABOUT_PEOPLE = (
     ContactCommand | EraseContact | ContactEvent | ConversationsErased | ErasureDue | RetentionDue
@@ -45,7 +43,7 @@ def is_about_people(understood: Understood) -> bool:
 def ids_in(value: Any) -> Iterator[bytes]:
     """Yield the ids in an event, or in a part of one."""
     if isinstance(value, bytes):
-        if len(value) == _ID_BYTES:
+        if len(value) == ID_BYTES:
             yield value
     elif isinstance(value, msgspec.Struct):
         for name in value.__struct_fields__:

@@ -24,12 +24,10 @@ from airy_ray.model.contact_events import (
     ConversationPassed,
 )
 from airy_ray.model.conversation import Conversation, default_name
-from airy_ray.model.ids import ContactId, ConversationId, contact_id, slot_of
+from airy_ray.model.ids import ID_BYTES, ContactId, ConversationId, contact_id, slot_of
 from airy_ray.model.metadata import EMPTY_DOCUMENT
 from airy_ray.projections import changes, keys, tombstones
 from airy_ray.projections.view import Outgoing, View
-
-ID_BYTES = 16
 
 _IdentityEvent = (
     ConversationClaimed

@@ -29,6 +29,7 @@ from airy_ray.model.events import (
     RetentionDue,
 )
 from airy_ray.model.ids import (
+    ID_BYTES,
     ContactId,
     ConversationId,
     MessageId,
@@ -145,7 +146,7 @@ class _Erasing:
         self.has_found = _erase_conversation(self._view, identifier, self._at) or self.has_found
         made = [contact_id(identifier)]  # it has the name of the conversation
         if holder is not None:
-            made.append(ContactId(holder[: contacts.ID_BYTES]))
+            made.append(ContactId(holder[:ID_BYTES]))
         for contact in dict.fromkeys(made):
             self.take(contact, identifier)
             self._came_with[contact] = None

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from airy_ray.model.events import HistorySwapped
-from airy_ray.model.ids import ContactId, ConversationId, MessageId
+from airy_ray.model.ids import ID_BYTES, ContactId, ConversationId, MessageId
 from airy_ray.partition import refold
 from airy_ray.partition.fold import FoldError, Understood, fold, quarantine, request_of, understand
 from airy_ray.partition.history import History
@@ -249,7 +249,7 @@ def _is_about(batch: Batch, chosen: set[bytes], named: Iterator[bytes]) -> bool:
         if identifier in chosen:
             return True
         key = batch.message_keys.get(MessageId(identifier))
-        if key is not None and key[:16] in chosen:
+        if key is not None and key[:ID_BYTES] in chosen:
             return True
     return False
 

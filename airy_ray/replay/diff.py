@@ -16,7 +16,7 @@ import msgspec
 import pyarrow as pa
 
 from airy_ray.model import json_text
-from airy_ray.model.ids import format_id
+from airy_ray.model.ids import ID_BYTES, format_id
 from airy_ray.partition.refold import BY_KEY, LEFT_OUT
 from airy_ray.replay.order import SAMPLES_MAX, Counted, Sample
 from airy_ray.state.state import State
@@ -37,7 +37,6 @@ SCHEMA = pa.schema(
 """A row for each difference; `change` is `only before`, `only after` or `changed`."""
 
 _ROWS_AT_ONCE = 4_096
-_ID_BYTES = 16
 _TOLD_ROWS = 50_000
 """After how many rows to tell how far that is."""
 
@@ -74,27 +73,27 @@ class Difference(NamedTuple):
         if self.table in ("conversations", "contact_of", "held", "profiles"):
             return self.key
         if self.table in ("messages", "unread", "unseen", "asked", "dialogues"):
-            return self.key[:_ID_BYTES]
+            return self.key[:ID_BYTES]
         if self.table == "metadata" and self.key[:1] == b"c":
-            return self.key[1 : 1 + _ID_BYTES]
+            return self.key[1 : 1 + ID_BYTES]
         return None
 
     @property
     def message_id(self) -> bytes | None:
         """The message that it is about, if the row or its key tells."""
         if self.table == "messages":
-            return self.key[-_ID_BYTES:]
+            return self.key[-ID_BYTES:]
         if self.table == "metadata" and self.key[:1] == b"m":
-            return self.key[1 : 1 + _ID_BYTES]
+            return self.key[1 : 1 + ID_BYTES]
         return None
 
     @property
     def id(self) -> str:
         """What people call it: the id in the row, else its key."""
         identifier = getattr(self._row, "id", None)
-        if isinstance(identifier, bytes) and len(identifier) == _ID_BYTES:
+        if isinstance(identifier, bytes) and len(identifier) == ID_BYTES:
             return format_id(identifier)
-        return format_id(self.key) if len(self.key) == _ID_BYTES else self.key.hex()
+        return format_id(self.key) if len(self.key) == ID_BYTES else self.key.hex()
 
     @property
     def _row(self) -> Any:
@@ -297,7 +296,7 @@ def _text(row: Any, fields: tuple[str, ...]) -> str | None:
 def _shown(value: Any) -> Any:
     """Return a value as JSON can have it: ids as ids, other bytes as text, or else in hex."""
     if isinstance(value, bytes):
-        if len(value) == _ID_BYTES:
+        if len(value) == ID_BYTES:
             return format_id(value)
         try:
             return value.decode()

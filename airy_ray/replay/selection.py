@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from airy_ray.clock import Millis
-from airy_ray.model.ids import ChannelId, ContactId, ConversationId, MessageId, contact_id
+from airy_ray.model.ids import ID_BYTES, ChannelId, ContactId, ConversationId, MessageId, contact_id
 from airy_ray.partition.fold import Understood
 from airy_ray.partition.naming import ids_of, is_about_people
 from airy_ray.projections import contacts
@@ -93,7 +93,7 @@ class Chooser:
     def _place(self, identifier: bytes) -> tuple[ConversationId, tuple[ChannelId, str]] | None:
         """Return the conversation that an id is of, its channel and its source."""
         key = self._view.message_keys.get(MessageId(identifier))
-        conversation = ConversationId(identifier if key is None else key[:16])
+        conversation = ConversationId(identifier if key is None else key[:ID_BYTES])
         row = self._view.conversations.get(conversation)
         if row is None:
             return None
@@ -138,6 +138,6 @@ class People:
         yield from self._links.get(identifier, ())
         holder = view.contact_of.get(ConversationId(identifier))
         if holder is not None:
-            yield holder[: contacts.ID_BYTES]
+            yield holder[:ID_BYTES]
         for conversation, _ in contacts.identities_of(view, ContactId(identifier)):
             yield conversation

@@ -23,14 +23,13 @@ from airy_ray.model.contact import Contact, Identity, Merge, Snapshot
 from airy_ray.model.conversation import Conversation
 from airy_ray.model.custom_source import CustomSource
 from airy_ray.model.events import Place
-from airy_ray.model.ids import ChannelId, CommandId, ContactId, ConversationId, MessageId
+from airy_ray.model.ids import ID_BYTES, ChannelId, CommandId, ContactId, ConversationId, MessageId
 from airy_ray.model.message import Message
 from airy_ray.model.tag import Tag
 from airy_ray.model.template import Template
 from airy_ray.model.user import User, provider_of
 from airy_ray.model.webhook import Webhook
 from airy_ray.projections import keys
-from airy_ray.projections.contacts import ID_BYTES
 from airy_ray.projections.erasure import ERASED
 from airy_ray.projections.view import (
     Answer,

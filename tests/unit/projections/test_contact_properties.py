@@ -129,7 +129,7 @@ class Telling(Cluster):
     def _rows(self, index: int) -> dict[bytes, Any]:
         """Return what is shown of contacts, and whose conversations are, by id."""
         view = Batch(self.tables[index])
-        held = {key: holder[: contacts.ID_BYTES] for key, holder in view.contact_of.under(b"")}
+        held = {key: holder[: ids.ID_BYTES] for key, holder in view.contact_of.under(b"")}
         found = view.contacts.under(b"")
         return held | {key: (row, contacts.identities_of(view, row.id)) for key, row in found}
 
@@ -287,7 +287,7 @@ def test_every_conversation_ends_with_one_contact_and_both_agree(story: list[Act
     for conversation in CONVERSATIONS:
         held = cluster.view(conversation).contact_of.get(conversation)
         assert held is not None
-        holders[conversation] = ContactId(held[: contacts.ID_BYTES])
+        holders[conversation] = ContactId(held[: ids.ID_BYTES])
         contact = cluster.contact(holders[conversation])
         assert contact is not None
         assert contact.merged_into is None
