@@ -14,7 +14,7 @@ from functools import partial
 from random import Random
 
 from airy_ray.clock import Micros, now_millis
-from airy_ray.cluster.garbage import collect_seldom
+from airy_ray.garbage import collect_seldom
 from airy_ray.model.ids import PartitionIndex
 from airy_ray.partition.partition import Partition, open_partition
 from airy_ray.partition.spec import PartitionSpec

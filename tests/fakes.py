@@ -74,6 +74,8 @@ class MemoryRows(Generic[Row]):
 class MemoryView:
     """The `View` of projections over dictionaries; what records told is in plain lists."""
 
+    is_history = False
+
     conversations: Rows[Conversation]
     conversations_by_time: Rows[bytes]
     messages: Rows[Message]

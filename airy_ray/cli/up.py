@@ -16,10 +16,10 @@ import typer
 from airy_ray.cli.client import address
 from airy_ray.cli.output import console, error_console, fail
 from airy_ray.cli.running import Announcement, only_one, was_killed
-from airy_ray.cluster.garbage import give_back
 from airy_ray.cluster.layout import Layout, jwt_secret, prepare_data, run_directory
 from airy_ray.config import Settings, load
 from airy_ray.errors import ConfigError
+from airy_ray.garbage import give_back
 from airy_ray.serve import metrics, ray_environment
 from airy_ray.serve.api.identity_providers import provider
 

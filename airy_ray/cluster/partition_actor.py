@@ -15,7 +15,6 @@ from ray.actor import ActorHandle
 from ray.exceptions import RayActorError, RayTaskError
 
 from airy_ray.cluster.access import LocalAccess, P, Question
-from airy_ray.cluster.garbage import collect_seldom
 from airy_ray.cluster.log_delivery import LogDelivery, LogTails
 from airy_ray.cluster.logs import log_to_stderr
 from airy_ray.cluster.machine import Machine, MachineSpec
@@ -24,6 +23,7 @@ from airy_ray.cluster.registry import Registry
 from airy_ray.errors import DamagedError, PartitionUnavailableError, StateError
 from airy_ray.filters.fulltext import FullText
 from airy_ray.filters.query import Query
+from airy_ray.garbage import collect_seldom
 from airy_ray.model.channel import Channel
 from airy_ray.model.events import Place
 from airy_ray.model.ids import REGISTRY, ChannelId, PartitionIndex, owner_of

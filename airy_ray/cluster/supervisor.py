@@ -19,11 +19,11 @@ from airy_ray.clock import now_millis
 from airy_ray.cluster.child_process import ChildProcess
 from airy_ray.cluster.delivering import DeliveringProcess
 from airy_ray.cluster.duties import Duties
-from airy_ray.cluster.garbage import give_back
 from airy_ray.cluster.indexing import IndexingProcess
 from airy_ray.cluster.logs import log_to_stderr
 from airy_ray.cluster.machine import MachineSpec
 from airy_ray.cluster.partition_actor import NAMESPACE, ActorStatus, RemoteAccess, start_partition
+from airy_ray.garbage import give_back
 from airy_ray.model.ids import PartitionIndex
 from airy_ray.rawlog.tail import BEACON
 from airy_ray.storage.beacon import Beacon, is_alive

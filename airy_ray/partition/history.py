@@ -1,6 +1,7 @@
 """The whole log of a partition as one: its live tail, and before that its archive."""
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from airy_ray.errors import DamagedError, OffsetOutOfRangeError, RecordCorruptError
@@ -49,6 +50,39 @@ class History:
             yield from records
             first = records[-1][0] + 1
 
+    def batches(
+        self, first: int, end: int, limit: int, bytes_max: int
+    ) -> Iterator[list[tuple[int, Record]]]:
+        """Yield the records from offset `first` on before `end`, `limit` at a time or fewer.
+
+        An archive file is read once, from its beginning to its end.
+
+        Raises:
+            RecordCorruptError, DamagedError: what comes next cannot be read.
+        """
+        while first < end:
+            if first < self.tail.first:
+                for batch in self._archived_batches(first, end, limit):
+                    yield batch
+                    first = batch[-1][0] + 1
+            else:
+                batch = self.read(first, min(limit, end - first), bytes_max)
+                yield batch
+                first = batch[-1][0] + 1
+
+    def _archived_batches(
+        self, first: int, end: int, limit: int
+    ) -> Iterator[list[tuple[int, Record]]]:
+        """Yield what follows in the archive file that holds an offset."""
+        from airy_ray.rawlog import archive  # loads Arrow
+
+        segment = self._segment_with(first)
+        records = archive.read(self._archive, segment, first)
+        wanted = min(end, segment.last + 1) - first
+        while batch := list(islice(records, min(limit, wanted))):
+            wanted -= len(batch)
+            yield batch
+
     def at(self, offset: int) -> Record:
         """Return the record at one offset."""
         records = self.read(offset, 1, 0)
@@ -66,9 +100,7 @@ class History:
     def _archived(self, first: int, limit: int) -> list[tuple[int, Record]]:
         from airy_ray.rawlog import archive  # loads Arrow, which most processes never need
 
-        segment = self.segment_of(first)
-        if segment is None:
-            raise DamagedError(str(self.tail.path), f"offset {first} is in no archive file")
+        segment = self._segment_with(first)
         records: list[tuple[int, Record]] = []
         try:
             for offset, record in archive.read(self._archive, segment, first):
@@ -79,3 +111,9 @@ class History:
             if not records:
                 raise
         return records
+
+    def _segment_with(self, offset: int) -> Segment:
+        segment = self.segment_of(offset)
+        if segment is None:
+            raise DamagedError(str(self.tail.path), f"offset {offset} is in no archive file")
+        return segment

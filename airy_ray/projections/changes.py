@@ -19,6 +19,8 @@ RECALLED = "message.recalled"
 
 def message_stored(view: View, stored: Message, head: bytes) -> None:
     """Tell of a new message, or of a new version of one; `head` is its JSON up to its metadata."""
+    if view.is_history:
+        return
     if stored.updated_at is None:
         kind, at = "message.created", stored.sent_at
     else:
@@ -61,6 +63,8 @@ def metadata_stored(
     conversation: ConversationId | None = None,
 ) -> None:
     """Tell the metadata of a subject as it is now; clients hear nothing of an empty document."""
+    if view.is_history:
+        return
     if document == EMPTY_DOCUMENT:
         if namespace == "conversation":  # the search index must hear that the last key is gone
             view.emit(Change("metadata.updated", conversation, None, SILENT))

@@ -271,6 +271,11 @@ class View(Protocol):
         """The offset of the record that is being projected."""
         ...
 
+    @property
+    def is_history(self) -> bool:
+        """Whether nobody hears of what is told: it was told when it happened."""
+        ...
+
     def emit(self, change: Change) -> None:
         """Add a change to the feed, in order."""
         ...

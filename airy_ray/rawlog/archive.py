@@ -8,9 +8,10 @@ Importing this module loads Arrow, which costs 50 MB: only sealing and reading h
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from hashlib import blake2b
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +65,6 @@ SCHEMA = pa.schema(
 
 _ROWS_PER_GROUP = 1_024
 _BESIDE = ".erased"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 def seal(archive: Path, partition: PartitionIndex, values: Sequence[tuple[int, bytes]]) -> Segment:
@@ -296,8 +295,23 @@ def _rows_at(rows: Callable[[], list[dict[str, Any]]], offset: int) -> list[dict
 
 
 def _rows(parquet: pq.ParquetFile, index: int) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = parquet.read_row_group(index).to_pylist()
-    return rows
+    """Return rows, column by column: Arrow takes five times as long for a row at a time."""
+    table = parquet.read_row_group(index)
+    columns = [_values(name, table.column(name).combine_chunks()) for name in SCHEMA.names]
+    return [dict(zip(SCHEMA.names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _values(name: str, column: pa.Array) -> list[Any]:
+    if name == "received_at":
+        values: list[Any] = column.cast(pa.int64()).to_pylist()
+    elif name == "routes":
+        fields = [column.values.field(each).to_pylist() for each in Route.__struct_fields__]
+        routes = [Route(*each) for each in zip(*fields, strict=True)]
+        ends = column.offsets.to_pylist()
+        values = [tuple(routes[first:end]) for first, end in pairwise(ends)]
+    else:
+        values = column.to_pylist()
+    return values
 
 
 def _name(partition: PartitionIndex, first: int, last: int, record: Record) -> str:
@@ -341,12 +355,12 @@ def _record(row: dict[str, Any]) -> Record:
 def _unpacked(row: dict[str, Any]) -> Record:
     of, headers = row["of"], row["headers"]
     return Record(
-        received_at=Micros((row["received_at"] - _EPOCH) // _MICROSECOND),
+        received_at=Micros(row["received_at"]),
         kind=row["kind"],
         source=row["source"],
         body=row["body"],
         payload_id=row["payload_id"],
-        routes=tuple(Route(**route) for route in row["routes"]),
+        routes=row["routes"],
         headers=None if headers is None else dict(headers),
         of=None if of is None else (PartitionIndex(of["partition"]), Offset(of["offset"])),
     )

@@ -295,10 +295,8 @@ def _understood(
     spec: PartitionSpec, history: History, first: int, end: int
 ) -> Iterator[list[Understood]]:
     """Yield records and what they mean, many at once."""
-    while first < end:
-        records = history.read(first, min(_RECORDS_AT_ONCE, end - first), _BYTES_AT_ONCE)
+    for records in history.batches(first, end, _RECORDS_AT_ONCE, _BYTES_AT_ONCE):
         yield [understand(*each, spec.index, spec.count) for each in records]
-        first = records[-1][0] + 1
 
 
 def _keep_told(reader: PartitionReader, state: State) -> Iterator[int]:

@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable, Mapping
 
 from airy_ray.clock import now_micros
-from airy_ray.cluster.garbage import collect_seldom
 from airy_ray.cluster.layout import Layout
 from airy_ray.cluster.logs import log_to_stderr
 from airy_ray.cluster.machine import Machine, machine_spec
 from airy_ray.cluster.registry import known_channel
 from airy_ray.config import Settings, Sources
 from airy_ray.errors import AiryError, DamagedError, RequestError, StateError
+from airy_ray.garbage import collect_seldom
 from airy_ray.model import json_text
 from airy_ray.model.channel import Channel, default_name
 from airy_ray.model.events import Place

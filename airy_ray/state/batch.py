@@ -153,7 +153,7 @@ class Batch:
     def __init__(self, tables: Tables, *, is_history: bool = False) -> None:
         """Begin a batch; one of history tells nobody, and may go over rows that are there."""
         self._tables = tables
-        self._is_history = is_history
+        self.is_history = is_history
         self._rows: list[BatchRows[Any]] = []
         self._appended: dict[str, dict[bytes, Any]] = {name: {} for name in APPENDED}
         self._changes = self._appended["changes"]
@@ -216,9 +216,9 @@ class Batch:
         """Put all that was written into the transaction."""
         self._emit_whispers()
         for name, entries in self._appended.items():
-            if entries and not (self._is_history and name in TELLING):
+            if entries and not (self.is_history and name in TELLING):
                 values = _values(name, entries, entries)
-                self._tables.put_many(name, values, append=not self._is_history)
+                self._tables.put_many(name, values, append=not self.is_history)
         for rows in self._rows:
             if rows.written:
                 self._write(rows)

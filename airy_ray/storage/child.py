@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
 from airy_ray.errors import ChildDiedError
+from airy_ray.garbage import collect_seldom
 
 T = TypeVar("T")
 
@@ -69,6 +70,7 @@ def _run(sender: Connection, work: Callable[..., Iterator[Any]], args: tuple[Any
     # the server that it is forked from ends with whom it works for, and it with the server
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who waits for this process
+    collect_seldom()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # where LMDB would print before it aborts
     try:
         for item in work(*args):

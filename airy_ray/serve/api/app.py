@@ -9,7 +9,6 @@ from pydantic import BaseModel
 
 from airy_ray.cluster.commands import Commands
 from airy_ray.cluster.ephemeral import EphemeralSender
-from airy_ray.cluster.garbage import collect_seldom
 from airy_ray.cluster.layout import Layout, jwt_secret
 from airy_ray.cluster.logs import log_to_stderr
 from airy_ray.cluster.machine import Machine, machine_spec
@@ -18,6 +17,7 @@ from airy_ray.cluster.media.store import open_store
 from airy_ray.cluster.partitions import Partitions
 from airy_ray.config import Settings
 from airy_ray.errors import AiryError, RequestError
+from airy_ray.garbage import collect_seldom
 from airy_ray.serve import problems
 from airy_ray.serve.api import (
     api_tokens,

@@ -10,13 +10,13 @@ from itertools import islice
 
 from airy_ray.cluster.ephemeral import Ephemeral, EphemeralListener, EphemeralSender, Presence
 from airy_ray.cluster.feeds import Feeds
-from airy_ray.cluster.garbage import collect_seldom
 from airy_ray.cluster.layout import Layout, jwt_secret
 from airy_ray.cluster.logs import log_to_stderr
 from airy_ray.cluster.machine import Machine, machine_spec
 from airy_ray.cluster.partitions import Partitions
 from airy_ray.config import Settings
 from airy_ray.errors import AiryError, ProtocolError, RequestError
+from airy_ray.garbage import collect_seldom
 from airy_ray.serve import problems
 from airy_ray.serve.api.callers import Callers, Grant, spoken_for_in
 from airy_ray.serve.api.origins import Origins
