@@ -313,8 +313,8 @@ def _message(
     own_app: str | None,
     ignored: list[str],
 ) -> list[SourceEvent]:
-    app = text_id(message.app_id)
-    if message.is_echo is True and app is not None and app == own_app:
+    is_echo = message.is_echo is True
+    if is_echo and own_app is not None and text_id(message.app_id) == own_app:
         ignored.append("own echo")
         return []
     identity = text_id(message.mid)

@@ -172,7 +172,8 @@ class Batch:
 
     def begin(self, position: int) -> None:
         """Turn to the record at offset `position`; what was written before it stays."""
-        self._emit_whispers()
+        if self._whispers:
+            self._emit_whispers()
         self.position = position
         self._sequence = keys.sequence(position)
         self._index = 0
@@ -224,10 +225,9 @@ class Batch:
                 self._write(rows)
 
     def _emit_whispers(self) -> None:
-        if self._whispers:
-            for change in self._whispers:
-                self.emit(change)
-            self._whispers.clear()
+        for change in self._whispers:
+            self.emit(change)
+        self._whispers.clear()
 
     def _write(self, rows: BatchRows[Any]) -> None:
         written = rows.written
