@@ -187,11 +187,17 @@ def _forwarded(batch: Batch, understood: Understood, of: tuple[PartitionIndex, O
 
 
 def _note(batch: Batch, understood: Understood, effects: list[Effect]) -> None:
-    told = [effect.verdict for effect in effects]
-    verdict = "ignored" if _NEWS.isdisjoint(told) else "applied"
-    reasons = understood.ignored + [each for each in told if each not in _NEWS]
-    made = tuple([effect.message_id for effect in effects if effect.message_id is not None])
-    batch.note(_entry(understood, verdict, tuple(reasons), made))
+    reasons = list(understood.ignored)
+    made = []
+    verdict = "ignored"
+    for effect in effects:
+        if effect.verdict in _NEWS:
+            verdict = "applied"
+        else:
+            reasons.append(effect.verdict)
+        if effect.message_id is not None:
+            made.append(effect.message_id)
+    batch.note(_entry(understood, verdict, tuple(reasons), tuple(made)))
 
 
 def _entry(

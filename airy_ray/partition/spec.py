@@ -71,7 +71,8 @@ class PartitionSpec:
     Attributes:
         directory: its log, state and snapshots.
         archive: where all partitions' sealed ranges go.
-        batch_records: how many records one transaction folds at most.
+        batch_records: how many records one transaction folds at most: what comes in meanwhile waits
+            behind them, and of more none takes less time.
         batch_bytes: how many bytes of them at most, the first one apart.
     """
 
@@ -81,7 +82,7 @@ class PartitionSpec:
     archive: Path
     upkeep: Upkeep = Upkeep()
     retention: Retention = Retention()
-    batch_records: int = 256
+    batch_records: int = 128
     batch_bytes: int = 4 << 20
 
     @property
