@@ -1,20 +1,25 @@
 """What lies where: the data directory, made once, and the sockets of a running system."""
 
+from __future__ import annotations
+
 import os
 import secrets
 import tempfile
 from base64 import b64encode
 from hashlib import blake2b
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from airy_ray.config import Settings
 from airy_ray.errors import ConfigError
 from airy_ray.model.ids import REGISTRY, PartitionIndex
 from airy_ray.partition.spec import PartitionSpec, Retention, Rule, Upkeep
 from airy_ray.publishing.events import Earlier, Lineage
 from airy_ray.storage.files import write_synced
+
+if TYPE_CHECKING:
+    from airy_ray.config import Settings  # owners do without what it is made of
 
 LAYOUT_VERSION = 1
 RESTORING = "restoring"

@@ -1,8 +1,11 @@
 """What a process needs to work with the partitions of its machine: logs, sockets, registry."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from airy_ray.cluster.access import LocalAccess
 from airy_ray.cluster.appender import Appender
@@ -11,9 +14,11 @@ from airy_ray.cluster.layout import Layout, run_directory, specs
 from airy_ray.cluster.registry import Registry
 from airy_ray.cluster.shared_hops import SharedHops
 from airy_ray.cluster.thread_appender import ThreadAppender
-from airy_ray.config import Settings
 from airy_ray.model.ids import REGISTRY, PartitionIndex
 from airy_ray.partition.spec import PartitionSpec
+
+if TYPE_CHECKING:
+    from airy_ray.config import Settings  # owners do without what it is made of
 
 
 @dataclass(frozen=True)
