@@ -131,8 +131,13 @@ def prepared(encoded: bytes) -> Prepared:
 def stored(prepared: Prepared, offset: int) -> bytes:
     """Return the value that is stored at `offset`."""
     length = len(prepared.payload)
-    checksum = crc32(_PLACE.pack(offset, length), prepared.checksum)
+    checksum = checksum_at(offset, prepared)
     return _HEADER.pack(_MAGIC, _VERSION, length, offset, checksum) + prepared.payload
+
+
+def checksum_at(offset: int, prepared: Prepared) -> int:
+    """Return the CRC that a record has at `offset`."""
+    return crc32(_PLACE.pack(offset, len(prepared.payload)), prepared.checksum)
 
 
 def opened(value: bytes, offset: int) -> Record:
