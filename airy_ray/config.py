@@ -386,7 +386,7 @@ class Realtime(_Section):
     """How many missed events are sent to who resumes; who missed more reloads instead."""
     frame_bytes: int = Field(65_536, ge=1_024)
     """The largest body that a client may send."""
-    connects_per_s: int = Field(200, ge=1)
+    connects_per_s: int = Field(100, ge=1)
     """How many WebSockets are let in each second; others get 503 and come again. A storm of them,
     as after a restart, must not hold up those who are in."""
     subscriptions: int = Field(100, ge=1)
