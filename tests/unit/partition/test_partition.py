@@ -49,7 +49,9 @@ def test_what_was_appended_is_folded_in_batches(tmp_path: Path) -> None:
     with owned(own) as partition:
         append(own.directory, webhooks(600))
 
-        assert [partition.project_batch(NOW) for _ in range(4)] == [256, 256, 88, 0]
+        batches = [partition.project_batch(NOW) for _ in range(6)]
+
+        assert batches == [128, 128, 128, 128, 88, 0]
         assert partition.applied == 600
 
 
