@@ -22,6 +22,7 @@ from airy_ray.state.search.documents import rank
 from airy_ray.state.search.searching import Found, Hit
 from tests import builders
 from tests.cluster.running import Cluster, used_locally, used_remotely
+from tests.e2e.program import until
 from tests.log_builders import messenger_item
 
 LONG_S = 30.0
@@ -189,7 +190,11 @@ def test_both_ways_tell_the_same(cluster: Cluster) -> None:
 
     used_remotely(cluster, HERE, write)
 
-    assert used_locally(cluster, HERE, read) == used_remotely(cluster, HERE, read) is not None
+    def is_told_alike() -> bool:  # the contact's profile may come between the two
+        told = used_locally(cluster, HERE, read)
+        return told is not None and told == used_remotely(cluster, HERE, read)
+
+    until(is_told_alike)
 
 
 def test_a_partition_that_nobody_started_cannot_be_used(cluster: Cluster) -> None:
