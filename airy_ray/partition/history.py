@@ -55,14 +55,15 @@ class History:
     ) -> Iterator[list[tuple[int, Record]]]:
         """Yield the records from offset `first` on before `end`, `limit` at a time or fewer.
 
-        An archive file is read once, from its beginning to its end.
+        An archive file is read once, from its beginning to its end. Of more than `bytes_max` bytes
+        only one record is in a batch beyond the bound.
 
         Raises:
             RecordCorruptError, DamagedError: what comes next cannot be read.
         """
         while first < end:
             if first < self.tail.first:
-                for batch in self._archived_batches(first, end, limit):
+                for batch in self._archived_batches(first, end, limit, bytes_max):
                     yield batch
                     first = batch[-1][0] + 1
             else:
@@ -71,16 +72,25 @@ class History:
                 first = batch[-1][0] + 1
 
     def _archived_batches(
-        self, first: int, end: int, limit: int
+        self, first: int, end: int, limit: int, bytes_max: int
     ) -> Iterator[list[tuple[int, Record]]]:
-        """Yield what follows in the archive file that holds an offset."""
+        """Yield what follows in the archive file that holds an offset, up to what is damaged."""
         from airy_ray.rawlog import archive  # loads Arrow
 
-        segment = self._segment_with(first)
-        records = archive.read(self._archive, segment, first)
-        wanted = min(end, segment.last + 1) - first
-        while batch := list(islice(records, min(limit, wanted))):
-            wanted -= len(batch)
+        batch: list[tuple[int, Record]] = []
+        left = bytes_max
+        try:
+            records = archive.read(self._archive, self._segment_with(first), first)
+            for offset, record in islice(records, end - first):
+                batch.append((offset, record))
+                left -= len(record.body)
+                if len(batch) == limit or left <= 0:
+                    yield batch
+                    batch, left = [], bytes_max
+        except RecordCorruptError:
+            if not batch:
+                raise
+        if batch:
             yield batch
 
     def at(self, offset: int) -> Record:
