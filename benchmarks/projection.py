@@ -34,8 +34,8 @@ _RECORDS_PER_S = 20_000
 """About what is folded, so that `--seconds` comes out."""
 _APPEND = 1_000
 _APPLIED = b"applied"
-_FEW = 10
-"""What a batch holds when records come one by one: what an owner saves by letting them gather."""
+_OTHER_SIZES = (10, 256, 1_024)
+"""Other lengths of a batch: what an owner saves by letting records gather, and when no more."""
 
 
 def run(options: Options) -> int:
@@ -52,10 +52,11 @@ def run(options: Options) -> int:
         for _ in range(options.repeats):
             partition.rebuild()
             report.add("partition", rate=count / _timed(lambda: _catch_up(partition, count)))
-            partition.spec = replace(spec, batch_records=_FEW)
-            partition.rebuild()
-            seconds = _timed(lambda: _catch_up(partition, count))
-            report.add(f"in batches of {_FEW}", rate=count / seconds)
+            for size in _OTHER_SIZES:
+                partition.spec = replace(spec, batch_records=size)
+                partition.rebuild()
+                seconds = _timed(lambda: _catch_up(partition, count))
+                report.add(f"in batches of {size}", rate=count / seconds)
             partition.spec = spec
             with (
                 bare_loop.bare_state(directory / "bare") as bare,

@@ -81,7 +81,6 @@ def head(message: Message) -> bytes:
     )
 
 
-@lru_cache(maxsize=4_096)
 def sender(sender_id: str, name: str | None = None, avatar_url: str | None = None) -> bytes:
     """Return the end of a message's JSON. Names of users are the reader's to fill in."""
     return b',"sender":{"id":%b,"name":%b,"avatar_url":%b}}' % (

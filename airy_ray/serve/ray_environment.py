@@ -58,7 +58,8 @@ def prepare(run_directory: Path, *, max_connections: int, sockets_per_s: int) ->
         "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "30",
         # our requests take milliseconds: half a minute of draining would only delay a stop
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
-        # with an arena for each of a Ray process' threads all processes hold 85 MB more
+        # with an arena for each of a Ray process' threads all processes hold 75 MB more than with
+        # two, and with two 8 MB more than with one
         "MALLOC_ARENA_MAX": "1",
         "RAY_worker_niceness": "0",
         # at Ray's pace, ten times a second, its idle controller takes a twentieth of a core

@@ -40,7 +40,7 @@ _PROCESSES.set_forkserver_preload(["tests.unit.damage.owner_process"])
 
 
 def _seeds() -> Iterable[int]:
-    first, _, last = os.environ.get("AIRY_DAMAGE_SEEDS", "0-40").partition("-")
+    first, _, last = os.environ.get("AIRY_DAMAGE_SEEDS", "0-60").partition("-")
     return range(int(first), int(last))
 
 
