@@ -1,6 +1,7 @@
 # One front door: `make run` starts the platform, `make test` and `make check` decide what lands.
 PYTHON ?= python3
 BIN := .venv/bin
+WORKERS := $(shell expr 2 \* $$(nproc))
 
 .PHONY: setup run test check format clients bench clean
 
@@ -16,12 +17,12 @@ setup: .venv/.installed
 run: setup
 	@exec $(BIN)/airy-ray up $(ARGS)
 
-# what starts no platform runs on all cores first; platforms run alone, for some tests look at the time
+# what starts no platform runs first, two tests for each core, for many wait; platforms run alone, for some tests look at the time
 test: setup
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
-	$(BIN)/python -m pytest --numprocesses auto tests/unit tests/contract tests/simulation
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) tests/unit tests/contract tests/simulation
 	$(BIN)/python -m pytest tests/cluster tests/e2e
 endif
 
