@@ -72,7 +72,7 @@ class PartitionSpec:
         directory: its log, state and snapshots.
         archive: where all partitions' sealed ranges go.
         batch_records: how many records one transaction folds at most: what comes in meanwhile waits
-            behind them, and of more none takes less time.
+            behind them, but in longer ones each takes a little less time.
         batch_bytes: how many bytes of them at most, the first one apart.
     """
 
