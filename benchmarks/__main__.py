@@ -8,8 +8,9 @@ from pathlib import Path
 from benchmarks.measuring import console
 
 _SHARED = {
-    "__init__", "__main__", "doors", "endpoints", "hostile", "installation", "listeners", "load",
-    "measuring", "played", "receivers", "store", "subscribers", "system", "timing", "traffic",
+    "__init__", "__main__", "all_sources", "bare_loop", "doors", "endpoints", "hostile",
+    "installation", "listeners", "load", "measuring", "played", "receivers", "store", "subscribers",
+    "system", "timing", "traffic",
 }  # fmt: skip
 _OWN_OPTIONS = {"chaos", "simulation"}
 """Those that neither time nor repeat, and whose options are only for themselves."""

@@ -1,9 +1,12 @@
 """History is processed again at 0.35 times the rate of a bare loop, a process for each partition.
 
-Archives of one log of messages of all sources are folded into fresh states by two processes at
-once, as the owners of two partitions do it; how much memory they take is looked at on the way. The
-bare loop reads the same files, decodes the same bodies with orjson, and makes the same reads and
-writes in LMDB with the same bytes; it is held against one process that folds the same records.
+Archives of webhooks of all sources, as the simulator makes them, are folded into fresh states by
+two processes at once, as the owners of two partitions do it; how much memory they take is looked at
+on the way, and live ingestion is measured beside it. The bare loop reads the same files, decodes
+the same bodies with orjson where they are JSON, and makes the same reads and writes in LMDB with
+the same bytes; it is held against one process that folds the same records: of all sources, and of
+Facebook's text messages alone, which other benchmarks measure with. `BENCH_RECORDS=10000000` in the
+environment folds so many at once, and takes an hour.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from functools import partial
-from itertools import pairwise
+from itertools import islice, pairwise
 from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
@@ -23,67 +26,109 @@ from random import Random
 import pyarrow.parquet as pq
 
 from airy_ray.clock import Micros, Millis, now_millis
+from airy_ray.garbage import collect_seldom
 from airy_ray.model.ids import PartitionIndex
 from airy_ray.partition.partition import open_partition
 from airy_ray.partition.spec import PartitionSpec, Upkeep
 from airy_ray.partition.upkeep import Caretaker
-from airy_ray.rawlog.record import prepare
+from airy_ray.rawlog.record import Record, prepare
 from airy_ray.replay import building
-from benchmarks import bare_loop
-from benchmarks.measuring import BenchmarkError, Options, Report, main, temporary_directory
-from benchmarks.traffic import recorded, text_messages
+from benchmarks import all_sources, bare_loop
+from benchmarks.load import wrk
+from benchmarks.measuring import (
+    BenchmarkError,
+    Options,
+    Report,
+    cpu_s,
+    main,
+    temporary_directory,
+)
+from benchmarks.system import PAGE, platform
+from benchmarks.traffic import recorded, signed, text_messages
 
 _SHARE = 0.35
+_LIVE_MULTIPLE = 5.0
+_CORES = 1.8
 _RECORDS = int(os.environ.get("BENCH_RECORDS", "1000000"))
 _COMPARED = 100_000
 """How many records the bare loop does: what it is to write is held in memory."""
 _CONTACTS_SHARE = 10
+_SOURCES = 9
 _APPEND = 2_000
 _PARTITIONS = 2
 _MEMORY_GROWTH = 1.2
+_LIVE_S = 10.0
+_LIVE_RATE_MAX = 15_000
 
 
 def run(options: Options) -> int:
-    """Fold archives again, one process beside the bare loop, then two at once."""
+    """Fold archives again, one process beside the bare loop, then two at once, then ingest live."""
     logging.disable(logging.WARNING)
     report = Report("replay", "history is processed again at the pace of its database")
     with temporary_directory() as directory:
-        small = _filled(directory / "small", 0, _COMPARED)
-        traces = bare_loop.traced(lambda: _sizes(small, directory / "traced"))
-        for number in range(options.repeats):
-            seconds = _timed(partial(_sizes, small, directory / f"fresh-{number}"))
-            report.add("one process", rate=_COMPARED / seconds)
-            with bare_loop.bare_state(directory / "bare") as bare:
-                seconds = _timed(partial(bare_loop.replay, bare, _reading(small), traces))
-            report.add("bare loop", rate=_COMPARED / seconds)
-        traces.clear()
-        specs = [_filled(directory / "large", each, _RECORDS // _PARTITIONS) for each in range(2)]
-        seconds, growth = _folded_at_once(specs, directory)
-        report.add("two processes", rate=_RECORDS / seconds, memory_growth=growth)
-    share = report.ratio("one process", "bare loop", "rate")
-    report.require("of the bare loop's records/s", share, at_least=_SHARE)
+        for what, records in (("all sources", _of_all), ("text messages", _of_text)):
+            _compare(report, directory / what, what, records, options.repeats)
+        specs = [
+            _filled(directory / "large", each, _of_all(each, _RECORDS // 2), _RECORDS // 2)
+            for each in range(_PARTITIONS)
+        ]
+        seconds, growth, cores = _folded_at_once(specs, directory)
+        rate = _RECORDS / seconds
+        report.add("two processes, all sources", rate=rate, memory_growth=growth, cores=cores)
+    live = _live_rate()
+    report.add("live ingestion, text messages", rate=live)
+    for what in ("all sources", "text messages"):
+        share = report.ratio(f"one process, {what}", f"bare loop, {what}", "rate")
+        report.require(f"of the bare loop's records/s, {what}", share, at_least=_SHARE)
+    report.require("two processes, of live ingestion", rate / live, at_least=_LIVE_MULTIPLE)
+    report.require("cores used by two processes", cores, at_least=_CORES)
     report.require("memory at the end, of that at a quarter", growth, at_most=_MEMORY_GROWTH)
     return report.finish()
 
 
-def _filled(directory: Path, index: int, count: int) -> PartitionSpec:
-    """Return a partition whose log is in the archive but for its end."""
+def _compare(
+    report: Report,
+    directory: Path,
+    what: str,
+    records: Callable[[int, int], Iterator[Record]],
+    repeats: int,
+) -> None:
+    """Have one process fold records, and the bare loop do what that does to LMDB, in turn."""
+    spec = _filled(directory, 0, records(0, _COMPARED), _COMPARED)
+    traces = bare_loop.traced(lambda: _sizes(spec, directory / "traced"))
+    collect_seldom()  # as in the child in which an owner folds, and for the bare loop alike
+    for number in range(repeats):
+        seconds = _timed(partial(_sizes, spec, directory / f"fresh-{number}"))
+        report.add(f"one process, {what}", rate=_COMPARED / seconds)
+        with bare_loop.bare_state(directory / "bare") as bare:
+            seconds = _timed(partial(bare_loop.replay, bare, _reading(spec), traces))
+        report.add(f"bare loop, {what}", rate=_COMPARED / seconds)
+
+
+def _of_all(seed: int, count: int) -> Iterator[Record]:
+    conversations = max(1, count // _CONTACTS_SHARE // _SOURCES)
+    made = all_sources.records(seed, conversations=conversations, began_at=now_millis())
+    return islice(made, count)
+
+
+def _of_text(seed: int, count: int) -> Iterator[Record]:
+    draw = Random(seed)
+    contacts = (f"u{draw.randrange(count // _CONTACTS_SHARE)}" for _ in range(count))
+    for body in text_messages("p", contacts, begin_at=now_millis()):
+        yield recorded(body, Micros(now_millis() * 1_000))
+
+
+def _filled(directory: Path, index: int, records: Iterator[Record], count: int) -> PartitionSpec:
+    """Return a partition whose log of `count` records is in the archive but for its end."""
     upkeep = Upkeep(sync_ms=0, segment_age_ms=0, tail_records=1, snapshot_records=1 << 40)
     spec = PartitionSpec(
         PartitionIndex(index), 1, directory / f"{index:02}", directory / "archive", upkeep
     )
-    draw = Random(index)
-    contacts = (f"u{draw.randrange(count // _CONTACTS_SHARE)}" for _ in range(count))
-    bodies = text_messages("p", contacts, begin_at=now_millis())
     with closing(open_partition(spec, now_millis())) as partition:
         caretaker = Caretaker(partition, Millis(0))
-        batch = []
-        for number, body in enumerate(bodies, 1):
-            batch.append(prepare(recorded(body, Micros(now_millis() * 1_000))))
-            if len(batch) == _APPEND or number == count:
-                partition.tail.append(batch)
-                batch = []
-            if number % 100_000 == 0 or number == count:
+        for end in range(_APPEND, count + _APPEND, _APPEND):
+            partition.tail.append([prepare(record) for record in islice(records, _APPEND)])
+            if end % 100_000 == 0 or end >= count:
                 while partition.project_batch(now_millis()):
                     pass
                 caretaker.sync(now_millis())
@@ -116,8 +161,8 @@ def _bodies(archive: Path) -> Iterator[bytes]:
             yield from batch.column("body").to_pylist()
 
 
-def _folded_at_once(specs: list[PartitionSpec], directory: Path) -> tuple[float, float]:
-    """Return how long it takes to fold all, a process for each, and how their memory grew."""
+def _folded_at_once(specs: list[PartitionSpec], directory: Path) -> tuple[float, float, float]:
+    """Fold all, a process for each; return seconds, how their memory grew, and cores used."""
     context = multiprocessing.get_context("spawn")
     began = time.perf_counter()
     running = []
@@ -128,15 +173,19 @@ def _folded_at_once(specs: list[PartitionSpec], directory: Path) -> tuple[float,
         )
         process.start()
         running.append((process, receiver))
-    growths = [receiver.recv() for _, receiver in running]
+    told = [receiver.recv() for _, receiver in running]
     seconds = time.perf_counter() - began
     for process, _ in running:
         process.join()
-    return seconds, max(growths)
+    return seconds, max(growth for growth, _ in told), sum(used for _, used in told) / seconds
 
 
 def _fold(spec: PartitionSpec, fresh: Path, sender: Connection) -> None:
-    """Fold all history; send how much more memory of its own this process has than at a quarter."""
+    """Fold all history; send how much more memory this process has than at a quarter, and its CPU.
+
+    The memory is its own, without the files that it maps; the CPU's time is in seconds.
+    """
+    collect_seldom()
     at_quarter = 0
     end = 0
     total = _RECORDS // _PARTITIONS
@@ -145,13 +194,26 @@ def _fold(spec: PartitionSpec, fresh: Path, sender: Connection) -> None:
             at_quarter = _memory()
     if end != total:
         raise BenchmarkError("not everything was folded")
-    sender.send(_memory() / at_quarter)
+    sender.send((_memory() / at_quarter, cpu_s(os.getpid())))
 
 
 def _memory() -> int:
     """Return how many kB this process has that are no file's."""
     status = Path("/proc/self/status").read_text()
     return int(status.partition("RssAnon:")[2].split()[0])
+
+
+def _live_rate() -> float:
+    """Return how many webhooks a platform takes and folds each second, 32 at a time."""
+    count = int(_LIVE_S * _LIVE_RATE_MAX)
+    contacts = (f"u{each % 1_000}" for each in range(count))
+    posts = [signed(body) for body in text_messages("live", contacts, begin_at=now_millis())]
+    with temporary_directory() as directory, platform(directory) as ours:
+        ours.connect("facebook", PAGE)
+        began = time.monotonic()
+        load = wrk(f"{ours.url}/webhooks/facebook", posts, connections=32, seconds=_LIVE_S)
+        ours.wait_until_projected(messages=load.requests)
+        return load.requests / (time.monotonic() - began)
 
 
 def _timed(work: Callable[[], object]) -> float:

@@ -67,6 +67,8 @@ def display_name_of(view: View, conversation: ConversationId) -> str | None:
 
 def tell_conversation(view: View, conversation: Conversation, at: Millis) -> None:
     """Tell the metadata of a conversation as it is now, its unread count with it."""
+    if view.is_history:
+        return
     document = conversation.metadata
     if conversation.unread_count is not None:
         document = counted_metadata(document, conversation.unread_count)

@@ -13,7 +13,7 @@ from functools import partial
 from hashlib import blake2b
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import pyarrow as pa
@@ -181,9 +181,9 @@ def read(archive: Path, segment: Segment, first: int) -> Iterator[tuple[int, Rec
         if highest < first:
             continue
         for row in _rows_at(rows, expected):
-            if row.offset < first:
+            if row[0] < first:
                 continue
-            if row.offset != expected:
+            if row[0] != expected:
                 raise RecordCorruptError(expected, f"it is not in {segment.file}")
             yield expected, _checked(row)
             expected += 1
@@ -199,7 +199,7 @@ def readable(archive: Path, segment: Segment) -> dict[int, Record]:
             with suppress(RecordCorruptError):
                 for row in _rows_at(rows, segment.first):
                     with suppress(RecordCorruptError):
-                        whole[row.offset] = _checked(row)
+                        whole[row[0]] = _checked(row)
     except DamagedError:
         return whole
     return {offset: whole[offset] for offset in whole if segment.first <= offset <= segment.last}
@@ -260,12 +260,8 @@ def _found_segment(file: Path, name: str) -> Segment:
     return Segment(int(first), int(last), name, digest_of(file), size, SCHEMA_VERSION)
 
 
-class _Row(NamedTuple):
-    """A row as it is in a file, right or not."""
-
-    offset: int
-    record: Record
-    checksum: int
+_Row = tuple[int, Record, int]
+"""A row as it is in a file, right or not: its offset, the record, and the record's checksum."""
 
 
 def _groups(archive: Path, segment: Segment) -> Iterator[tuple[int, Callable[[], list[_Row]]]]:
@@ -317,7 +313,7 @@ def _rows(parquet: pq.ParquetFile, index: int) -> list[_Row]:
         _given(column["of"], _place),
     )
     offsets, checksums = _integers(column["offset"], "Q"), _integers(column["crc"], "I")
-    return list(map(_Row, offsets, records, checksums))
+    return list(zip(offsets, records, checksums, strict=True))
 
 
 def _integers(column: pa.Array, form: str) -> list[int]:
@@ -376,10 +372,11 @@ def _row(partition: PartitionIndex, offset: int, record: Record, checksum: int) 
 
 def _checked(row: _Row) -> Record:
     """Return the record in a row, once its checksum says that it is the one that was sealed."""
+    offset, record, sealed = row
     try:
-        checksum = checksum_at(row.offset, prepare(row.record))
+        checksum = checksum_at(offset, prepare(record))
     except Exception as error:  # whatever a damaged page made of its values
-        raise RecordCorruptError(row.offset, "its archived row makes no sense") from error
-    if checksum != row.checksum:
-        raise RecordCorruptError(row.offset, "its checksum is wrong in the archive")
-    return row.record
+        raise RecordCorruptError(offset, "its archived row makes no sense") from error
+    if checksum != sealed:
+        raise RecordCorruptError(offset, "its checksum is wrong in the archive")
+    return record

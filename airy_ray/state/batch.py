@@ -6,7 +6,8 @@
 3. `write` puts everything into one transaction, each table in the order of its keys.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
 from airy_ray.model.api_token import ApiToken
@@ -68,12 +69,13 @@ class Tables(Protocol):
 class BatchRows(Generic[Row]):
     """One table within a batch."""
 
-    __slots__ = ("_get", "_tables", "has_deleted", "name", "written")
+    __slots__ = ("_get", "_ordered", "_tables", "has_deleted", "name", "written")
 
     def __init__(self, name: str, tables: Tables) -> None:
         self.name = name
         self.written: dict[bytes, Any] = {}
         self.has_deleted = False
+        self._ordered: list[bytes] | None = None  # the keys of what is written, once it matters
         self._get: Callable[[bytes], bytes | None] | None = None  # most are not read in a batch
         self._tables = tables
 
@@ -95,17 +97,34 @@ class BatchRows(Generic[Row]):
             for key, value in self._tables.under(self.name, prefix)
             if key not in self.written
         }
-        rows |= {key: row for key, row in self.written.items() if key.startswith(prefix)}
+        rows |= {key: self.written[key] for key in self._written_under(prefix)}
         return [(key, rows[key]) for key in sorted(rows) if rows[key] is not None]
 
     def put(self, key: bytes, row: Row) -> None:
         """Set the row under `key`."""
+        if self._ordered is not None and key not in self.written:
+            insort(self._ordered, key)
         self.written[key] = row
 
     def delete(self, key: bytes) -> None:
         """Remove the row under `key`, if it is there."""
+        if self._ordered is not None and key not in self.written:
+            insort(self._ordered, key)
         self.written[key] = None
         self.has_deleted = True
+
+    def ordered(self) -> list[bytes]:
+        """Return the keys of what is written, in order."""
+        if self._ordered is None:
+            self._ordered = sorted(self.written)
+        return self._ordered
+
+    def _written_under(self, prefix: bytes) -> Iterator[bytes]:
+        ordered = self.ordered()
+        for at in range(bisect_left(ordered, prefix), len(ordered)):
+            if not ordered[at].startswith(prefix):
+                break
+            yield ordered[at]
 
 
 class Batch:
@@ -230,8 +249,7 @@ class Batch:
         self._whispers.clear()
 
     def _write(self, rows: BatchRows[Any]) -> None:
-        written = rows.written
-        kept = sorted(written)
+        written, kept = rows.written, rows.ordered()
         if rows.has_deleted:
             for key in kept:
                 if written[key] is None:

@@ -5,6 +5,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from airy_ray.model.events import Event
 from airy_ray.projections.project import project
@@ -89,6 +91,30 @@ def test_rows_may_be_changed_while_those_under_a_prefix_are_looked_at(view: View
         view.unread.put(b"st-new", b"")
 
     assert view.unread.under(b"st") == [(b"st-new", b"")]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["put", "delete", "under"]),
+            st.text("ab", max_size=3).map(str.encode),
+        )
+    )
+)
+def test_rows_under_a_prefix_are_those_of_a_plain_mapping(done: list[tuple[str, bytes]]) -> None:
+    rows = Batch(MemoryTables()).unread
+    model: dict[bytes, bytes] = {}
+
+    for number, (what, key) in enumerate(done):
+        value = b"%d" % number
+        if what == "put":
+            rows.put(key, value)
+            model[key] = value
+        elif what == "delete":
+            rows.delete(key)
+            model.pop(key, None)
+        else:
+            assert rows.under(key) == sorted(e for e in model.items() if e[0].startswith(key))
 
 
 def test_an_answer_is_a_row_under_its_command(view: View) -> None:
