@@ -248,10 +248,10 @@ def _filled(directory: Path, size: int) -> Iterator[Platform]:
     settings = Settings(data=directory / "data")
     with console.status(f"storing {size:,} conversations"):
         stored = _fill(settings, size)
-    with platform(directory) as ours:
+    within_s = _FOLDED_S * max(1, stored // 1_000_000)
+    with platform(directory, folding_s=within_s) as ours:
         ours.connect("facebook", PAGE)
         with console.status(f"folding {stored:,} messages"):
-            within_s = _FOLDED_S * max(1, stored // 1_000_000)
             ours.wait_until_projected(messages=stored, timeout_s=within_s)
             wait_until(lambda: _is_indexed(ours, size), "the search index", timeout_s=within_s)
             ours.wait_until_quiet(timeout_s=within_s)

@@ -152,8 +152,12 @@ class Platform:
 
 
 @contextlib.contextmanager
-def platform(directory: Path, settings: Mapping[str, Any] = SETTINGS) -> Iterator[Platform]:
+def platform(
+    directory: Path, settings: Mapping[str, Any] = SETTINGS, *, folding_s: float = 0
+) -> Iterator[Platform]:
     """Run `airy-ray up` on `directory/data`, made if need be, on a free port, until the block ends.
+
+    It folds first what its log holds, for which it has `folding_s` more than to start.
 
     Raises:
         BenchmarkError: it does not get ready.
@@ -173,7 +177,7 @@ def platform(directory: Path, settings: Mapping[str, Any] = SETTINGS) -> Iterato
             wait_until(
                 lambda: b"airy-ray is ready at" in log.read_bytes(),
                 "airy-ray up",
-                timeout_s=_READY_S,
+                timeout_s=_READY_S + folding_s,
                 process=process,
             )
         except BenchmarkError as error:
