@@ -5,8 +5,8 @@ folding, and webhooks came in at half the rate. It is started by the supervisor 
 
 1. What changed is found within a quarter of a second: it is written at once, and the next writing
    waits until 0.2 s after that, to take what gathers; where much changes, until 0.5 s after it.
-2. Where more comes than can be written beside it, a twentieth of a core is taken, until nothing has
-   come for a second.
+2. Where it is behind while owners are busy, a twentieth of a core is taken, until they have had a
+   second's rest. A few records each second keep nobody busy: an index is built beside them at once.
 3. It looks for changes at the number of the last transaction, a word in shared memory.
 """
 
@@ -49,8 +49,12 @@ _NICENESS = 5
 _REST_BEHIND = 19.0
 """How long to rest after a step while it is behind, as a multiple of what that took."""
 _REST_BEHIND_S_MAX = 1.0
+_PRESSING_PER_S = 200
+"""So many records each second keep an owner busy: what indexing takes, webhooks wait for."""
+_PRESSURE_S = 0.25
+"""How long to count them."""
 _PRESSED_S = 1.0
-"""How long after the last change it goes on to rest: owners fold in batches, with pauses."""
+"""How long it goes on to rest after that: owners fold in batches, with pauses."""
 _REST_S = 5.0
 """How long after the last change memory is given back."""
 _DOUBT_S = 1.0
@@ -89,6 +93,9 @@ class SearchFeeder:
         self._ready_at = 0.0
         self._changed_at = 0.0
         self._doubted_at = 0.0
+        self._counted_at = 0.0
+        self._applied = 0
+        self._is_pressed = False
 
     def step(self, now: float) -> bool:
         """Do the next piece of work, if there is any; return whether there is more at once."""
@@ -112,10 +119,19 @@ class SearchFeeder:
             self._ready_at = now + (_BUSY_COMMITS_APART_S if is_busy else _COMMITS_APART_S)
         return self._has_more
 
-    @property
-    def has_news(self) -> bool:
-        """Whether something was folded since the last step."""
-        return self._reader.transaction_id != self._seen
+    def is_pressed(self, now: float) -> bool:
+        """Whether its owner has been busy lately, as far as was counted."""
+        passed_s = now - self._counted_at
+        if passed_s >= _PRESSURE_S:
+            try:
+                with self._reader.read() as view:
+                    applied = view.applied()
+            except (RebuildingError, DamagedError, RowCorruptError):
+                return False  # the next step says so
+            is_first = self._counted_at == 0
+            self._is_pressed = not is_first and applied - self._applied > _PRESSING_PER_S * passed_s
+            self._counted_at, self._applied = now, applied
+        return self._is_pressed
 
     def close(self) -> None:
         """Give everything back."""
@@ -191,7 +207,7 @@ def main(descriptor: int) -> None:
                 behind = [feeder for feeder in feeders if feeder.step(now)]
                 wait_s = _POLL_S
                 if behind:
-                    if any(feeder.has_news for feeder in behind):
+                    if any(feeder.is_pressed(now) for feeder in behind):
                         pressed_at = now
                     is_pressed = now < pressed_at + _PRESSED_S
                     took_s = time.monotonic() - now

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from airy_ray.cluster.access import LocalAccess
-from airy_ray.cluster.indexing import IndexingProcess
+from airy_ray.cluster.doorbell import Ringer
+from airy_ray.cluster.indexing import IndexingProcess, SearchFeeder
 from airy_ray.cluster.owner import Owner
 from airy_ray.errors import IndexingError, RebuildingError
 from airy_ray.filters.fulltext import full_text
@@ -21,7 +22,7 @@ from airy_ray.model.ids import format_id
 from airy_ray.partition.spec import PartitionSpec
 from airy_ray.state.search import index
 from tests import builders
-from tests.log_builders import append, spec, webhook, webhooks
+from tests.log_builders import append, project, spec, webhook, webhooks
 from tests.unit.cluster.test_owner import LONG_S, running, until, with_access
 
 ALL, OPEN = parse("*:*"), parse("metadata.state:OPEN")
@@ -119,6 +120,26 @@ def test_a_rebuilt_state_is_indexed_again(own: PartitionSpec) -> None:
         with_access(own, lambda access: settled(access, 7))
 
         assert index.read_position(index.directory_of(owner.partition.state.path)) is not None
+
+
+def test_owners_are_spared_while_they_are_busy_and_not_for_a_few_records(
+    own: PartitionSpec,
+) -> None:
+    project(own, [])
+    ringer = Ringer(own.directory.parent)
+    feeder = SearchFeeder(own.name, own.directory, ringer)
+
+    def is_pressed_after(count: int, at_s: float) -> bool:
+        project(own, webhooks(count))
+        return feeder.is_pressed(at_s)
+
+    assert not is_pressed_after(500, 1.0)
+    assert not is_pressed_after(10, 2.0)
+    assert is_pressed_after(200, 2.5)
+    assert is_pressed_after(1, 2.6)
+    assert not is_pressed_after(20, 3.0)
+    feeder.close()
+    ringer.close()
 
 
 def test_it_ends_with_who_started_it(own: PartitionSpec) -> None:
