@@ -193,6 +193,7 @@ class Fetching:
         if message is None:  # erased meanwhile
             event = FilesLeft(tuple(sorted(files_in(*values.values()))))
         await self._partitions.tell_at_leisure(index, event)
+        await self._files.settle(*values.values())
 
 
 def _told(error: Exception) -> str:

@@ -17,6 +17,7 @@ from airy_ray.cluster.media.store import opened
 from airy_ray.cluster.media.upload import Upload
 from airy_ray.cluster.platform_calls import PlatformCalls
 from airy_ray.errors import FetchError, StorageError
+from airy_ray.model.media_links import files_in
 from airy_ray.sources.files import Access, Link
 from airy_ray.sources.sending import Reply
 
@@ -48,6 +49,8 @@ class FileKeeping:
     async def kept(self, source: str, link: Link, token: str | None) -> str:
         """Fetch a file of a channel with this token, and store it; return the copy's address.
 
+        Once a record has that, or is never going to, the copy is to be settled.
+
         Raises:
             FetchError: it cannot be had, or is not to be kept.
             StorageError, OSError: it cannot be stored.
@@ -61,6 +64,10 @@ class FileKeeping:
         copy = self._store.url(name, self._spec.base_url)
         # a form has it spelled as forms do, its name legible
         return quote(copy, safe="/:") if source.startswith("twilio.") else copy
+
+    async def settle(self, *values: bytes) -> None:
+        """Say that the log has all copies whose addresses are in some values."""
+        await self._store.settle(*files_in(*values))
 
     async def close(self) -> None:
         """Close all connections."""

@@ -136,6 +136,7 @@ class ProfileFetching:
             await self._leave(turn.partition, told)
             return 0.0
         await self._partitions.tell_at_leisure(turn.partition, _outcome(wanted, told))
+        await self._settle(told)
         return _UNHEARD_S if await self._wanted(turn) == wanted else 0.0
 
     async def _fetch(
@@ -213,6 +214,12 @@ class ProfileFetching:
         files = files_in(*told.values.values()) if isinstance(told, Profile) else ()
         if files:
             await self._partitions.tell_at_leisure(index, FilesLeft(tuple(sorted(files))))
+        await self._settle(told)
+
+    async def _settle(self, told: Profile | Refused | Later) -> None:
+        """Say that the log has the copy of a picture."""
+        if self._files is not None and isinstance(told, Profile):
+            await self._files.settle(*told.values.values())
 
     async def _wanted(self, turn: Turn) -> WantedProfile | None:
         return await self._partitions.ask(

@@ -322,7 +322,7 @@ class AliasKnown(msgspec.Struct, frozen=True, gc=False, tag=True):
 
 
 class ContactLinked(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """The contact of a conversation is `name` as well, under which alone they may come next."""
+    """The contact of a conversation is `name` as well, and what they say belongs there."""
 
     place: Place
     name: str

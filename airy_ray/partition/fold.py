@@ -14,12 +14,13 @@ from airy_ray.model.commands import AnyCommand
 from airy_ray.model.events import Event
 from airy_ray.model.ids import PartitionIndex, parse_id
 from airy_ray.partition.interpret import interpret
-from airy_ray.projections import audit, keys
+from airy_ray.projections import audit, keys, linked_contacts
 from airy_ray.projections.commands import carry_out, is_repeated
 from airy_ray.projections.messages import Effect
 from airy_ray.projections.project import project
 from airy_ray.projections.view import Answer, AuditEntry, Fault
 from airy_ray.rawlog.record import ERASED, Offset, Record, is_erased
+from airy_ray.sources.whatsapp import Whatsapp
 from airy_ray.state.batch import Batch
 from airy_ray.state.tables import LedgerEntry
 
@@ -28,6 +29,7 @@ encode_event = msgspec.msgpack.Encoder().encode
 
 FALLEN_BEFORE = Effect("fell before")
 FORWARDED_BEFORE = Effect("forwarded before")
+PASSED_ON = Effect("passed on")
 _NEWS = {"created", "updated", "applied", "parked", "delivered", "failed"}
 """Verdicts after which something is different than before."""
 
@@ -165,6 +167,10 @@ def _effects(batch: Batch, understood: Understood) -> list[Effect]:
         return [_fallen(batch, understood.fallen, at)]
     if record.of is not None and record.kind != "webhook" and understood.events:
         return [_forwarded(batch, understood, record.of)]
+    if record.kind == "webhook" and record.source == Whatsapp.hook:
+        here = linked_contacts.folded_here(batch, understood.events)
+        passed_on = [PASSED_ON] if len(here) < len(understood.events) else []
+        return [*(project(batch, event, at) for event in here), *passed_on]
     return [project(batch, event, at) for event in understood.events]
 
 

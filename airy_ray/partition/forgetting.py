@@ -12,7 +12,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -49,6 +49,7 @@ from airy_ray.rawlog.record import ERASED, Record, Route, is_erased
 from airy_ray.sources.source import (
     Failed,
     Key,
+    Linked,
     Overwritten,
     Reacted,
     Recalled,
@@ -77,6 +78,7 @@ class Forgotten:
         self._rules: dict[bytes, list[tuple[int, Millis]]] = defaultdict(list)
         self._before: dict[bytes, int] = {}
         self._names: set[bytes] = set()
+        self._other_names: set[Key] = set()
         for offset, erasure in erasures:
             for conversation, before in erasure.conversations:
                 self._rules[conversation].append((before, erasure.at))
@@ -245,12 +247,20 @@ class Forgotten:
                 self._names.add(json_text.quote(route.conversation)[1:-1])
         keys = {_key(route): route.conversation_id for route in found}
         for event in _events(record):
+            if isinstance(event, Linked):
+                self._learn_link(event, keys)
             conversation = keys.get(event.key)
             if conversation is not None:
                 for name in _message_names(event):
                     self._forget_id(message_id(conversation, name), self._before[conversation])
                     if isinstance(event, Overwritten):  # others name the message alone
                         self._names.add(json_text.quote(name)[1:-1])
+
+    def _learn_link(self, event: Linked, keys: Mapping[Key, bytes]) -> None:
+        """Take note of the other name of whom is forgotten; more than the name may be to stay."""
+        if msgspec.structs.replace(event.key, conversation=event.name) in keys:
+            self._other_names.add(event.key)
+            self._names.add(json_text.quote(event.key.conversation)[1:-1])
 
     def _cut_webhook(self, offset: int, record: Record) -> Record | None:
         concerned = [route for route in record.routes if route.conversation_id in self._rules]
@@ -274,7 +284,7 @@ class Forgotten:
         if _key(route) in cutting.kept:
             return route
         was_before = cutting.offset < self._before.get(route.conversation_id, 0)
-        if was_before or _key(route) in cutting.taken:
+        if was_before or _key(route) in cutting.taken or _key(route) in self._other_names:
             return msgspec.structs.replace(route, conversation="")
         return route
 

@@ -19,18 +19,20 @@ from airy_ray.partition.repair import FORWARDED
 from airy_ray.partition.routing import (
     AliasLookup,
     ChannelLookup,
+    join,
     partitions_of,
     reroute,
     route_anew,
     routed_again,
 )
 from airy_ray.projections.view import Outgoing
-from airy_ray.projections.waiting import REROUTE, RESEND, RETRY, ROUTE_ANEW
+from airy_ray.projections.waiting import JOIN, REROUTE, RESEND, RETRY, ROUTE_ANEW
 from airy_ray.rawlog.record import Kind, Offset, Record, is_erased, payload_id
 from airy_ray.state.tables import decoded
 
 _AT_ONCE = 256
-_REPETITIONS = {REROUTE, ROUTE_ANEW, RESEND, RETRY}
+_ROUTED = {REROUTE: reroute, ROUTE_ANEW: route_anew, JOIN: join}
+_REPETITIONS = {*_ROUTED, RESEND, RETRY}
 
 
 class Forward(NamedTuple):
@@ -113,8 +115,7 @@ def _repeated(
         again = routed_again(record, channels, aliases, now)
         targets = partitions_of(again, spec.count)
     else:
-        again_by = reroute if outgoing.kind == REROUTE else route_anew
-        repeated = again_by(record, channels, aliases, now)
+        repeated = _ROUTED[outgoing.kind](record, channels, aliases, now)
         if repeated is None:
             return []
         again, slots = repeated

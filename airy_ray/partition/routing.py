@@ -30,7 +30,6 @@ from airy_ray.partition.interpret import (
     unrouted_keys,
 )
 from airy_ray.projections.custom_sources import alias_of
-from airy_ray.projections.linked_contacts import alias_of as alias_of_contact
 from airy_ray.rawlog.record import Record, Route, payload_id
 from airy_ray.sources import custom, whatsapp
 from airy_ray.sources.source import Key, Source, Webhook
@@ -99,7 +98,7 @@ def _joined(own: Route, aliases: AliasLookup) -> Route:
     """Return the route to the conversation that a contact has under another name, if they have."""
     if own.source != whatsapp.Whatsapp.hook or not whatsapp.is_alias(own.conversation):
         return own
-    known = aliases(alias_of_contact(own.source, own.channel_id, own.conversation))
+    known = aliases(own.conversation_id)
     if known is None:
         return own
     return msgspec.structs.replace(own, conversation_id=known.conversation_id)
@@ -152,6 +151,20 @@ def route_anew(
     except PayloadError:
         return None
     return _routed(record, unrouted_keys(record, parsed), channels, aliases, now)
+
+
+def join(
+    record: Record, channels: ChannelLookup, aliases: AliasLookup, now: Micros
+) -> tuple[Record, set[Slot]] | None:
+    """Return a stored body again with the events of contacts known by another name since.
+
+    None if there are none.
+    """
+    joined = [(own, _joined(own, aliases)) for own in record.routes if own.refused is None]
+    keys = [
+        Key(own.source, own.channel, own.conversation) for own, now_at in joined if own != now_at
+    ]
+    return _routed(record, keys, channels, aliases, now)
 
 
 def _routed(

@@ -1,38 +1,64 @@
 """Contacts whom a source knows by two names, one of which may come alone (sources §3.2).
 
-Where the other name leads is kept in the partition of its alias, in which routing looks it up, and
-beside the conversation, so that it is told once.
+One of the names is the better one: where that leads is where all of it belongs.
+
+1. A body that tells both names goes to the partitions of both conversations. In that of the other
+   name a row says from then on where the better one leads; routing looks there.
+2. What was routed before, and comes after it in the log, is passed on.
+3. A conversation that had begun under the other name by then stays. Its contact is merged into the
+   one of the better name.
 """
 
 import msgspec
 
+from airy_ray.model import commands
+from airy_ray.model.commands import MergeContacts
 from airy_ray.model.conversation import Conversation
-from airy_ray.model.events import AliasKnown, ContactLinked, Place
-from airy_ray.model.ids import ChannelId, format_id, slot_of
+from airy_ray.model.events import (
+    ContactLinked,
+    ConversationDescribed,
+    Event,
+    MessageReceived,
+    Place,
+)
+from airy_ray.model.ids import (
+    ID_BYTES,
+    ConversationId,
+    command_id,
+    contact_id,
+    conversation_id,
+    format_id,
+    slot_of,
+)
 from airy_ray.model.message import Message
-from airy_ray.projections import keys
+from airy_ray.projections import merges, waiting
 from airy_ray.projections.view import Outgoing, View
 
-_KIND = "contact"
+PRINCIPAL = "rule:same-contact"
+"""Who merges contacts that a source says are one, in the audit log."""
 
-
-def alias_of(source: str, channel: ChannelId, name: str) -> bytes:
-    """Return the alias of a contact; its slot says which partition keeps it."""
-    return keys.alias(source, _KIND, _key(channel, name))
+_NEW = (MessageReceived, ConversationDescribed)
+"""What belongs where the better name leads even if there is a conversation under the other one."""
 
 
 def link(view: View, event: ContactLinked) -> bool:
-    """Have what comes under the other name join a conversation; return whether that is new."""
-    place = event.place
-    alias = alias_of(place.source, place.channel_id, event.name)
-    is_known = view.aliases.get(alias) == place
-    if is_known or view.conversations.get(place.conversation_id) is None:
+    """Have what comes under a conversation's name belong elsewhere; return whether that is new."""
+    own = event.place
+    there = conversation_id(own.channel_id, event.name)
+    place = Place(there, own.channel_id, own.source, event.name)
+    if there == own.conversation_id or view.aliases.get(own.conversation_id) == place:
         return False
-    view.aliases.put(alias, place)
-    told = AliasKnown(place.source, _KIND, _key(place.channel_id, event.name), place)
-    body = msgspec.msgpack.encode(told)
-    view.send(Outgoing(slot=slot_of(alias), kind="forward", source=place.source, body=body))
+    view.aliases.put(own.conversation_id, place)
+    _merge(view, own.conversation_id, there)
     return True
+
+
+def folded_here(view: View, events: list[Event]) -> list[Event]:
+    """Return which of a body's events are folded here; the others are passed on."""
+    here = [event for event in events if not _is_elsewhere(view, event)]
+    if len(here) < len(events):
+        waiting.join(view, view.position)
+    return here
 
 
 def as_known(conversation: Conversation, place: Place, message: Message) -> Message:
@@ -42,5 +68,27 @@ def as_known(conversation: Conversation, place: Place, message: Message) -> Mess
     return msgspec.structs.replace(message, sender_id=conversation.source_conversation_id)
 
 
-def _key(channel: ChannelId, name: str) -> str:
-    return f"{format_id(channel)} {name}"
+def _is_elsewhere(view: View, event: Event) -> bool:
+    place = getattr(event, "place", None)
+    if place is None or isinstance(event, ContactLinked):
+        return False
+    if view.aliases.get(place.conversation_id) is None:
+        return False
+    return isinstance(event, _NEW) or view.conversations.get(place.conversation_id) is None
+
+
+def _merge(view: View, own: ConversationId, there: ConversationId) -> None:
+    """Have the contact of a conversation taken over by that of another one, if there are both."""
+    holder = view.contact_of.get(own)
+    contact = None if holder is None else view.contacts.get(holder[:ID_BYTES])
+    if contact is None or contact.merged_into is not None:
+        return
+    into = contact_id(there)
+    command = MergeContacts(
+        id=format_id(command_id(slot_of(into), own + there)),
+        principal=PRINCIPAL,
+        destination_id=format_id(into),
+        source=merges.snapshot(view, contact),
+    )
+    body = commands.encode(command)
+    view.send(Outgoing(slot=slot_of(into), kind="command", source="api", body=body))

@@ -18,14 +18,14 @@ from airy_ray.projections.view import View, WantedProfile
 
 FETCH_STATE = "contact.fetch_state"
 
-_TELLING_MORE = frozenset({"facebook", "instagram", "telegram"})
+TELLING_MORE = frozenset({"facebook", "instagram", "telegram"})
 """Sources that tell names, or pictures, only if they are asked."""
-_TELLING_IF_ASKED = _TELLING_MORE | {"viber"}
+TELLING_IF_ASKED = TELLING_MORE | {"viber"}
 
 
 def want(view: View, begun: Conversation, at: Millis) -> None:
     """Have the contact of a conversation that has just begun asked for, if that is of use."""
-    if begun.source not in _TELLING_MORE or not begun.source_conversation_id:
+    if begun.source not in TELLING_MORE or not begun.source_conversation_id:
         return
     if begun.metadata != EMPTY_DOCUMENT:
         known = view.metadata.get(keys.metadata("conversation", begun.id, FETCH_STATE))
@@ -40,7 +40,7 @@ def want_again(view: View, place: Place, at: Millis) -> bool:
 
     One that is due already may be on its way, and is left alone.
     """
-    if place.source not in _TELLING_IF_ASKED or not place.source_conversation_id:
+    if place.source not in TELLING_IF_ASKED or not place.source_conversation_id:
         return False
     wanted = view.profiles.get(place.conversation_id)
     if wanted is not None and wanted.due_at <= at:

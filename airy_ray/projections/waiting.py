@@ -10,6 +10,8 @@ REROUTE = "reroute"
 the events that nobody could take."""
 ROUTE_ANEW = "route anew"
 """The same with the events that belong elsewhere than was thought when it came in."""
+JOIN = "join"
+"""The same with the events of contacts who are known by another name since."""
 RESEND = "resend"
 """The same with all of its events."""
 RETRY = "retry"
@@ -52,6 +54,11 @@ def waits_for_channel(channel: ChannelId) -> bytes:
 def route_anew(view: View, position: int) -> None:
     """Have the events of a record that have no route found one, and appended where it leads."""
     view.send(_of_record(ROUTE_ANEW, position))
+
+
+def join(view: View, position: int) -> None:
+    """Have the events of a record whose contacts have another name appended where it leads."""
+    view.send(_of_record(JOIN, position))
 
 
 def _release(view: View, waits_for: bytes) -> None:

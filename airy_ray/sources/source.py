@@ -138,7 +138,7 @@ class MessageDescribed(msgspec.Struct, frozen=True, gc=False):
 
 
 class Linked(msgspec.Struct, frozen=True, gc=False):
-    """The contact of a conversation is `name` as well, under which alone they may come next."""
+    """The contact of a conversation is `name` as well, and what they say belongs there."""
 
     key: Key
     name: str

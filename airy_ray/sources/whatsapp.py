@@ -4,6 +4,7 @@ Contract: sources §3. The form of bodies: `whatsapp_changes`.
 """
 
 import re
+from functools import partial
 
 from airy_ray.clock import Millis
 from airy_ray.model import json_text
@@ -45,14 +46,16 @@ class Whatsapp:
         self._signature.check(webhook)
 
     def routes(self, webhook: Webhook) -> list[Key]:
-        """Return the conversations of all that a body tells of, also of what says nothing to us."""
-        keys = (
-            key
-            for change in wire.changes(webhook.body, [])
-            for _, told in change.parts()
-            for key in change.keys(told)
-        )
-        return list(dict.fromkeys(keys))
+        """Return the conversations of all that a body tells of, also of what says nothing to us.
+
+        Of a contact with two names it is both, for either may come alone.
+        """
+        changes = wire.changes(webhook.body, [])
+        keys = [
+            key for change in changes for _, told in change.parts() for key in change.keys(told)
+        ]
+        linked = [link.key for change in changes for link in change.links()]
+        return list(dict.fromkeys(keys + linked))
 
     def kept_headers(self, webhook: Webhook) -> dict[str, str] | None:
         """Return nothing: the body says it all."""
@@ -92,7 +95,7 @@ def is_alias(contact: str) -> bool:
 
 def without(body: bytes, cut: Cut) -> bytes | None:
     """Return a body without what goes, all else as it came; None if nothing is left."""
-    return body_without(body, cut, _entry_without)
+    return body_without(body, cut, partial(_entry_without, wire.numbers_in(body)))
 
 
 def _message(
@@ -185,16 +188,17 @@ def _contact(change: wire.Change, told: wire.Contact) -> list[SourceEvent]:
     return [Described(keys[0], {"contact.display_name": json_text.quote(name)})]
 
 
-def _entry_without(text: bytes, cut: Cut) -> bytes | None:
+def _entry_without(numbers: wire.Numbers, text: bytes, cut: Cut) -> bytes | None:
     """Return an entry without what goes; None if that leaves nothing."""
-    return array_without(text, "changes", cut, _change_without)
+    return array_without(text, "changes", cut, partial(_change_without, numbers))
 
 
-def _change_without(text: bytes, cut: Cut) -> bytes | None:
+def _change_without(numbers: wire.Numbers, text: bytes, cut: Cut) -> bytes | None:
     """Return a change without what goes; None if that leaves nothing."""
     change = wire.change_of(text)
     if isinstance(change, str):
         return None if cut.names(text) else text
+    change.numbers = numbers
     told = members(text) or {}
     value = members(told["value"]) or {}
     inner = members(value.get(wire.WRAPPED))

@@ -11,7 +11,7 @@ STATUS  = {"recipient_id" and/or "recipient_user_id", "id", "status", "timestamp
 ```
 
 A contact is known by the phone number or, if that is hidden, by an id that holds for one business
-only; one body may tell which number an id belongs to.
+only; a body may tell, wherever in it, which number an id belongs to.
 """
 
 from collections.abc import Callable, Iterator
@@ -106,8 +106,16 @@ PARTS: dict[str, tuple[type[Told], Callable[[bytes], Told]]] = {
 """What a value tells of, in the order in which it is taken, and how each is read."""
 
 
+Numbers = dict[tuple[str, str], str]
+"""The phone numbers of contacts, by ours and by their ids there."""
+
+
 class Change:
-    """What is told of one of our phone numbers."""
+    """What is told of one of our phone numbers.
+
+    Attributes:
+        numbers: of contacts whose ids stand beside them; those of the whole body, once told.
+    """
 
     def __init__(self, phone_number: str, value: _Value) -> None:
         self._phone_number = phone_number
@@ -116,7 +124,7 @@ class Change:
             for kind in PARTS
             for text in elements(getattr(value, kind)) or ()
         ]
-        self._number_of = self._numbers()
+        self.numbers = self._own_numbers()
 
     def parts(self) -> list[tuple[bytes, Told]]:
         """Return the messages, then the statuses, then the contacts, each with its text."""
@@ -128,23 +136,25 @@ class Change:
         That is one, but for statuses: the message was sent to the number, or to the id.
         """
         number, known_as = text_id(told.number), text_id(told.known_as)
-        linked = None if known_as is None else self._number_of.get(known_as)
+        linked = None if known_as is None else self.numbers.get((self._phone_number, known_as))
         contacts = [each for each in (number, linked, known_as) if each is not None]
         found = [self._key(each) for each in dict.fromkeys(contacts)]
         return found if isinstance(told, Status) else found[:1]
 
     def links(self) -> list[Linked]:
-        """Return which contacts are known by number and by id."""
-        return [Linked(self._key(number), known_as) for known_as, number in self._number_of.items()]
+        """Return which contacts are known by id and by number, as is told here."""
+        return [
+            Linked(self._key(known_as), number)
+            for (_, known_as), number in self._own_numbers().items()
+        ]
 
     def _key(self, contact: str) -> Key:
         return Key(SOURCE, self._phone_number, contact)
 
-    def _numbers(self) -> dict[str, str]:
-        """Return the phone numbers of contacts whose id stands beside it."""
+    def _own_numbers(self) -> Numbers:
         named = ((text_id(told.number), text_id(told.known_as)) for _, told in self._parts)
         return {
-            known_as: number
+            (self._phone_number, known_as): number
             for number, known_as in named
             if number is not None and known_as is not None
         }
@@ -159,8 +169,24 @@ def part(kind: str, text: bytes) -> Told:
         return empty()
 
 
-def changes(text: bytes, ignored: list[str]) -> Iterator[Change]:
-    """Yield the changes that we read, adding to `ignored` why others are left out."""
+def changes(text: bytes, ignored: list[str]) -> list[Change]:
+    """Return the changes that we read, adding to `ignored` why others are left out."""
+    found = list(_changes(text, ignored))
+    numbers = {known: number for change in found for known, number in change.numbers.items()}
+    for change in found:
+        change.numbers = numbers
+    return found
+
+
+def numbers_in(text: bytes) -> Numbers:
+    """Return the numbers of contacts that a body tells beside their ids."""
+    try:
+        return next((change.numbers for change in changes(text, [])), {})
+    except PayloadError:
+        return {}
+
+
+def _changes(text: bytes, ignored: list[str]) -> Iterator[Change]:
     body = _body(text)
     if body.object != _OBJECT:
         ignored.append("object")

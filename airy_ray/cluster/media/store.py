@@ -10,6 +10,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
 from airy_ray.clock import Millis
 from airy_ray.cluster.media import kinds
 from airy_ray.cluster.media.store_spec import StoreSpec, store_spec
+from airy_ray.cluster.media.unlinked import Unlinked
 from airy_ray.cluster.media.upload import HEAD_BYTES, Upload
 from airy_ray.errors import StorageError
 from airy_ray.model.ids import format_id, media_id
@@ -35,6 +37,8 @@ NAME = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}(?:\.[A-Za-z0-9]{1,16})?"
 )
 """What a stored file is called: nothing else in the store is given out, or deleted."""
+_UNFINISHED = re.compile(rf"(?:{NAME.pattern})#\d+")
+"""What `obstore` calls a file in a directory until all of it is there."""
 
 _PIECE_BYTES = 1 << 18
 _PART_BYTES = 5 << 20
@@ -56,11 +60,13 @@ class MediaStore:
     def __init__(
         self,
         store: ObjectStore,
+        unlinked: Unlinked,
         *,
         directory: Path | None = None,
         public_url: str | None = None,
     ) -> None:
         """Use a store; `directory` is where it is on this machine, if it is."""
+        self.unlinked = unlinked
         self._store = store
         self._directory = directory
         self._public_url = public_url
@@ -77,16 +83,24 @@ class MediaStore:
     async def keep(self, upload: Upload) -> str:
         """Store a file, durably; return what it is called from now on.
 
+        One that is new is marked, and goes after a day unless it is settled, or linked to.
+
         Raises:
             StorageError: the store does not take it.
         """
         name = name_of(upload)
         upload.file.seek(0)
         try:
+            await self._mark(name)
             await self._put(name, upload)
         except (BaseError, OSError) as error:
             raise StorageError(_told(error)) from error
         return name
+
+    async def settle(self, *names: str) -> None:
+        """Say that something links to files now, or that whoever sent them knows their names."""
+        for name in names:
+            await asyncio.to_thread(self.unlinked.settle, name)
 
     async def size(self, name: str) -> int | None:
         """Return how many bytes a file has; None if there is none of this name.
@@ -170,6 +184,21 @@ class MediaStore:
             raise StorageError(_told(error)) from error
         return True
 
+    async def delete_unfinished(self, at: Millis) -> None:
+        """Delete what is left of files whose storing broke off before an instant.
+
+        Object stores see to that themselves.
+
+        Raises:
+            StorageError: the directory went away.
+        """
+        if self._directory is None:
+            return
+        try:
+            await asyncio.to_thread(_delete_unfinished, self._directory, at)
+        except OSError as error:
+            raise StorageError(_told(error)) from error
+
     async def is_reachable(self) -> bool:
         """Whether the store answers; asked once a second at most."""
         if time.monotonic() - self._looked_at >= _REACHED_S:
@@ -186,6 +215,12 @@ class MediaStore:
         except (BaseError, OSError, TimeoutError):
             return False
         return True
+
+    async def _mark(self, name: str) -> None:
+        """Mark a file that is not there; of one that is, somebody may know already."""
+        is_new = await self.size(name) is None
+        mark = self.unlinked.note if is_new else self.unlinked.renew
+        await asyncio.to_thread(mark, name)
 
     async def _put(self, name: str, upload: Upload) -> None:
         put = partial(
@@ -225,15 +260,16 @@ def open_store(settings: Settings) -> MediaStore:
 
 def opened(spec: StoreSpec) -> MediaStore:
     """Return a store."""
+    unlinked = Unlinked(Path(spec.marks))
     if spec.directory is not None:
         directory = Path(spec.directory)
         local = LocalStore(directory, mkdir=True)
-        return MediaStore(local, directory=directory, public_url=spec.public_url)
+        return MediaStore(local, unlinked, directory=directory, public_url=spec.public_url)
     assert spec.url is not None  # without it there is a directory
     if spec.url.startswith("memory:"):
-        return MediaStore(MemoryStore(), public_url=spec.public_url)
+        return MediaStore(MemoryStore(), unlinked, public_url=spec.public_url)
     store = object_store(spec.url, spec.options)
-    return MediaStore(store, public_url=spec.public_url or _amazon_url(spec.url))
+    return MediaStore(store, unlinked, public_url=spec.public_url or _amazon_url(spec.url))
 
 
 def object_store(url: str, options: Mapping[str, str]) -> ObjectStore:
@@ -258,6 +294,13 @@ def _amazon_url(url: str) -> str | None:
     if parts.scheme != "s3":
         return None
     return f"https://{parts.netloc}.s3.amazonaws.com{parts.path}"
+
+
+def _delete_unfinished(directory: Path, at: Millis) -> None:
+    for path in directory.iterdir():
+        with suppress(FileNotFoundError):  # it is there now, under its name
+            if _UNFINISHED.fullmatch(path.name) and path.stat().st_mtime_ns < at * 1_000_000:
+                path.unlink()
 
 
 def _sync(directory: Path, name: str) -> None:

@@ -14,12 +14,17 @@ if TYPE_CHECKING:
 
 
 class StoreSpec(msgspec.Struct, frozen=True):
-    """Which store, in plain values: `directory` on this machine, or else `url` and `options`."""
+    """Which store, in plain values: `directory` on this machine, or else `url` and `options`.
+
+    Attributes:
+        marks: the directory that tells which files nothing may link to yet.
+    """
 
     directory: str | None
     url: str | None
     options: dict[str, str]
     public_url: str | None
+    marks: str
 
 
 def store_spec(settings: Settings) -> StoreSpec:
@@ -31,6 +36,7 @@ def store_spec(settings: Settings) -> StoreSpec:
         media.url,
         {key: value.get_secret_value() for key, value in media.options.items()},
         media.public_url,
+        str((settings.data / "unlinked").resolve()),
     )
 
 

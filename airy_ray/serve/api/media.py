@@ -61,6 +61,7 @@ async def _kept(platform: Platform, caller: Caller, taken: Upload) -> Response:
     # what is asked for is told by the name: boundaries of forms are different each time
     await platform.claim(replace(caller, body=name_of(taken).encode()))
     name = await platform.media.keep(taken)
+    await platform.media.settle(name)
     url = platform.media.url(name, public_url(platform.settings, caller.headers))
     return Response(body=json_text.encode({"media_url": url}))
 

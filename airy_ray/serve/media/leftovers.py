@@ -1,4 +1,4 @@
-"""Files that nothing links to any more, or never did: deleted, by two ways.
+"""Files that nothing links to any more, or never did: deleted, by three ways.
 
 1. Erasing, by a wish or by a rule of retention, leaves the names of the files that its messages
    linked to in the partitions, and they stay there until somebody has looked here: none is
@@ -6,10 +6,12 @@
 2. Once a day, where there is a rule for all sources, the store is gone through for files that are
    as old as that: uploaded and never sent, or of messages that were changed. Who is killed
    meanwhile begins anew.
-3. Links are looked for in all that the partitions keep, for all names together, and once more for
+3. What was stored by who was killed before anything linked to it, or before whoever sent it was
+   told its name, is marked (`cluster.media.unlinked`), and goes after a day.
+4. Links are looked for in all that the partitions keep, for all names together, and once more for
    those without: what is on its way from one partition to another may be in neither for a moment.
    It costs a reading of the states.
-4. Who sends a file again at the very moment at which it is deleted finds it gone. One that is
+5. Who sends a file again at the very moment at which it is deleted finds it gone. One that is
    uploaded again stays.
 """
 
@@ -37,6 +39,7 @@ _AT_ONCE = 500
 _OLD_AT_ONCE = 100_000
 """Each time the states are read; so many names are some ten megabytes."""
 _DAY_MS = 86_400_000
+_HOUR_MS = 3_600_000
 
 
 class Leftovers:
@@ -54,6 +57,7 @@ class Leftovers:
         self._commands = commands
         self._media = media
         self._goes_through_at = Millis(0)
+        self._sweeps_at = Millis(0)
 
     async def work(self) -> None:
         """Look again and again, until cancelled."""
@@ -61,6 +65,7 @@ class Leftovers:
             wait_s = _EVERY_S
             try:
                 await self.look()
+                await self.sweep(now_millis())
                 await self.go_through(now_millis())
             except AiryError as error:
                 logger.warning("files that nothing links to are not deleted yet: %s", error)
@@ -110,6 +115,25 @@ class Leftovers:
         self._goes_through_at = Millis(now + _DAY_MS)
         if count:
             logger.info("%d old files that nothing links to deleted", count)
+
+    async def sweep(self, now: Millis) -> None:
+        """Delete what killed processes stored more than a day ago and left: once an hour.
+
+        Raises:
+            StorageError: the store does not do it.
+            RebuildingError: not now.
+        """
+        if now < self._sweeps_at:
+            return
+        before = Millis(now - _DAY_MS)
+        await self._media.delete_unfinished(before)
+        marks = self._media.unlinked
+        marked = await asyncio.to_thread(marks.made_before, before)
+        for name in await asyncio.to_thread(_unlinked, self._specs, marked):
+            await self._media.delete_if_older(name, before)
+        for name in marked:
+            await asyncio.to_thread(marks.settle_if_older, name, before)
+        self._sweeps_at = Millis(now + _HOUR_MS)
 
     async def _old(self, before: Millis) -> AsyncIterator[list[str]]:
         """Yield the names of old files, as many at once as links are looked for together."""

@@ -185,7 +185,8 @@ class Correspondence:
         self.platforms = played
         self.families = played.families()
         self.tail = LogTail(own.directory)
-        self.files = StoreSpec(str(own.directory.parent / "files"), None, {}, None)
+        files, marks = own.directory.parent / "files", own.directory.parent / "unlinked"
+        self.files = StoreSpec(str(files), None, {}, None, str(marks))
         self._reader = PartitionReader(self.tail)
         self._commands = 0
 

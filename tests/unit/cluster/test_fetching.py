@@ -12,6 +12,7 @@ from airy_ray.clock import now_micros
 from airy_ray.cluster.delivering import DeliveringProcess
 from airy_ray.cluster.duties import Duties
 from airy_ray.cluster.fetching_spec import FetchingSpec
+from airy_ray.cluster.media.store import NAME
 from airy_ray.cluster.media.store_spec import StoreSpec
 from airy_ray.model import message
 from airy_ray.model.events import ConversationsErased
@@ -55,13 +56,26 @@ class Shop:
     def media(self) -> Path:
         return self._directory / "media"
 
+    @property
+    def marks(self) -> Path:
+        return self._directory / "unlinked"
+
+    def stored(self) -> list[str]:
+        """Return the names of files that are stored as a whole."""
+        names = [each.name for each in self.media.iterdir()] if self.media.exists() else []
+        return [each for each in names if NAME.fullmatch(each)]
+
+    def marked(self) -> list[str]:
+        """Return the names of files that nothing may link to yet."""
+        return [each.name for each in self.marks.iterdir()]
+
     def start(self, **changed: Any) -> None:
         access = {
             "whatsapp": Access(f"{self._files.url}/v25.0", asks="whatsapp"),
             "telegram": Access(self._files.url, asks="telegram"),
         }
         fetching: dict[str, Any] = {
-            "store": StoreSpec(str(self.media), None, {}, None),
+            "store": StoreSpec(str(self.media), None, {}, None, str(self.marks)),
             "directory": str(self._directory),
             "base_url": BASE_URL,
             "bytes_max": 1 << 20,
@@ -206,6 +220,31 @@ def test_who_is_killed_while_fetching_is_followed_by_who_fetches(
     shop.start()
 
     until(lambda: are_kept(shop, "m-1", 1))
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_a_copy_is_marked_until_a_record_links_to_it(
+    is_gone: bool, shop: Shop, files: FilesServer
+) -> None:
+    shop.start()
+    shop.receive("m-1", f"{files.url}/slow")
+    until(lambda: files.asked)
+    with closing(LogTail(shop.post.own.directory)) as tail, tail._write():  # nobody can append
+        files.let_go.set()
+        until(shop.stored)
+        shop.kill()
+    left = shop.stored()
+    assert shop.marked() == left
+    if is_gone:
+        files.gone.add("/slow")
+    shop.start()
+    until(lambda: shop.told("m-1"))
+
+    if is_gone:
+        assert shop.marked() == left
+    else:
+        until(lambda: not shop.marked())
+    assert shop.stored() == left
 
 
 def test_what_may_pass_is_tried_again(shop: Shop, files: FilesServer) -> None:

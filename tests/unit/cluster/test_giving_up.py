@@ -47,7 +47,7 @@ def test_a_file_that_never_comes_is_given_up_after_the_last_try(
 ) -> None:
     waits = (0.0, 0.0, 0.0)
     monkeypatch.setattr(fetching, "_WAITS_S", waits)
-    store = StoreSpec(str(tmp_path / "media"), None, {}, None)
+    store = StoreSpec(str(tmp_path / "media"), None, {}, None, str(tmp_path / "unlinked"))
     spec = FetchingSpec(store, str(tmp_path), "", 1 << 20, allow_private_networks=True)
     with files_server() as files, working(tmp_path) as post:
         files.failures["/a.png"] = 100

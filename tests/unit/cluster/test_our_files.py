@@ -17,7 +17,7 @@ GONE = f"https://cdn.example.org/{NAME.replace('5d', '6d')}"
 
 
 def spec(directory: Path) -> StoreSpec:
-    return StoreSpec(str(directory), None, {}, None)
+    return StoreSpec(str(directory), None, {}, None, str(directory / "unlinked"))
 
 
 def test_a_file_is_found_wherever_it_is_said_to_be(tmp_path: Path) -> None:

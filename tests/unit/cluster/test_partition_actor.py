@@ -16,13 +16,12 @@ from airy_ray.cluster.machine import MachineSpec
 from airy_ray.cluster.partition_actor import PartitionActor
 from airy_ray.errors import StateError
 from airy_ray.model.conversation import Conversation
-from airy_ray.model.events import AliasKnown, ChannelSeen, ChannelStored, Event
-from airy_ray.model.ids import REGISTRY, ConversationId, PartitionIndex, format_id, owner_of
+from airy_ray.model.events import ChannelSeen, ChannelStored, ContactLinked, Event
+from airy_ray.model.ids import REGISTRY, ConversationId, PartitionIndex, owner_of
 from airy_ray.partition.fold import encode_event
 from airy_ray.partition.interpret import home_of
 from airy_ray.partition.reader import PartitionReader
 from airy_ray.partition.routing import record_of
-from airy_ray.projections.linked_contacts import alias_of
 from airy_ray.rawlog.record import Kind, Record
 from airy_ray.rawlog.tail import LogTail, path_of
 from airy_ray.sources.source import Webhook
@@ -88,20 +87,17 @@ def test_the_registry_too_is_owned_when_its_log_cannot_be_opened(machine: Machin
         until(lambda: is_owner(actor))
 
 
-def test_what_waited_under_another_name_is_routed_by_the_alias_of_another_partition(
+def test_what_waited_under_another_name_is_routed_by_what_another_partition_knows(
     machine: MachineSpec,
 ) -> None:
-    """Somebody hides their number; their former conversation is known to its alias only."""
+    """Somebody hides their number; where their conversation is, one partition alone knows."""
     number, hidden = "106", "DE.hidden"
     channel = builders.channel(number, source="whatsapp")
     place = builders.place(page=number, source="whatsapp")
-    alias = f"{format_id(channel.id)} {hidden}"
-    keeper = owner_of(alias_of("whatsapp", channel.id, hidden), 2)
+    other_name = builders.place(hidden, page=number, source="whatsapp")
+    keeper = owner_of(other_name.conversation_id, 2)
     project(machine.partition(REGISTRY), [told(ChannelStored(channel, {}))])
-    project(
-        machine.partition(keeper),
-        [told(AliasKnown("whatsapp", "contact", alias, place), "forward")],
-    )
+    project(machine.partition(keeper), [told(ContactLinked(other_name, builders.ADA))])
     other = PartitionIndex(1 - keeper)
     waiting = next(each for each in map(hidden_message, range(99)) if home_of(each, 2) == other)
     seen = ChannelSeen(channel.id, "whatsapp", number, connected=True)

@@ -108,7 +108,7 @@ def test_a_form_whose_file_is_gone_breaks_off(
     form = Form({"a": "b"}, {"file": gone})
 
     async def main() -> Came:
-        files = OurFiles(StoreSpec(str(tmp_path), None, {}, None))
+        files = OurFiles(StoreSpec(str(tmp_path), None, {}, None, str(tmp_path / "unlinked")))
         async with platform(saying_nothing) as url:
             calls = PlatformCalls(files)
             came = await calls.made(with_files(url, form), is_deduplicating=is_deduplicating)

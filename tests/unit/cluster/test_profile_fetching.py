@@ -257,10 +257,11 @@ class Chat:
     def __init__(self, post: Post, server: GraphServer, api: TelegramApi, directory: Path) -> None:
         self.api = api
         self.media = directory / "media"
+        self.marks = directory / "unlinked"
         self._post = post
         self._url = f"http://127.0.0.1:{server.port}"
         self._fetching = FetchingSpec(
-            StoreSpec(str(self.media), None, {}, None),
+            StoreSpec(str(self.media), None, {}, None, str(self.marks)),
             str(directory),
             "https://chat.example.org",
             1 << 20,

@@ -110,7 +110,7 @@ def test_of_a_contact_with_two_names_a_status_may_be_of_either() -> None:
     *receipts, link = events(statuses=[STATUS | {"recipient_user_id": USER_ID}])
 
     assert receipts == [Receipt(each, False, ("wamid.2",)) for each in (KEY, HIDDEN)]
-    assert link == Linked(KEY, USER_ID)
+    assert link == Linked(HIDDEN, CONTACT)
 
 
 @pytest.mark.parametrize(
@@ -159,13 +159,47 @@ def test_whose_number_stands_in_the_same_body_is_known_by_it() -> None:
 
     assert [event.key for event in events(messages=[hidden])] == [HIDDEN]
     received, link = events(messages=[hidden], contacts=[contact])
-    assert (received.key, link) == (KEY, Linked(KEY, USER_ID))
+    assert (received.key, link) == (KEY, Linked(HIDDEN, CONTACT))
 
 
 def test_a_message_with_number_and_id_links_them() -> None:
     received, link = events(messages=[MESSAGE | {"from_user_id": USER_ID}])
 
-    assert (received.key, link) == (KEY, Linked(KEY, USER_ID))
+    assert (received.key, link) == (KEY, Linked(HIDDEN, CONTACT))
+
+
+def in_entries(*values: dict[str, Any], number: str = NUMBER) -> bytes:
+    """Return a body with an entry for each value, all of one of our numbers."""
+    entries = [json.loads(body(**value))["entry"][0] for value in values]
+    for entry in entries:
+        entry["changes"][0]["value"]["metadata"] = {"phone_number_id": number}
+    return json.dumps({"object": "whatsapp_business_account", "entry": entries}).encode()
+
+
+BY_ID = {"messages": [{**MESSAGE, "from": None, "from_user_id": USER_ID}]}
+BOTH = {"contacts": [{"wa_id": CONTACT, "user_id": USER_ID}]}
+
+
+@pytest.mark.parametrize("values", [(BY_ID, BOTH), (BOTH, BY_ID)])
+def test_whose_number_stands_in_another_entry_is_known_by_it(values: tuple[Any, Any]) -> None:
+    text = in_entries(*values)
+    found = parse(Webhook(text, {})).events
+
+    assert {type(event): event.key for event in found} == {Received: KEY, Linked: HIDDEN}
+    assert Whatsapp("secret").routes(Webhook(text, {})) == [KEY, HIDDEN]
+    assert without(text, Everything(CONTACT)) is None
+
+
+def test_an_id_of_another_number_of_ours_is_another_contact() -> None:
+    told = json.loads(in_entries(BY_ID))
+    told["entry"] += json.loads(in_entries(BOTH, number="107"))["entry"]
+    [received] = [
+        event
+        for event in parse(Webhook(json.dumps(told).encode(), {})).events
+        if isinstance(event, Received)
+    ]
+
+    assert received.key == HIDDEN
 
 
 @pytest.mark.parametrize(

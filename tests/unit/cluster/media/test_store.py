@@ -8,7 +8,9 @@ import pytest
 from obstore.store import MemoryStore
 from pydantic import SecretStr
 
+from airy_ray.clock import Millis, now_millis
 from airy_ray.cluster.media.store import NAME, MediaStore, open_store
+from airy_ray.cluster.media.unlinked import Unlinked
 from airy_ray.cluster.media.upload import Upload
 from airy_ray.config import Media, Settings
 from airy_ray.errors import StorageError
@@ -27,7 +29,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> MediaStore:
     """Both kinds of store."""
     if request.param == "directory":
         return open_store(Settings(data=tmp_path))
-    return open_store(Settings(media=Media(url="memory:///")))
+    return open_store(Settings(data=tmp_path, media=Media(url="memory:///")))
 
 
 async def content_of(store: MediaStore, name: str, part: range) -> bytes:
@@ -90,13 +92,31 @@ def test_a_deleted_file_is_not_there(store: MediaStore) -> None:
     assert asyncio.run(main()) == [None, 3]
 
 
+def test_a_file_is_marked_until_it_is_settled_unless_it_was_known(store: MediaStore) -> None:
+    def marked() -> list[str]:
+        return store.unlinked.made_before(Millis(now_millis() + 1_000))
+
+    async def main() -> tuple[str, list[list[str]]]:
+        name = await store.keep(upload(b"hello"))
+        seen = [marked()]
+        await store.keep(upload(b"hello"))
+        seen.append(marked())
+        await store.settle(name, name)
+        seen.append(marked())
+        await store.keep(upload(b"hello"))
+        return name, [*seen, marked()]
+
+    name, seen = asyncio.run(main())
+    assert seen == [[name], [name], [], []]
+
+
 def test_a_store_that_answers_is_reachable(store: MediaStore) -> None:
     assert asyncio.run(store.is_reachable())
 
 
-def test_an_object_store_is_told_how_to_serve_a_file() -> None:
+def test_an_object_store_is_told_how_to_serve_a_file(tmp_path: Path) -> None:
     objects = MemoryStore()
-    kept = MediaStore(objects)
+    kept = MediaStore(objects, Unlinked(tmp_path))
 
     async def main() -> list[dict[str, str]]:
         names = [await kept.keep(upload(PNG)), await kept.keep(upload(b"<html>", "a.html"))]
@@ -143,7 +163,7 @@ def test_a_file_is_fetched_from_where_its_store_serves_it(
 @pytest.mark.parametrize("form", ["{}", "file://{}"])
 def test_a_directory_is_named_by_its_path_or_as_an_address(form: str, tmp_path: Path) -> None:
     directory = tmp_path / "files"
-    store = open_store(Settings(media=Media(url=form.format(directory))))
+    store = open_store(Settings(data=tmp_path, media=Media(url=form.format(directory))))
     name = asyncio.run(store.keep(upload(b"x")))
 
     assert (directory / name).read_bytes() == b"x"

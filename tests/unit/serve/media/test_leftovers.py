@@ -17,7 +17,8 @@ from obstore.store import LocalStore
 from airy_ray.clock import Micros, Millis, now_millis
 from airy_ray.cluster.access import Question
 from airy_ray.cluster.commands import Commands
-from airy_ray.cluster.media.store import MediaStore
+from airy_ray.cluster.media.store import NAME, MediaStore
+from airy_ray.cluster.media.unlinked import Unlinked
 from airy_ray.cluster.media.upload import Upload
 from airy_ray.cluster.partitions import Partitions
 from airy_ray.filters.fulltext import FullText
@@ -73,7 +74,8 @@ class Doomed(MediaStore):
     """Files in a directory, and a process that is killed before one of its steps."""
 
     def __init__(self, directory: Path, *doom: str) -> None:
-        super().__init__(LocalStore(directory, mkdir=True), directory=directory)
+        marks = Unlinked(directory.parent / "unlinked")
+        super().__init__(LocalStore(directory, mkdir=True), marks, directory=directory)
         self._doom = list(doom)
 
     def step(self, name: str) -> None:
@@ -125,15 +127,47 @@ def opened(directory: Path, *rules: Rule) -> Iterator[tuple[Partition, Doomed]]:
         yield partition, Doomed(directory / "media")
 
 
-def stored(directory: Path, content: bytes) -> str:
+def stored(directory: Path, content: bytes, *, is_settled: bool = True) -> str:
     """Store a file; return what it is called."""
     taken = Upload("a.png", io.BytesIO())
     taken.write(content)
-    return asyncio.run(Doomed(directory / "media").keep(taken))
+    store = Doomed(directory / "media")
+    name = asyncio.run(store.keep(taken))
+    if is_settled:
+        asyncio.run(store.settle(name))
+    return name
 
 
 def files(directory: Path) -> set[str]:
     return {path.name for path in (directory / "media").iterdir()}
+
+
+def marks(directory: Path) -> set[str]:
+    return {path.name for path in (directory / "unlinked").iterdir()}
+
+
+class Deadly(io.BytesIO):
+    """A file whose reader is killed when it wants more than the beginning."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if self.tell() > 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().read(size)
+
+
+def store_until_killed(directory: Path, *, is_stored: bool) -> None:
+    """Store a file, and be killed before anybody is told its name, or before all of it is there."""
+    taken = Upload("a.png", io.BytesIO() if is_stored else Deadly())
+    taken.write(bytes(12 << 20))
+    asyncio.run(Doomed(directory / "media").keep(taken))
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def swept(directory: Path, *, at: Millis = LATER) -> set[str]:
+    """Return what is left when it has been looked for what killed processes left."""
+    with opened(directory) as (partition, store):
+        asyncio.run(leftovers(partition, store).sweep(at))
+    return files(directory)
 
 
 def message(contact: str, *names: str) -> Record:
@@ -302,3 +336,40 @@ def test_a_file_that_is_uploaded_again_meanwhile_stays(tmp_path: Path) -> None:
         ]
 
     assert asyncio.run(outcomes()) == [False, True, False]
+
+
+@pytest.mark.parametrize("is_stored", [True, False])
+def test_what_a_killed_process_stored_goes_after_a_day(tmp_path: Path, is_stored: bool) -> None:
+    known = stored(tmp_path, b"known")
+    context = multiprocessing.get_context("spawn")
+    life = context.Process(
+        target=store_until_killed, args=(tmp_path,), kwargs={"is_stored": is_stored}
+    )
+    life.start()
+    life.join(60)
+    [left] = files(tmp_path) - {known}
+    soon = Millis(now_millis() + DAY - 60_000)
+
+    assert life.exitcode == -signal.SIGKILL
+    assert NAME.fullmatch(left) or not is_stored
+    assert (swept(tmp_path, at=soon), len(marks(tmp_path))) == ({left, known}, 1)
+    assert (swept(tmp_path), marks(tmp_path)) == ({known}, set())
+
+
+def test_what_is_marked_and_linked_to_stays(tmp_path: Path) -> None:
+    linked = stored(tmp_path, b"linked", is_settled=False)
+    with opened(tmp_path) as (partition, _):
+        append(partition.spec.directory, [message("ada", linked)])
+        settle(partition)
+
+    assert (swept(tmp_path), marks(tmp_path)) == ({linked}, set())
+
+
+def test_what_is_stored_again_while_it_is_looked_for_stays(tmp_path: Path) -> None:
+    name = stored(tmp_path, b"hello", is_settled=False)
+    begun_at = Millis(now_millis() - 1_000)
+    for path in (tmp_path / "media" / name, tmp_path / "unlinked" / name):
+        os.utime(path, (0, 0))
+    stored(tmp_path, b"hello", is_settled=False)
+
+    assert (swept(tmp_path, at=Millis(begun_at + DAY)), marks(tmp_path)) == ({name}, {name})
