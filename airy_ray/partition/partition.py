@@ -121,7 +121,7 @@ class Partition:
         """Return when the next timer is due."""
         written = self.state, self.state.batches_with("timers")
         if written != self._due_of:
-            first = self.state.first_keys("timers", before=b"\xff", limit=1)
+            first = self.state.first_keys("timers", before=keys.NEVER_DUE, limit=1)
             self._due = keys.instant_of(first[0][:8]) if first else None
             self._due_of = written
         return self._due

@@ -41,7 +41,7 @@ from airy_ray.projections.view import (
     WantedProfile,
 )
 
-PROJECTION_VERSION = 6
+PROJECTION_VERSION = 7
 """Raised whenever the same log would make other rows; an older state is then rebuilt."""
 
 CHECKSUM_BYTES = 8
