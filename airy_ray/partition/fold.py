@@ -44,6 +44,7 @@ class Understood(msgspec.Struct, frozen=True, gc=False):
     """A record and what it means, found out without looking at the state.
 
     Attributes:
+        fallen: under which key that is kept which fell due, if something did.
         failure: why it could not be understood, if it could not.
         audited: what stays of an erased command in the audit log.
         is_misrouted: parts of it are to be routed anew.
@@ -93,7 +94,10 @@ def understand(
                 return Understood(offset, record, command=command)
             case "timer":
                 fallen = msgspec.msgpack.decode(record.body, type=FallenTimer).key
-                return Understood(offset, record, fallen=fallen)
+                is_retried = record.of is not None
+                return Understood(
+                    offset, record, fallen=keys.put_aside(fallen) if is_retried else fallen
+                )
             case "outcome" | "forward" | "channel" | "lost" | "swap":
                 return Understood(offset, record, [decode_event(record.body)])
     except Exception as error:  # one broken record must not stop its siblings
@@ -138,7 +142,10 @@ def fold(batch: Batch, understood: Understood, *, is_whole: bool = True) -> None
 
 
 def quarantine(batch: Batch, error: FoldError) -> None:
-    """Put a record whose projection fails aside: it writes this, and nothing else."""
+    """Put a record whose projection fails aside: it writes this, and nothing else.
+
+    A timer is put aside with it, or it would fall due for ever.
+    """
     offset, record = error.failed.offset, error.failed.record
     batch.begin(offset)
     told = str(error.cause) if isinstance(error.cause, AiryError) else ""
@@ -146,6 +153,7 @@ def quarantine(batch: Batch, error: FoldError) -> None:
         error=f"{type(error.cause).__name__}: {told}".rstrip(": "),
         traceback="".join(traceback.format_tb(error.cause.__traceback__)),
         at=record.received_at,
+        timer=_timer_aside(batch, error.failed.fallen),
     )
     batch.quarantine.put(keys.offset(offset), fault)
     command = error.failed.command
@@ -156,6 +164,16 @@ def quarantine(batch: Batch, error: FoldError) -> None:
         if entry is not None:
             batch.audit(entry)
     batch.note(_entry(error.failed, "quarantined", (fault.error,), ()))
+
+
+def _timer_aside(batch: Batch, fallen: bytes | None) -> bytes | None:
+    timer = None if fallen is None else batch.timers.get(fallen)
+    if fallen is None or timer is None:
+        return None
+    aside = keys.put_aside(fallen)
+    batch.timers.delete(fallen)
+    batch.timers.put(aside, timer)
+    return aside
 
 
 def _effects(batch: Batch, understood: Understood) -> list[Effect]:

@@ -38,7 +38,7 @@ from airy_ray.rawlog.tail import LogTail
 from airy_ray.state.queries import Reading
 from airy_ray.state.tables import LedgerEntry
 
-RETRIABLE: frozenset[Kind] = frozenset({"webhook", "outcome", "forward", "channel"})
+RETRIABLE: frozenset[Kind] = frozenset({"webhook", "outcome", "timer", "forward", "channel"})
 """What may be folded anew later. Who gave a command was told that it failed, and asks again."""
 
 _CLOCKS_APART_US = CLOCKS_APART_MS * 1_000

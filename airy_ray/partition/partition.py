@@ -102,7 +102,7 @@ class Partition:
         if understood:
             self._fold(understood)
         if self.generation.target is not None and self.applied >= self.generation.target:
-            self._set_live(Generation(self.generation.number))
+            self._set_live(msgspec.structs.replace(self.generation, target=None))
         return len(understood)
 
     def fall_due(self, now: Millis) -> int:
@@ -121,7 +121,7 @@ class Partition:
         """Return when the next timer is due."""
         written = self.state, self.state.batches_with("timers")
         if written != self._due_of:
-            first = self.state.first_keys("timers", before=b"\xff", limit=1)
+            first = self.state.first_keys("timers", before=keys.NEVER_DUE, limit=1)
             self._due = keys.instant_of(first[0][:8]) if first else None
             self._due_of = written
         return self._due
@@ -144,9 +144,9 @@ class Partition:
         """
         head = self.tail.head
         number = generations.unused_number(self.spec.directory, self.generation)
-        self._set_live(Generation(number, target=head))
+        self._set_live(Generation(number, head, self.generation.origin))
         self._folded = None
-        self.state = _begin_state(self.spec, number, head)
+        self.state = _begin_state(self.spec, self.generation, head)
 
     def offer(self, state: Path) -> bool:
         """Offer a state that was folded again, to be taken instead of the present one.
@@ -187,7 +187,7 @@ class Partition:
             self.state.close()
             self.state = present
             return True
-        self._set_live(Generation(number))
+        self._set_live(Generation(number, origin=number))
         self.left.append(present)
         return True
 
@@ -405,17 +405,20 @@ def _trusted(spec: PartitionSpec, tail: LogTail) -> Generation | None:
 
 def _new_generation(spec: PartitionSpec, tail: LogTail) -> Generation:
     head = tail.head
-    number = generations.unused_number(spec.directory, generations.live(tail))
-    generation = Generation(number, target=head or None)
+    present = generations.live(tail)
+    number = generations.unused_number(spec.directory, present)
+    generation = Generation(number, head or None, 0 if present is None else present.origin)
     generations.set_live(tail, generation)
-    _begin_state(spec, number, head).close()
+    _begin_state(spec, generation, head).close()
     return generation
 
 
-def _begin_state(spec: PartitionSpec, number: int, head: int) -> State:
-    path = generations.path_of(spec.directory, number)
-    held = snapshot.restore_newest(spec.directory / "snapshots", path, before=head)
-    generations.drop_others(spec.directory, number)
+def _begin_state(spec: PartitionSpec, generation: Generation, head: int) -> State:
+    path = generations.path_of(spec.directory, generation.number)
+    held = snapshot.restore_newest(
+        spec.directory / "snapshots", path, before=head, origin=generation.origin
+    )
+    generations.drop_others(spec.directory, generation.number)
     if head:
         logger.warning(
             "partition %s: rebuilding the state from offset %d of %d", spec.name, held, head

@@ -102,7 +102,7 @@ def _dangling(rows: _Rows, table: str, onto: str) -> Iterator[str]:
 
 
 def _conversations(rows: _Rows) -> Iterator[str]:
-    being_read = {key[8:] for key in rows.keys("timers")}
+    being_read = {key[-_ID:] for key in rows.keys("timers")}
     for identifier, row in rows.all("conversations"):
         name = f"conversation {format_id(identifier)}"
         newest = keys.message(row.id, row.last_message_at, row.last_message_id)

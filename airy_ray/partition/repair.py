@@ -212,8 +212,16 @@ def _small_facts(spec: PartitionSpec, facts: list[Fact], end: int) -> dict[str, 
             small[name] = max(found)
     present = generations.unused_number(spec.directory, None) - 1
     if present:  # readable again once it has caught up with what was found
-        small[generations.ROW] = msgspec.msgpack.encode(Generation(present, target=end))
+        origin = _origin(facts, default=present)
+        small[generations.ROW] = msgspec.msgpack.encode(Generation(present, end, origin))
     return small
+
+
+def _origin(facts: list[Fact], default: int) -> int:
+    """Return of which origin the live generation was; the rows of a log tell it, and it grows."""
+    rows = [fact.row for fact in facts if fact.key == generations.ROW.encode()]
+    found = [msgspec.msgpack.decode(row, type=Generation).origin for row in rows]
+    return max(found, default=default)
 
 
 def _lost_fact(facts: list[Fact], lost: Ranges) -> dict[str, bytes]:

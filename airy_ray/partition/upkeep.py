@@ -6,10 +6,11 @@ synced archive file, that file is in the manifest, and the state that includes i
 """
 
 import logging
+from pathlib import Path
 
 from airy_ray.clock import Millis
 from airy_ray.errors import OffsetOutOfRangeError, RecordCorruptError
-from airy_ray.partition import retention
+from airy_ray.partition import generations, retention
 from airy_ray.partition.erasure import Eraser
 from airy_ray.partition.forwarding import forwarded_until
 from airy_ray.partition.partition import Partition
@@ -40,6 +41,7 @@ class Caretaker:
         self._synced = 0
         self._synced_at = now
         self._copied = partition.applied
+        self._copied_of = snapshot.newest_origin(self._snapshots)
         self._copied_at = now
         self._expired_at = now
         self._eraser = Eraser(partition)
@@ -134,16 +136,27 @@ class Caretaker:
             partition.tail.trim(before)
 
     def copy(self, now: Millis) -> None:
-        """Take a snapshot, once enough has happened since the last."""
-        partition, upkeep = self._partition, self._partition.spec.upkeep
-        fresh = partition.applied - self._copied
-        is_old = now - self._copied_at >= upkeep.snapshot_age_ms
-        is_due = fresh >= upkeep.snapshot_records or (is_old and fresh > 0)
-        if not is_due or not partition.is_readable or self._eraser.is_at_work:
+        """Take a snapshot, once enough has happened since the last, or another state took over."""
+        partition = self._partition
+        generation, state = partition.generation, partition.state
+        if state.path != generations.path_of(partition.spec.directory, generation.number):
+            return  # another is just taking over
+        is_due = self._is_copy_due(now) or generation.origin != self._copied_of
+        if not is_due or generation.target is not None or self._eraser.is_at_work:
             return
-        about = snapshot.take(partition.state, partition.spec.directory / "snapshots")
-        self._copied, self._copied_at = about.applied, now
+        about = snapshot.take(state, self._snapshots, origin=generation.origin)
+        self._copied, self._copied_at, self._copied_of = about.applied, now, about.origin
         logger.info("partition %s: snapshot at offset %d", partition.spec.name, about.applied)
+
+    def _is_copy_due(self, now: Millis) -> bool:
+        upkeep = self._partition.spec.upkeep
+        fresh = self._partition.applied - self._copied
+        is_old = now - self._copied_at >= upkeep.snapshot_age_ms
+        return fresh >= upkeep.snapshot_records or (is_old and fresh > 0)
+
+    @property
+    def _snapshots(self) -> Path:
+        return self._partition.spec.directory / "snapshots"
 
     def expire(self, now: Millis) -> None:
         """Delete rows that have served their time."""

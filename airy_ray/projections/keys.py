@@ -15,6 +15,9 @@ _PART_BYTES_KEPT = 160
 _NEWEST_FIRST = (1 << 63) - 1
 _EPOCH = 1 << 63
 
+NEVER_DUE = b"\xff"
+"""Before this are the timers that fall due some day; no instant that is ever reached begins so."""
+
 _NAMESPACE_TAGS: dict[Namespace, bytes] = {
     "conversation": b"c",
     "channel": b"h",
@@ -100,6 +103,11 @@ def alias(source: str, kind: str, key: str) -> bytes:
 def timer(due_at: Millis, identifier: bytes) -> bytes:
     """Sort timers by when they are due."""
     return instant(due_at) + identifier
+
+
+def put_aside(timer_key: bytes) -> bytes:
+    """Keep a timer that failed where it never falls due: behind all that may."""
+    return timer_key if timer_key.startswith(NEVER_DUE) else NEVER_DUE + timer_key
 
 
 def instant(at: Millis) -> bytes:

@@ -187,11 +187,16 @@ class Erasure(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 
 class Fault(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """Why a record is in quarantine: the error's type, where it happened, never what it read."""
+    """Why a record is in quarantine: the error's type, where it happened, never what it read.
+
+    Attributes:
+        timer: under which key that is kept which fell due, of a record that tells of a timer.
+    """
 
     error: str
     traceback: str
     at: Micros
+    timer: bytes | None = None
 
 
 class Rows(Protocol[Row]):

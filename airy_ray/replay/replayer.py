@@ -216,7 +216,6 @@ class Replayer:
                 self._tell(report, phase="ready" if then == "swapped" else "swapped")
             return
         self._append_swap(report, now)
-        erasure.drop_snapshots(self._spec)  # a rebuild is not to bring the other one back
         logger.info("partition %s: generation %s", self._spec.name, then)
         number = self._partition.generation.number
         self._tell(report, phase=then, after=number, swapped_at=now)

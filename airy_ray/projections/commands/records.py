@@ -9,7 +9,7 @@ from airy_ray.model.commands import DropRecord, ResendRecord, RetryRecord
 from airy_ray.model.ids import CommandId
 from airy_ray.projections import keys
 from airy_ray.projections.commands.outcome import APPLIED, DONE, NOTHING_NEW, Handler, Outcome
-from airy_ray.projections.view import Outgoing, View
+from airy_ray.projections.view import Fault, Outgoing, View
 from airy_ray.projections.waiting import RESEND, RETRY
 
 _BEGUN = Outcome(APPLIED, 202)
@@ -23,24 +23,29 @@ def resend(view: View, command: ResendRecord, _: CommandId, __: Millis) -> Outco
 
 def retry(view: View, command: RetryRecord, _: CommandId, __: Millis) -> Outcome:
     """Take a record out of quarantine and have it folded again, unless somebody did already."""
-    if not _is_taken_out(view, command.offset):
+    if _taken_out(view, command.offset) is None:
         return Outcome(NOTHING_NEW, 202)
     _repeat(view, RETRY, command.offset)
     return _BEGUN
 
 
 def drop(view: View, command: DropRecord, _: CommandId, __: Millis) -> Outcome:
-    """Take a record out of quarantine; it stays in the log."""
-    return DONE if _is_taken_out(view, command.offset) else Outcome(NOTHING_NEW, 204)
+    """Take a record out of quarantine; it stays in the log, and what fell due with it goes."""
+    fault = _taken_out(view, command.offset)
+    if fault is None:
+        return Outcome(NOTHING_NEW, 204)
+    if fault.timer is not None:
+        view.timers.delete(fault.timer)
+    return DONE
 
 
-def _is_taken_out(view: View, offset: int) -> bool:
-    """Take a record out of quarantine; return whether it was there."""
+def _taken_out(view: View, offset: int) -> Fault | None:
+    """Take a record out of quarantine; return why it was there, None if it was not."""
     key = keys.offset(offset)
-    if view.quarantine.get(key) is None:
-        return False
-    view.quarantine.delete(key)
-    return True
+    fault = view.quarantine.get(key)
+    if fault is not None:
+        view.quarantine.delete(key)
+    return fault
 
 
 def _repeat(view: View, kind: str, offset: int) -> None:

@@ -27,7 +27,7 @@ from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.http import Response
 
 _ASKED_AGAIN = "who asked for this was told that it failed, and may ask again"
-_NOT_AGAIN = "what the platform tells itself when it is due is not told again"
+_NOT_AGAIN = "what the platform tells itself of its log is not told again"
 
 
 class ListQuarantine(Body):

@@ -342,7 +342,7 @@ def test_what_no_source_sent_or_was_erased_has_no_body_and_is_not_repeated(
 
 
 @pytest.mark.parametrize(
-    ("kind", "said"), [("command", "may ask again"), ("timer", "is not told again")]
+    ("kind", "said"), [("command", "may ask again"), ("swap", "is not told again")]
 )
 def test_what_is_not_folded_again_can_be_dropped(system: System, kind: Any, said: str) -> None:
     record = system.append(builders.record(b"\xff", kind=kind, source="api"), REGISTRY)
