@@ -15,7 +15,7 @@ AiryError
 ├── StorageError                 DiskFullError · DamagedError · UnstorableError
 │                                ChildDiedError
 ├── StateError                   RowCorruptError · RebuildingError · IndexingError
-│                                FeedTrimmedError
+│                                FeedTrimmedError · NewerStateError
 ├── ProtocolError                what a STOMP peer may not do
 └── PartitionError               PartitionUnavailableError (try again)
                                  PartitionFencedError (another owner)
@@ -235,6 +235,21 @@ class IndexingError(StateError):
 
 class FeedTrimmedError(StateError):
     """What changed since a place in the feed is not known any more: some of it was too old."""
+
+
+class NewerStateError(StateError):
+    """A newer release has made the state: its projection is `version`, that of this one `known`."""
+
+    def __init__(self, version: int, known: int) -> None:
+        super().__init__(version, known)
+        self.version = version
+        self.known = known
+
+    def __str__(self) -> str:
+        return (
+            f"a newer release has made the state, of version {self.version} where this one makes "
+            f"{self.known}: start that one, or restore a backup"
+        )
 
 
 class ProtocolError(AiryError):

@@ -118,12 +118,13 @@ def project(spec: PartitionSpec, records: Iterable[Record]) -> None:
 
 
 def rows(state: State) -> dict[str, list[tuple[bytes, bytes]]]:
-    """Return the stored bytes of all tables."""
+    """Return the stored bytes of all tables, but for where the state comes from."""
     with state.environment.read() as transaction:
-        return {
+        held = {
             name: list(transaction.cursor(handle))
             for name, handle in state.environment.tables.items()
         }
+    return held | {"meta": [each for each in held["meta"] if each[0] != b"origin"]}
 
 
 def kept_rows(state: State) -> dict[str, list[tuple[bytes, bytes]]]:

@@ -250,4 +250,4 @@ def _succeeding(settings: Settings, manifest: Manifest) -> Layout:
 def _begin_anew(directory: Path) -> None:
     """Have a restored log not name a state that is not there."""
     with closing(LogTail(directory)) as tail:
-        tail.forget(generations.ROW)
+        generations.begin_anew(tail)

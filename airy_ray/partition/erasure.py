@@ -36,6 +36,7 @@ from airy_ray.projections.view import Erasure
 from airy_ray.rawlog import tail as tails
 from airy_ray.rawlog.record import Record, is_erased, opened, prepare, stored
 from airy_ray.rawlog.tail import LogTail, Segment
+from airy_ray.state.origin import origin
 from airy_ray.state.queries import reading
 from airy_ray.state.state import State
 from airy_ray.storage import child
@@ -286,6 +287,7 @@ def fold_again(spec: PartitionSpec, fresh: Path, until: int) -> Iterator[int]:
             folded = keys.offset(state.applied)
             state.replace_rows("audit", [each for each in rows if each[0] < folded])
             yield state.applied
+        state.set_origin(origin("erasure", until))
 
 
 def _cut(

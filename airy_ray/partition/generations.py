@@ -13,6 +13,7 @@ import msgspec
 from airy_ray.rawlog.tail import LogTail
 
 ROW = "generation"
+_RESTORED = "restored"
 
 
 class Generation(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -45,6 +46,17 @@ def set_live(tail: LogTail, generation: Generation) -> None:
     tail.put(ROW, msgspec.msgpack.encode(generation))
 
 
+def begin_anew(tail: LogTail) -> None:
+    """Have a log that was restored name no generation; durable on return."""
+    tail.put(_RESTORED, b"")
+    tail.forget(ROW)
+
+
+def is_restored(tail: LogTail) -> bool:
+    """Whether a log was restored from a backup, at some time."""
+    return tail.get(_RESTORED) is not None
+
+
 def path_of(directory: Path, number: int) -> Path:
     """Return where a generation is kept."""
     return directory / f"state.g{number}"
@@ -52,13 +64,13 @@ def path_of(directory: Path, number: int) -> Path:
 
 def unused_number(directory: Path, present: Generation | None) -> int:
     """Return a number that no generation had."""
-    used = [0 if present is None else present.number]
-    used += [
-        int(path.name.removeprefix("state.g"))
-        for path in directory.glob("state.g*")
-        if path.name.removeprefix("state.g").isdigit()
-    ]
-    return max(used) + 1
+    return max(0 if present is None else present.number, *numbers(directory), 0) + 1
+
+
+def numbers(directory: Path) -> list[int]:
+    """Return the numbers of all generations that lie there, ascending."""
+    names = [path.name.removeprefix("state.g") for path in directory.glob("state.g*")]
+    return sorted(int(name) for name in names if name.isdigit())
 
 
 def drop_older(directory: Path, kept: int) -> None:
@@ -73,10 +85,9 @@ def has_older(directory: Path, kept: int) -> bool:
 
 
 def _older(directory: Path, kept: int) -> Iterator[Path]:
-    for path in directory.glob("state.g*"):
-        number = path.name.removeprefix("state.g")
-        if number.isdigit() and int(number) < kept:
-            yield path
+    for number in numbers(directory):
+        if number < kept:
+            yield path_of(directory, number)
 
 
 def drop_others(directory: Path, kept: int) -> None:

@@ -3,18 +3,27 @@
 1. `project_batch` folds what was appended, in order, into the live generation.
 2. State in doubt is discarded and folded again from a snapshot and the log; readers are told to
    wait meanwhile. A damaged log is repaired; see `partition.repair`.
-3. Projecting runs on one thread. What `partition.upkeep` does may run beside it on another.
+3. State of an earlier projection is gone on with if its rows can be read, until a replay has made
+   another; else it is folded again as well. That of a later one is left alone.
+4. Projecting runs on one thread. What `partition.upkeep` does may run beside it on another.
 """
 
 import logging
 import shutil
 import threading
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import msgspec
 
 from airy_ray.clock import Micros, Millis
-from airy_ray.errors import DamagedError, RecordCorruptError, StateError, UnstorableError
+from airy_ray.errors import (
+    DamagedError,
+    NewerStateError,
+    RecordCorruptError,
+    StateError,
+    UnstorableError,
+)
 from airy_ray.partition import generations, ownership, repair
 from airy_ray.partition.fold import (
     FallenTimer,
@@ -33,9 +42,10 @@ from airy_ray.rawlog.record import Record, payload_id, prepare
 from airy_ray.rawlog.tail import LogTail, number_in_use
 from airy_ray.rawlog.tail import path_of as log_path
 from airy_ray.state import snapshot
+from airy_ray.state.origin import Kind, origin
 from airy_ray.state.snapshot import check_in_child
 from airy_ray.state.state import State
-from airy_ray.state.tables import PROJECTION_VERSION
+from airy_ray.state.tables import PROJECTION_VERSION, is_readable
 from airy_ray.storage.files import sync_directory
 
 logger = logging.getLogger(__name__)
@@ -146,7 +156,7 @@ class Partition:
         number = generations.unused_number(self.spec.directory, self.generation)
         self._set_live(Generation(number, head, self.generation.origin))
         self._folded = None
-        self.state = _begin_state(self.spec, self.generation, head)
+        self.state = _begin_state(self.spec, self.generation, head, "repair")
 
     def offer(self, state: Path) -> bool:
         """Offer a state that was folded again, to be taken instead of the present one.
@@ -301,9 +311,11 @@ def open_partition(spec: PartitionSpec, now: Millis) -> Partition:
 
     Raises:
         PartitionUnavailableError: another process owns it.
+        NewerStateError: a newer release has made its state, which stays as it is.
     """
     lock = OwnerLock(spec.directory)
-    try:
+    with ExitStack() as failed:
+        failed.callback(lock.release)
         lock.acquire()
         present = ownership.here(spec.directory)
         mark = ownership.left_running(spec.directory) or present
@@ -313,15 +325,16 @@ def open_partition(spec: PartitionSpec, now: Millis) -> Partition:
         if _is_suspicious(starts, now):
             _drop_unsound(spec)
         tail = _sound_tail(spec, now)
-        generation = _trusted(spec, tail) if ownership.is_same_boot(mark, present) else None
-        if generation is None:
-            generation = _new_generation(spec, tail)
+        failed.callback(tail.close)
+        generation = generations.live(tail)
+        why = _why_anew(spec, tail, generation, is_same_boot=ownership.is_same_boot(mark, present))
+        if generation is None or why is not None:
+            generation = _new_generation(spec, tail, why or "live")
         # last of all: until the state that was not synced is given up, its mark must tell of it
         ownership.mark_running(spec.directory, msgspec.structs.replace(present, starts=starts))
-        return Partition(spec, lock, tail, generation)
-    except BaseException:
-        lock.release()
-        raise
+        partition = Partition(spec, lock, tail, generation)
+        failed.pop_all()
+    return partition
 
 
 def _is_suspicious(starts: tuple[int, ...], now: Millis) -> bool:
@@ -380,40 +393,43 @@ def _newest_state(spec: PartitionSpec) -> Path | None:
     return path if (path / "data.mdb").exists() else None
 
 
-def _trusted(spec: PartitionSpec, tail: LogTail) -> Generation | None:
-    """Return the live generation if what is in it can be trusted."""
-    generation = generations.live(tail)
+def _why_anew(
+    spec: PartitionSpec, tail: LogTail, generation: Generation | None, *, is_same_boot: bool
+) -> Kind | None:
+    """Return why a new generation is to be made at a start; None if the live one is gone on with.
+
+    Raises:
+        NewerStateError: a newer release has made it.
+    """
     if generation is None:
-        return None
+        return "restore" if generations.is_restored(tail) else "live"
     path = generations.path_of(spec.directory, generation.number)
-    if not (path / "data.mdb").exists():
-        return None
+    if not (is_same_boot and (path / "data.mdb").exists()):
+        return "repair"
     try:
-        state = State(path)
-    except DamagedError as error:
-        logger.error("partition %s: the state is damaged: %s", spec.name, error)
-        return None
-    try:
-        is_whole = state.version == PROJECTION_VERSION and state.applied <= tail.head
+        with closing(State(path)) as state:
+            version, is_whole = state.version, state.applied <= tail.head
     except (StateError, DamagedError) as error:
         logger.error("partition %s: the state is damaged: %s", spec.name, error)
-        return None
-    finally:
-        state.close()
-    return generation if is_whole else None
+        return "repair"
+    if version > PROJECTION_VERSION:
+        raise NewerStateError(version, PROJECTION_VERSION)
+    if not is_whole:
+        return "repair"
+    return None if is_readable(version) else "upgrade"
 
 
-def _new_generation(spec: PartitionSpec, tail: LogTail) -> Generation:
+def _new_generation(spec: PartitionSpec, tail: LogTail, why: Kind) -> Generation:
     head = tail.head
     present = generations.live(tail)
     number = generations.unused_number(spec.directory, present)
     generation = Generation(number, head or None, 0 if present is None else present.origin)
     generations.set_live(tail, generation)
-    _begin_state(spec, generation, head).close()
+    _begin_state(spec, generation, head, why).close()
     return generation
 
 
-def _begin_state(spec: PartitionSpec, generation: Generation, head: int) -> State:
+def _begin_state(spec: PartitionSpec, generation: Generation, head: int, why: Kind) -> State:
     path = generations.path_of(spec.directory, generation.number)
     held = snapshot.restore_newest(
         spec.directory / "snapshots", path, before=head, origin=generation.origin
@@ -423,4 +439,6 @@ def _begin_state(spec: PartitionSpec, generation: Generation, head: int) -> Stat
         logger.warning(
             "partition %s: rebuilding the state from offset %d of %d", spec.name, held, head
         )
-    return State(path)
+    state = State(path)
+    state.set_origin(origin(why, head))
+    return state

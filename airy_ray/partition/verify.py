@@ -27,7 +27,7 @@ from airy_ray.rawlog.tail import BEACON, LOG_TABLES, LogTail, Segment, number_in
 from airy_ray.rawlog.tail import path_of as log_path
 from airy_ray.state import check as state_check
 from airy_ray.state import snapshot
-from airy_ray.state.tables import PROJECTION_VERSION, ROW_TYPES
+from airy_ray.state.tables import PROJECTION_VERSION, ROW_TYPES, is_readable
 from airy_ray.storage import child, pages
 from airy_ray.storage.beacon import Beacon
 from airy_ray.storage.files import is_no_space
@@ -253,8 +253,19 @@ def check_state(spec: PartitionSpec, scratch: Path, is_log_sound: bool) -> Itera
     if is_log_sound and about.get("applied", 0) > (head := _head(spec)):
         told = f"it holds {about['applied']} records, the log only {head}"
         yield Damage(spec.name, name, told)
-    if about.get("version", PROJECTION_VERSION) != PROJECTION_VERSION:
-        yield Note(spec.name, name, "another version made it; the next start folds it again")
+    version = about.get("version", PROJECTION_VERSION)
+    if version != PROJECTION_VERSION:
+        yield Note(spec.name, name, _of_version(version))
+
+
+def _of_version(version: int) -> str:
+    """Tell what becomes of a state of another version of the projection."""
+    made = f"version {version} of the projection made it, this release has {PROJECTION_VERSION}"
+    if version > PROJECTION_VERSION:
+        return f"{made}: only a newer release reads it"
+    if is_readable(version):
+        return f"{made}: airy-ray replay start shows what differs"
+    return f"{made}: the next start folds it again"
 
 
 def _live(spec: PartitionSpec, *, is_log_sound: bool) -> Generation | None:
@@ -331,7 +342,11 @@ def check_folding(spec: PartitionSpec, scratch: Path, is_log_sound: bool) -> Ite
     if _is_erasing(spec):
         yield Note(spec.name, name, "not folded again: an erasure is under way; check again")
         return
-    applied = state_check.rows(kept)[1]["applied"]
+    about = state_check.rows(kept)[1]
+    if about["version"] != PROJECTION_VERSION:
+        yield Note(spec.name, name, "not folded again: another version of the projection made it")
+        return
+    applied = about["applied"]
     for done in refold.fold_again(spec, fresh, applied):
         yield Step(spec.name, name, done, applied)
     for difference in refold.differences(kept, fresh):

@@ -223,7 +223,7 @@ def _differences(
         is_theirs = has_theirs and (not has_ours or other <= key)
         if is_ours and is_theirs:
             same = table in BY_KEY or ours.value() == theirs.value()
-            yield None if same else _changed(table, key, ours.value(), theirs.value())
+            yield None if same else _change(table, key, ours.value(), theirs.value())
         elif is_ours:
             yield Difference(table, key, _row(table, key, ours.value()), None)
         else:
@@ -232,8 +232,11 @@ def _differences(
         has_theirs = theirs.next() if is_theirs else has_theirs
 
 
-def _changed(table: str, key: bytes, ours: bytes, theirs: bytes) -> Difference:
+def _change(table: str, key: bytes, ours: bytes, theirs: bytes) -> Difference | None:
+    """Return what a row differs in; None if an earlier version only wrote the same otherwise."""
     before, after = _row(table, key, ours), _row(table, key, theirs)
+    if before == after:
+        return None
     fields: tuple[str, ...] = ()
     if isinstance(before, msgspec.Struct):
         fields = tuple(

@@ -84,6 +84,7 @@ class Report(msgspec.Struct, frozen=True):
         before, after: the numbers of the generations.
         erased: before which offset erasures were done in the log that was read.
         boot: what is not on the disk yet is trusted only in the same boot of the same machine.
+        projection: the version of the code that began it: another would fold the rest otherwise.
     """
 
     run: int
@@ -104,6 +105,7 @@ class Report(msgspec.Struct, frozen=True):
     after: int | None = None
     erased: int = 0
     boot: str = ""
+    projection: int = 0
 
 
 def read_order(directory: Path) -> Order | None:

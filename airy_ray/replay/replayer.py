@@ -5,6 +5,7 @@
 2. The owner folds the last few records and takes the new generation between two batches. Then a
    `swap` record says what shows something else; the generation before stays to roll back to.
 3. An erasure rewrites the log: what was made out of the old one is made anew.
+4. What another version of the projection has begun is not gone on with, nor put in place.
 """
 
 import logging
@@ -34,7 +35,9 @@ from airy_ray.replay.order import (
     read_report,
     write_report,
 )
+from airy_ray.state.origin import origin
 from airy_ray.state.state import State
+from airy_ray.state.tables import PROJECTION_VERSION, is_readable
 from airy_ray.storage import child
 from airy_ray.storage.files import write_synced
 
@@ -123,12 +126,22 @@ class Replayer:
         self._aside("").mkdir(mode=0o700)
         (self._directory / DIFFERENCES).unlink(missing_ok=True)
         phase: Phase = "waiting" if order.wanted in ("compare", "swap") else "cancelled"
-        report = Report(order.run, phase, now, erased=self._erased(), boot=self._boot())
+        report = Report(
+            order.run,
+            phase,
+            now,
+            erased=self._erased(),
+            boot=self._boot(),
+            projection=PROJECTION_VERSION,
+        )
         return self._tell(report)
 
     def _checked(self, report: Report, now: Millis) -> Report:
-        """Return a report after what happened meanwhile: an erasure, or a start of the machine."""
-        is_made_anew = report.phase in ("folding", "comparing", "ready", "preparing")
+        """Return a report after what happened meanwhile: an erasure, an upgrade, a boot."""
+        is_made_anew = report.phase in ("waiting", "folding", "comparing", "ready", "preparing")
+        if report.projection != PROJECTION_VERSION and is_made_anew:
+            self._wipe()
+            return self._tell(report, phase="failed", error="another release began it: start anew")
         if report.erased != self._erased():
             logger.info(
                 "partition %s: an erasure was done, what a replay left goes", self._spec.name
@@ -154,6 +167,9 @@ class Replayer:
         for done in self._watched(building.fold_on, self._spec, self._fresh, None):
             report = self._progress(report, done, max(head, done))
         self._mark(self._fresh, order.run << 1)
+        with closing(State(self._fresh)) as state:
+            selection = order.selection.told()
+            state.set_origin(origin("replay", state.applied, run=order.run, selection=selection))
         self._tell(report, phase="comparing")
 
     def _compare(self, order: Order, report: Report) -> None:
@@ -197,6 +213,9 @@ class Replayer:
             return
         if then == "rolling back":
             self._close_left(state)
+            if not is_readable(_version(state)):
+                self._tell(report, phase="failed", error="this release cannot read what was before")
+                return
         report = self._tell(report, phase="preparing" if then == "swapping" else report.phase)
         with_index = self._spec.index != REGISTRY
         for _ in self._watched(building.make_ready, self._spec, state, with_index):
@@ -298,6 +317,11 @@ class Replayer:
     def _boot(self) -> str:
         present = ownership.here(self._directory)
         return f"{present.machine} {present.boot}"
+
+
+def _version(path: Path) -> int:
+    with closing(State(path)) as state:
+        return state.version
 
 
 def _compared(before: Path, after: Path, file: Path) -> Iterator[Any]:

@@ -5,12 +5,21 @@ contact along, and those whom it took over.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from airy_ray.clock import Millis
-from airy_ray.model.ids import ID_BYTES, ChannelId, ContactId, ConversationId, MessageId, contact_id
+from airy_ray.model import json_text
+from airy_ray.model.ids import (
+    ID_BYTES,
+    ChannelId,
+    ContactId,
+    ConversationId,
+    MessageId,
+    contact_id,
+    format_id,
+)
 from airy_ray.partition.fold import Understood
 from airy_ray.partition.naming import ids_of, is_about_people
 from airy_ray.projections import contacts
@@ -37,6 +46,18 @@ class Selection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def is_all(self) -> bool:
         """Whether everything is meant."""
         return self == Selection()
+
+    def told(self) -> dict[str, Any]:
+        """Return what is said, as JSON shows it; nothing if everything is meant."""
+        said: dict[str, Any] = {
+            "sources": list(self.sources),
+            "channels": [format_id(each) for each in self.channels],
+            "conversations": [format_id(each) for each in self.conversations],
+            "since": None if self.since is None else json_text.instant(self.since),
+            "until": None if self.until is None else json_text.instant(self.until),
+            "quarantined": self.is_quarantined,
+        }
+        return {name: value for name, value in said.items() if value not in (None, False, [])}
 
 
 class Chosen(NamedTuple):

@@ -66,7 +66,7 @@ def rows(path: Path) -> tuple[list[str], dict[str, int]]:
                 except RowCorruptError as error:
                     found.append(str(error))
                     continue
-                if table == "meta":
+                if table == "meta" and key.decode() in _TOLD:
                     about[key.decode()] = int.from_bytes(row, "big")
     found += [f"it does not tell what is {name}" for name in _TOLD if name not in about]
     return found, about

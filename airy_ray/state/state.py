@@ -17,11 +17,13 @@ import lmdb
 from airy_ray.errors import RowCorruptError
 from airy_ray.state.batch import Batch
 from airy_ray.state.lmdb_tables import TABLES, LmdbTables
+from airy_ray.state.origin import Origin, decode_origin, encode_origin
 from airy_ray.state.tables import PROJECTION_VERSION, sealed, unsealed
 from airy_ray.storage.environments import Environment, close_environment, open_environment
 
 _APPLIED = "applied"
 _VERSION = "version"
+_ORIGIN = b"origin"
 
 
 class State:
@@ -54,6 +56,17 @@ class State:
             RowCorruptError: it cannot be told.
         """
         return self._kept(_VERSION)
+
+    @property
+    def origin(self) -> Origin | None:
+        """Where it comes from; None if who made it did not tell.
+
+        Raises:
+            RowCorruptError: it cannot be told.
+        """
+        with self.environment.read() as transaction:
+            value = transaction.get(_ORIGIN, db=self._meta)
+        return None if value is None else decode_origin(unsealed("meta", _ORIGIN, value))
 
     @contextmanager
     def batch(self, *, is_history: bool = False) -> Iterator[Writing]:
@@ -113,6 +126,12 @@ class State:
         """Keep a number with the state, in the transaction that makes it true."""
         key = name.encode()
         transaction.put(key, sealed(key, number.to_bytes(8, "big")), db=self._meta)
+
+    def set_origin(self, made_of: Origin) -> None:
+        """Keep where it comes from."""
+        with self.environment.write() as transaction:
+            value = sealed(_ORIGIN, encode_origin(made_of))
+            transaction.put(_ORIGIN, value, db=self._meta)
 
     def _is_new(self) -> bool:
         with self.environment.read() as transaction:

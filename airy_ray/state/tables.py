@@ -42,9 +42,20 @@ from airy_ray.projections.view import (
 )
 
 PROJECTION_VERSION = 7
-"""Raised whenever the same log would make other rows; an older state is then rebuilt."""
+"""Raised whenever the same log would make other rows; a replay then repairs an older state."""
+READABLE_SINCE = 5
+"""The oldest version whose rows this code reads, and goes on with; an older state is made anew.
+
+Raised to the present version with every change after which a row that is stored cannot be decoded
+any more, or means something else. `tests/fixtures/upgrade` has a state of each since then.
+"""
 
 CHECKSUM_BYTES = 8
+
+
+def is_readable(version: int) -> bool:
+    """Whether this code reads the rows of a version of the projection, and goes on with them."""
+    return READABLE_SINCE <= version <= PROJECTION_VERSION
 
 
 class LedgerEntry(msgspec.Struct, frozen=True, gc=False, array_like=True):

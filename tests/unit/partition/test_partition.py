@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from airy_ray.clock import Millis
-from airy_ray.errors import RebuildingError
+from airy_ray.errors import NewerStateError, RebuildingError
 from airy_ray.model.commands import MarkRead
 from airy_ray.model.events import Event
 from airy_ray.model.ids import format_id
@@ -26,7 +26,7 @@ from airy_ray.rawlog.record import Record
 from airy_ray.state import snapshot
 from airy_ray.state.queries import reading
 from airy_ray.state.state import State
-from airy_ray.state.tables import PROJECTION_VERSION
+from airy_ray.state.tables import PROJECTION_VERSION, READABLE_SINCE
 from tests import builders
 from tests.log_builders import (
     BUSY,
@@ -184,15 +184,53 @@ def test_a_mark_of_another_boot_is_not_renewed_before_the_state_is_given_up(
     assert (mark.boot, mark.starts) == ("before", (NOW,))
 
 
-def test_a_state_of_other_projections_is_rebuilt(tmp_path: Path) -> None:
-    own = spec(tmp_path)
+def _projected_by(version: int, own: PartitionSpec) -> None:
+    """Write a state as another version of the projection would have."""
     project(own, webhooks(10))
     with closing(State(own.directory / "state.g1")) as state, state.environment.write() as writing:
-        state.set_fact(writing, "version", PROJECTION_VERSION + 1)
+        state.set_fact(writing, "version", version)
 
-    with owned(own) as partition:
+
+def test_a_state_that_cannot_be_read_any_more_is_folded_again_before_it_is_served(
+    tmp_path: Path,
+) -> None:
+    own = spec(tmp_path)
+    _projected_by(READABLE_SINCE - 1, own)
+
+    with owned(own) as partition, closing(PartitionReader(partition.tail)) as reader:
+        with pytest.raises(RebuildingError), reader.read():
+            pass
         settle(partition)
+        with reader.read() as view:
+            assert view.counts()["messages"] == 10
+        origin = partition.state.origin
         assert (partition.generation.number, partition.state.version) == (2, PROJECTION_VERSION)
+        assert origin is not None
+        assert (origin.kind, origin.until) == ("upgrade", 10)
+
+
+def test_a_state_of_an_earlier_projection_is_gone_on_with(tmp_path: Path) -> None:
+    own = spec(tmp_path)
+    _projected_by(READABLE_SINCE, own)
+
+    with owned(own) as partition, closing(PartitionReader(partition.tail)) as reader:
+        append(own.directory, webhooks(5, first=10))
+        settle(partition)
+        with reader.read() as view:
+            assert view.counts()["messages"] == 15
+        assert (partition.generation.number, partition.state.version) == (1, READABLE_SINCE)
+
+
+def test_a_state_of_a_newer_release_is_left_alone(tmp_path: Path) -> None:
+    own = spec(tmp_path)
+    _projected_by(PROJECTION_VERSION + 1, own)
+
+    for _ in range(2):
+        with pytest.raises(NewerStateError), owned(own):
+            pass
+
+    with closing(State(own.directory / "state.g1")) as state:
+        assert (state.version, state.applied) == (PROJECTION_VERSION + 1, 10)
 
 
 def test_a_state_that_is_gone_is_rebuilt_before_anybody_reads_an_empty_one(tmp_path: Path) -> None:
