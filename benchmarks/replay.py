@@ -70,7 +70,8 @@ def _filled(directory: Path, index: int, count: int) -> PartitionSpec:
     """Return a partition whose log is in the archive but for its end."""
     upkeep = Upkeep(sync_ms=0, segment_age_ms=0, tail_records=1, snapshot_records=1 << 40)
     spec = PartitionSpec(
-        PartitionIndex(index), 1, directory / f"{index:02}", directory / "archive", upkeep
+        *(PartitionIndex(index), 1, directory / f"{index:02}"),
+        *(directory / "archive", directory / "answers", upkeep),
     )
     draw = Random(index)
     contacts = (f"u{draw.randrange(count // _CONTACTS_SHARE)}" for _ in range(count))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from threading import Event
+from threading import Event, Thread
 
 import pytest
 
@@ -46,11 +46,36 @@ def posted(url: str, *, is_private_allowed: bool = True) -> Answer:
 
 
 def test_a_call_brings_headers_and_body(receiver: Receiver) -> None:
-    assert posted(receiver.url) == Answer(200)
+    assert posted(receiver.url) == Answer(200, body=b"ok")
     [called] = receiver.calls
 
     assert (called.raw, called.headers["x-team"]) == (b"{}", "support")
-    assert "accept-encoding" in called.headers
+    assert called.headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize("length", [0, 1, 1_023, 1_024, 1_025, 100_000])
+def test_the_first_kilobyte_of_an_answer_is_told(receiver: Receiver, length: int) -> None:
+    told = bytes(number % 256 for number in range(length))
+    receiver.answers["/"].append(Reply(500, body=told))
+
+    assert posted(f"{receiver.url}/") == Answer(500, body=told[:1_024])
+
+
+def test_an_answer_that_breaks_off_counts_as_far_as_it_came() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1 << 16)
+                connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nbeg")
+
+        thread = Thread(target=answer)
+        thread.start()
+        told = posted(f"http://127.0.0.1:{server.getsockname()[1]}/")
+        thread.join()
+
+    assert told == Answer(200, body=b"beg")
 
 
 @pytest.mark.parametrize("host", ["169.254.169.254", "[::ffff:169.254.169.254]", "[fd00:ec2::254]"])
@@ -119,7 +144,7 @@ def test_how_long_to_wait_is_told_in_seconds(
 ) -> None:
     receiver.answers["/"].append(Reply(429, {"retry-after": told}))
 
-    assert posted(f"{receiver.url}/") == Answer(429, after_s=after_s)
+    assert posted(f"{receiver.url}/") == Answer(429, after_s=after_s, body=b"ok")
 
 
 def test_or_as_a_date(receiver: Receiver) -> None:
