@@ -1851,6 +1851,8 @@ class Webhooks:
 
         Return what a webhook was called with and what came of it, newest first; the last 10,000.
 
+        What was answered about somebody goes when they are erased.
+
         Scope: `manage`.
         """
         return self._calls.ask(

@@ -1902,6 +1902,8 @@ class Webhooks:
 
         Return what a webhook was called with and what came of it, newest first; the last 10,000.
 
+        What was answered about somebody goes when they are erased.
+
         Scope: `manage`.
         """
         return await self._calls.ask(

@@ -634,6 +634,8 @@ class WebhookAttempt(Model):
     status: int | None
     """Null if there was no answer."""
     error: str | None
+    answer: str | None
+    """The first 1,024 bytes of its body; null if there was none, or it is erased."""
     outcome: Literal["delivered", "failed", "dead"]
     """`failed` is tried again, `dead` is not."""
     out_of_order: bool

@@ -44,7 +44,8 @@ def run(options: Options) -> int:
     report = Report("projection", "a partition catches up at the pace of its database")
     count = int(options.seconds * _RECORDS_PER_S)
     with temporary_directory() as directory:
-        spec = PartitionSpec(PartitionIndex(0), 1, directory / "partition", directory / "archive")
+        own, archive, answers = (directory / each for each in ("partition", "archive", "answers"))
+        spec = PartitionSpec(PartitionIndex(0), 1, own, archive, answers)
         bodies = _fill(spec, count)
         partition = open_partition(spec, now_millis())
         traces = bare_loop.traced(lambda: _catch_up(partition, count))

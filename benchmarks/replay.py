@@ -122,7 +122,8 @@ def _filled(directory: Path, index: int, records: Iterator[Record], count: int) 
     """Return a partition whose log of `count` records is in the archive but for its end."""
     upkeep = Upkeep(sync_ms=0, segment_age_ms=0, tail_records=1, snapshot_records=1 << 40)
     spec = PartitionSpec(
-        PartitionIndex(index), 1, directory / f"{index:02}", directory / "archive", upkeep
+        *(PartitionIndex(index), 1, directory / f"{index:02}"),
+        *(directory / "archive", directory / "answers", upkeep),
     )
     with closing(open_partition(spec, now_millis())) as partition:
         caretaker = Caretaker(partition, Millis(0))

@@ -42,6 +42,7 @@ def spec(
         count=count,
         directory=directory / "partitions" / f"{index:02}",
         archive=directory / "archive",
+        answers=directory / "answers",
         upkeep=upkeep or Upkeep(),
     )
 

@@ -41,7 +41,8 @@ class DeliveringProcess(ChildProcess):
     def __init__(self, specs: Sequence[PartitionSpec], run_directory: Path, duties: Duties) -> None:
         super().__init__(__name__)
         partitions = [
-            (int(spec.index), spec.count, str(spec.directory), str(spec.archive)) for spec in specs
+            (each.index, each.count, str(each.directory), str(each.archive), str(each.answers))
+            for each in specs
         ]
         setup = _Setup(str(run_directory), partitions, duties)
         self.socket.sendall(msgspec.msgpack.encode(setup))
@@ -50,7 +51,7 @@ class DeliveringProcess(ChildProcess):
 
 class _Setup(msgspec.Struct, array_like=True):
     run_directory: str
-    partitions: list[tuple[int, int, str, str]]
+    partitions: Sequence[tuple[int, int, str, str, str]]
     duties: Duties
 
 
@@ -78,8 +79,8 @@ async def _deliver(setup: _Setup, connection: socket.socket) -> None:
 
     run_directory = Path(setup.run_directory)
     specs = [
-        PartitionSpec(PartitionIndex(index), count, Path(directory), Path(archive))
-        for index, count, directory, archive in setup.partitions
+        PartitionSpec(PartitionIndex(index), count, Path(directory), Path(archive), Path(answers))
+        for index, count, directory, archive, answers in setup.partitions
     ]
     appender = ThreadAppender(specs, run_directory)
     waiters = AppliedWaiters(run_directory)

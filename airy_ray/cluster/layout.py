@@ -156,6 +156,7 @@ def _spec(settings: Settings, layout: Layout, index: PartitionIndex) -> Partitio
         count=layout.partitions,
         directory=settings.data.resolve() / "partitions" / name,
         archive=settings.archive_directory.resolve(),
+        answers=settings.data.resolve() / "answers",
         upkeep=Upkeep(
             sync_ms=int(state.sync_s * 1_000),
             segment_bytes=archive.segment_bytes,

@@ -20,6 +20,7 @@ from airy_ray.cluster.access import Appends, LocalAccess
 from airy_ray.cluster.feeds import Feeds
 from airy_ray.cluster.own_partitions import OwnPartitions
 from airy_ray.cluster.registry import Registry
+from airy_ray.cluster.webhook_answers import Answers
 from airy_ray.cluster.webhook_backlog import TABLES, Backlog, began_scopes, scope_of
 from airy_ray.cluster.webhook_caller import Disable, WebhookCaller
 from airy_ray.cluster.webhook_calls import WebhookCalls
@@ -76,8 +77,9 @@ class Publisher:
                     break
         shelf = _opened(Path(self._spec.directory))
         calls = WebhookCalls(allow_private_networks=self._spec.allow_private_networks)
-        callers = _Callers(self._accesses, self._disable, shelf, calls, self._spec)
-        saver = _Saver(callers, shelf)
+        answers = Answers(self._accesses[REGISTRY].spec.answers, self._accesses)
+        callers = _Callers(self._accesses, self._disable, shelf, calls, answers, self._spec)
+        saver = _Saver(callers, answers, shelf)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._look(callers))
@@ -137,12 +139,14 @@ class _Callers:
         disable: Disable,
         shelf: Shelf,
         calls: WebhookCalls,
+        answers: Answers,
         spec: CallingSpec,
     ) -> None:
         self._accesses = accesses
         self._disable = disable
         self._shelf = shelf
         self._calls = calls
+        self._answers = answers
         self._spec = spec
         self._running: dict[bytes, tuple[WebhookCaller, Orders, asyncio.Task[None]]] = {}
         self.any = asyncio.Event()
@@ -196,7 +200,8 @@ class _Callers:
     def _begin(self, scope: bytes, webhook: Webhook) -> None:
         backlog = Backlog(self._shelf, scope)
         caller = WebhookCaller(
-            webhook, backlog, self._accesses, self._calls, self._spec, self._disable
+            *(webhook, backlog, self._accesses, self._calls, self._spec, self._disable),
+            self._answers,
         )
         orders = Orders(caller)
         task = asyncio.create_task(_run(caller, orders))
@@ -224,8 +229,9 @@ async def _run(caller: WebhookCaller, orders: Orders) -> None:
 class _Saver:
     """Writes what callers know: on one thread, so that nothing older is written later."""
 
-    def __init__(self, callers: _Callers, shelf: Shelf) -> None:
+    def __init__(self, callers: _Callers, answers: Answers, shelf: Shelf) -> None:
         self._callers = callers
+        self._answers = answers
         self._shelf = shelf
         self._thread = ThreadPoolExecutor(1, "webhooks")
 
@@ -241,6 +247,7 @@ class _Saver:
 
     async def save(self) -> None:
         """Write what is not on disk yet."""
+        self._answers.save()
         self._callers.save()
         if not self._shelf.is_written:
             rows = self._shelf.unwritten()

@@ -4,7 +4,8 @@
    loses nothing; what was sent after the last write is sent again, under the same id.
 2. The log says who is called; it gets no record of deliveries. All of this is written at most ten
    times a second, and only while something happens.
-3. Nothing here holds what anybody wrote: events are read from the rows when they are sent.
+3. Nothing here holds what anybody wrote: events are read from the rows when they are sent, and
+   what was answered is elsewhere (`webhook_answers`).
 4. `scope` is a webhook and the record it began with: one that is subscribed anew begins anew. Its
    attempts, what has failed for good and its standing are kept.
 """
@@ -36,7 +37,11 @@ _SCOPE_BYTES = ID_BYTES + 8
 
 
 class Attempt(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """One call, and what came of it."""
+    """One call, and what came of it.
+
+    Attributes:
+        slot: where what was answered is, if anything was.
+    """
 
     event_id: str
     kind: str
@@ -48,6 +53,7 @@ class Attempt(msgspec.Struct, frozen=True, gc=False, array_like=True):
     error: str
     fate: Fate
     is_aside: bool
+    slot: int | None = None
 
 
 class Gap(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -66,6 +72,7 @@ class Standing(msgspec.Struct, gc=False, array_like=True):
         delivered, failed: how many events, and how many attempts.
         failing_since: since when every call has failed; None if the last one did not.
         ordered: the number of the last order that was carried out.
+        answers: how many answers were kept, over those that are overwritten by now.
     """
 
     delivered: int = 0
@@ -77,6 +84,7 @@ class Standing(msgspec.Struct, gc=False, array_like=True):
     delivered_at: Millis | None = None
     ordered: int = -1
     gaps: tuple[Gap, ...] = ()
+    answers: int = 0
 
 
 _encode = msgspec.msgpack.encode
@@ -182,6 +190,12 @@ class Backlog:
             for oldest, _ in self._shelf.under("attempts", self._id, 1):
                 self._shelf.delete("attempts", oldest)
                 self.standing.attempts -= 1
+
+    def next_slot(self) -> int:
+        """Return where the next answer is to be kept: in place of the oldest if there are many."""
+        slot = self.standing.answers % ATTEMPTS_KEPT
+        self.standing.answers += 1
+        return slot
 
     def put_standing(self) -> None:
         """Have the standing written as it is now, if it has changed."""

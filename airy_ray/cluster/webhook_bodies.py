@@ -1,13 +1,38 @@
 """What webhooks are called with (contract: platform API §10.1): read from the rows as they are."""
 
+from typing import NamedTuple
+
 from airy_ray.model import channel, conversation, json_text, message, webhook
 from airy_ray.model.ids import ChannelId, ConversationId, MessageId, format_busy_id, format_id
 from airy_ray.publishing.events import Event
 from airy_ray.state.queries import Reading
 
 
-def body_of(view: Reading, event: Event) -> bytes | None:
+class Told(NamedTuple):
+    """The JSON of an event.
+
+    Attributes:
+        erasure: what `erasure_of` says of its lane.
+    """
+
+    body: bytes
+    erasure: int | None
+
+
+def told_of(view: Reading, event: Event) -> Told | None:
     """Return the JSON of an event; None if what it is about is gone. A question for `ask`."""
+    body = body_of(view, event)
+    return None if body is None else Told(body, erasure_of(view, event.lane))
+
+
+def erasure_of(view: Reading, lane: bytes) -> int | None:
+    """Return the offset at which a conversation was erased last; it is another after each time."""
+    tombstone = view.tombstone(lane)
+    return None if tombstone is None else tombstone.offset
+
+
+def body_of(view: Reading, event: Event) -> bytes | None:
+    """Return the JSON of an event; None if what it is about is gone."""
     at, payload = int(event.at), None
     match event.kind:
         case "message.created" | "message.updated" | "message.corrected":

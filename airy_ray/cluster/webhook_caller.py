@@ -16,8 +16,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Protocol
 
-from airy_ray.clock import Millis, now_micros, now_millis, to_millis
+from airy_ray.clock import Micros, Millis, now_micros, now_millis, to_millis
 from airy_ray.cluster.access import Accesses, asked
+from airy_ray.cluster.webhook_answers import Answers, heard_of
 from airy_ray.cluster.webhook_backlog import (
     GAPS_KEPT,
     WAITING_MAX,
@@ -25,7 +26,7 @@ from airy_ray.cluster.webhook_backlog import (
     Backlog,
     Gap,
 )
-from airy_ray.cluster.webhook_bodies import body_of
+from airy_ray.cluster.webhook_bodies import Told, told_of
 from airy_ray.cluster.webhook_kept import Kept
 from airy_ray.cluster.webhook_reading import FeedReader, Wanted, named
 from airy_ray.cluster.webhook_spec import CallingSpec
@@ -81,6 +82,7 @@ class WebhookCaller:
         posts: Posts,
         spec: CallingSpec,
         disable: Disable,
+        answers: Answers,
     ) -> None:
         self.webhook = webhook
         self.backlog = backlog
@@ -88,6 +90,7 @@ class WebhookCaller:
         self.spec = spec
         self._posts = posts
         self._disable = disable
+        self._answers = answers
         self._wanted = Wanted(webhook)
         self._loop = asyncio.get_running_loop()
         self._readers: dict[PartitionIndex, FeedReader] = {}
@@ -266,20 +269,19 @@ class WebhookCaller:
     async def _take(self, lane: bytes, waiting: Waiting, *, is_fresh: bool) -> None:
         """Make one attempt, whatever comes of it."""
         try:
-            body = await asked(self.accesses, waiting.event.partition, body_of, waiting.event)
-            if body is None or not self._is_wanted(waiting.event):
+            told = await asked(self.accesses, waiting.event.partition, told_of, waiting.event)
+            if told is None or not self._is_wanted(waiting.event):
                 self._settle(lane, waiting, "delivered", is_fresh=is_fresh)  # nobody hears of it
                 return
-            await self._attempt(lane, waiting, body, is_fresh=is_fresh)
+            await self._attempt(lane, waiting, told, is_fresh=is_fresh)
         finally:
             self._kept.free(lane)
 
-    async def _attempt(self, lane: bytes, waiting: Waiting, body: bytes, *, is_fresh: bool) -> None:
+    async def _attempt(self, lane: bytes, waiting: Waiting, told: Told, *, is_fresh: bool) -> None:
         began_at = now_micros()
+        headers = self._headers(waiting.event, told.body, to_millis(began_at))
         try:
-            answer = await self._posts.post(
-                self.webhook.url, self._headers(waiting.event, body, to_millis(began_at)), body
-            )
+            answer = await self._posts.post(self.webhook.url, headers, told.body)
         except Exception as error:  # whatever it is, other events must not stand still for it
             logger.error("webhook %s: cannot be called: %s", named(self.webhook), type(error))
             answer = Answer(None, type(error).__name__)
@@ -299,12 +301,23 @@ class WebhookCaller:
                 answer.error,
                 fate,
                 waiting.is_aside,
+                self._kept_answer(waiting.event, told.erasure, answer.body, ended_at),
             ),
             ended_at,
         )
         self._throttle.heard(answer, self._loop.time())
         self._settle(lane, waiting, fate, is_fresh=is_fresh, again=again)
         await self._judge(answer, at)
+
+    def _kept_answer(
+        self, event: Event, erasure: int | None, answer: bytes, at: Micros
+    ) -> int | None:
+        """Keep what was answered; return where."""
+        if not answer:
+            return None
+        slot = self.backlog.next_slot()
+        self._answers.add(heard_of(self.webhook.id, slot, event, erasure, at, answer))
+        return slot
 
     def _headers(self, event: Event, body: bytes, at: Millis) -> dict[str, str]:
         keys = good_keys(self.webhook, at)

@@ -7,6 +7,7 @@ before; no proxy and no redirect leads elsewhere.
 import asyncio
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -15,6 +16,7 @@ import aiohttp
 from airy_ray.cluster.platform_calls import told, trust
 from airy_ray.cluster.public_hosts import Names, PublicHosts
 from airy_ray.publishing.schedule import Answer
+from airy_ray.storage.excerpts import EXCERPT_BYTES
 
 _CONNECT_S = 2.0
 _READ_S = 8.0
@@ -25,7 +27,7 @@ _IDLE_S = 3.0
 _NAMES_AT_ONCE = 32
 _REFUSED = "no address of the internet (webhooks.allow_private_networks)"
 _ANSWER_BYTES = 4_096
-"""How much of an answer is read, so that its connection can be used again; nobody looks at it."""
+"""How much of an answer is read, so that its connection can be used again."""
 
 
 class WebhookCalls:
@@ -45,6 +47,7 @@ class WebhookCalls:
         self._http = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"Accept-Encoding": "identity"},  # people read answers
             auto_decompress=False,
             timeout=aiohttp.ClientTimeout(
                 total=_TOTAL_S, sock_connect=_CONNECT_S, sock_read=_READ_S
@@ -57,16 +60,26 @@ class WebhookCalls:
             async with self._http.post(
                 url, headers=headers, data=body, allow_redirects=False
             ) as response:
-                await response.content.read(_ANSWER_BYTES)
+                began = await _beginning(response.content)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             return Answer(None, told(error))
-        return Answer(response.status, after_s=_after_s(response.headers.get("Retry-After")))
+        after_s = _after_s(response.headers.get("Retry-After"))
+        return Answer(response.status, after_s=after_s, body=began[:EXCERPT_BYTES])
 
     async def close(self) -> None:
         """Close all connections."""
         await self._http.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
         await asyncio.sleep(0)  # transports are closed in the next turn of the loop
+
+
+async def _beginning(content: aiohttp.StreamReader) -> bytes:
+    """Return how an answer begins; once that came, it counts, whether it goes on or breaks off."""
+    began = await content.read(_ANSWER_BYTES)
+    with suppress(aiohttp.ClientError, TimeoutError):
+        while len(began) < EXCERPT_BYTES and (more := await content.read(_ANSWER_BYTES)):
+            began += more
+    return began
 
 
 def _after_s(told: str | None) -> float | None:

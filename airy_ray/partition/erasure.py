@@ -1,7 +1,8 @@
 """Erasure in what a partition keeps: log, archive, state, snapshots, and what was left beside them.
 
 1. The projection has deleted the rows at once, see `projections.erasure`; here their bytes go. What
-   comes in within a few seconds is done together, and each step for all of it.
+   comes in within a few seconds is done together, and each step for all of it. What webhooks
+   answered about them is overwritten first.
 2. Archive files are written anew beside the old ones, the live tail into a fresh environment. The
    one moment at which all of that counts is when the fresh log takes the old one's place.
 3. The rewritten log is folded into a fresh state, which the owner's other thread takes over.
@@ -39,7 +40,7 @@ from airy_ray.rawlog.tail import LogTail, Segment
 from airy_ray.state.origin import origin
 from airy_ray.state.queries import reading
 from airy_ray.state.state import State
-from airy_ray.storage import child
+from airy_ray.storage import child, excerpts
 from airy_ray.storage.files import sync_directory
 
 logger = logging.getLogger(__name__)
@@ -106,6 +107,9 @@ class Eraser:
         if now < self._again_at:
             return False
         self._again_at = Millis(now + _RETRY_MS)  # unless all goes well
+        if not _blank_answers(partition.spec, pending):
+            self._again_at = Millis(0)
+            return False
         until = pending[-1][0] + 1
         if erased_before(partition.tail, ERASED_LOG) < until and not self._rewrite(
             pending, until, now
@@ -221,6 +225,15 @@ class Eraser:
         self._tell(until)
         logger.info("partition %s: erasures before offset %d are done", spec.name, until)
         return True
+
+
+def _blank_answers(spec: PartitionSpec, erasures: Erasures) -> bool:
+    """Overwrite what webhooks answered about these; return False if answers are written just now.
+
+    None about them is written later: their rows are gone (`cluster.webhook_answers`).
+    """
+    gone = {conversation for _, erasure in erasures for conversation, _ in erasure.conversations}
+    return excerpts.blank(spec.answers, gone)
 
 
 def _begun(spec: PartitionSpec) -> str:

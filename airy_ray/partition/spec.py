@@ -71,6 +71,7 @@ class PartitionSpec:
     Attributes:
         directory: its log, state and snapshots.
         archive: where all partitions' sealed ranges go.
+        answers: where what webhooks answered is, for owners to erase from.
         batch_records: how many records one transaction folds at most: what comes in meanwhile waits
             behind them, but in longer ones each takes a little less time.
         batch_bytes: how many bytes of them at most, the first one apart.
@@ -80,6 +81,7 @@ class PartitionSpec:
     count: int
     directory: Path
     archive: Path
+    answers: Path
     upkeep: Upkeep = Upkeep()
     retention: Retention = Retention()
     batch_records: int = 128

@@ -25,11 +25,13 @@ class Answer(NamedTuple):
         status: None if there was no answer.
         error: why there was none, or why it is none that counts.
         after_s: how long the endpoint asked us to wait.
+        body: how it begins.
     """
 
     status: int | None
     error: str = ""
     after_s: float | None = None
+    body: bytes = b""
 
     @property
     def is_taken(self) -> bool:

@@ -44,6 +44,7 @@ class Reply:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     held_until: Event | None = None
+    body: bytes = b"ok"
 
 
 Decide = Callable[[Called], Reply]
@@ -126,6 +127,6 @@ class Receiver:
         handler.send_response(reply.status)
         for name, value in reply.headers.items():
             handler.send_header(name, value)
-        handler.send_header("content-length", "2")
+        handler.send_header("content-length", str(len(reply.body)))
         handler.end_headers()
-        handler.wfile.write(b"ok")
+        handler.wfile.write(reply.body)

@@ -15,6 +15,7 @@ from tests.e2e import platforms
 from tests.e2e.client import Agent, Client, Visitor
 from tests.e2e.platforms import GraphApi
 from tests.e2e.program import Running, home, started, until
+from tests.e2e.receiver import Receiver, Reply
 from tests.erasing import traces_here
 from tests.files_server import PICTURE, files_server
 
@@ -38,6 +39,7 @@ def platform(graph_api: GraphApi) -> Iterator[Running]:
         "archive": {"segment_age_s": 0.5, "tail_records": 5},
         "state": {"sync_s": 0.5, "snapshot_age_s": 2},
         "media": {"inbound": {"allow_private_networks": True}},
+        "webhooks": {"allow_private_networks": True},
     }
     with home(settings) as place, started(place) as running:
         yield running
@@ -119,14 +121,30 @@ def connect_page(client: Client) -> tuple[str, str]:
     return page, client.call("/channels.facebook.connect", asked)["id"]
 
 
-def test_nothing_of_an_erased_person_can_be_found(client: Client, platform: Running) -> None:
+@pytest.fixture
+def echo(client: Client) -> Iterator[str]:
+    """A webhook that is answered with what it is called with; its id."""
+    receiver = Receiver()
+    receiver.decide = lambda called: Reply(body=called.raw)
+    receiver.start()
+    hook: str = client.call("/webhooks.subscribe", {"url": receiver.url})["id"]
+    yield hook
+    client.call("/webhooks.unsubscribe", {"id": hook})
+    receiver.stop()
+
+
+def test_nothing_of_an_erased_person_can_be_found(
+    client: Client, platform: Running, echo: str
+) -> None:
     person = Person(Agent(client))
     person.agent.receive("other", contact="other", text="I stay")
     for index in range(12):
         person.write(index)
     person.describe()
-    files = until(lambda: list(traces_here(platform.home.data, person.mark)))
-    assert files
+    answers = platform.home.data / "answers"
+    assert until(lambda: list(traces_here(answers, person.mark))) == [echo]
+    attempts = {"id": echo, "page_size": 100}
+    assert person.mark in str(client.call("/webhooks.attempts", attempts))
     kept = client.messages(
         next(
             each["id"]
@@ -141,6 +159,7 @@ def test_nothing_of_an_erased_person_can_be_found(client: Client, platform: Runn
     assert client.post("/conversations.info", {"conversation_id": conversation}).status_code == 404
     assert list(traces_here(platform.home.data, person.mark)) == []
     assert list(traces_here(platform.home.run_directory, person.mark)) == []
+    assert person.mark not in str(client.call("/webhooks.attempts", attempts))
     [other] = person.agent.conversations(1)
     assert client.messages(other["id"]) == kept
     verified = platform.home.run(

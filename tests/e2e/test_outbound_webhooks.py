@@ -87,6 +87,7 @@ def test_who_subscribes_is_called_signed_and_again_when_back(
         page = client.call("/webhooks.attempts", one | {"page_size": 100})
         outcomes = {each["event_id"]: each["outcome"] for each in reversed(page["data"])}
         assert set(outcomes.values()) == {"delivered"}
+        assert {each["answer"] for each in page["data"]} == {"ok", None}
         assert any(each["outcome"] == "failed" and each["error"] for each in page["data"])
         assert f'airy_publisher_waiting{{webhook="{hook["id"]}"}} 0.0' in client.metrics()
         told = "".join(str(page)) + str(client.call("/webhooks.list"))

@@ -652,6 +652,7 @@ class World:
             count=PARTITIONS,
             directory=self._root / "partitions" / name,
             archive=self._root / "archive",
+            answers=self._root / "answers",
             upkeep=_UPKEEP,
             retention=_RETENTION,
             batch_records=self.rng.choice([2, 8, 256]),

@@ -199,6 +199,7 @@ WEBHOOK_ATTEMPT: dict[str, Any] = {
     "took_ms": 12,
     "status": 200,
     "error": None,
+    "answer": "ok",
     "outcome": "delivered",
     "out_of_order": False,
 }

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from prometheus_client import CollectorRegistry, Gauge
 
 from airy_ray.clock import Millis, now_millis
+from airy_ray.cluster.webhook_answers import answers_to
 from airy_ray.cluster.webhook_backlog import (
     TABLES,
     Attempt,
@@ -47,7 +48,10 @@ class AttemptsOf(OneWebhook):
 
 
 async def attempts(platform: Platform, _: Caller, asked: AttemptsOf) -> Response:
-    """Return what a webhook was called with and what came of it, newest first; the last 10,000."""
+    """Return what a webhook was called with and what came of it, newest first; the last 10,000.
+
+    What was answered about somebody goes when they are erased.
+    """
     await _known(platform, asked.id)
     limit = platform.settings.limits.page_size
     size = size_of(asked.page_size, limit=limit, default=_PAGE_SIZE)
@@ -55,7 +59,9 @@ async def attempts(platform: Platform, _: Caller, asked: AttemptsOf) -> Response
     with _shelf(platform) as shelf:
         rows = [] if shelf is None else attempts_of(shelf, asked.id, before, size + 1)
     following = rows[size - 1][0].removeprefix(asked.id).hex() if len(rows) > size > 0 else None
-    shown = b",".join(json_text.encode(_attempt(attempt)) for _, attempt in rows[:size])
+    answers = answers_to(platform.machine.spec.partitions[0].answers, rows[:size])
+    both = zip(rows[:size], answers, strict=True)
+    shown = b",".join(json_text.encode(_attempt(attempt, text)) for (_, attempt), text in both)
     told = json_text.encode({"next_cursor": following})
     return Response(body=b'{"data":[%b],"pagination_data":%b}' % (shown, told))
 
@@ -164,7 +170,7 @@ def _before(cursor: str | None) -> bytes:
     return before
 
 
-def _attempt(attempt: Attempt) -> dict[str, object]:
+def _attempt(attempt: Attempt, answer: str | None) -> dict[str, object]:
     return {
         "event_id": attempt.event_id,
         "type": attempt.kind or None,
@@ -174,6 +180,7 @@ def _attempt(attempt: Attempt) -> dict[str, object]:
         "took_ms": attempt.took_ms,
         "status": attempt.status,
         "error": attempt.error or None,
+        "answer": answer,
         "outcome": attempt.fate,
         "out_of_order": attempt.is_aside,
     }

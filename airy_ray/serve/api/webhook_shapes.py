@@ -51,6 +51,9 @@ class WebhookAttempt(Shape):
     took_ms: int
     status: int | None = Field(description="Null if there was no answer.")
     error: str | None
+    answer: str | None = Field(
+        description="The first 1,024 bytes of its body; null if there was none, or it is erased."
+    )
     outcome: Literal["delivered", "failed", "dead"] = Field(
         description="`failed` is tried again, `dead` is not."
     )

@@ -16,6 +16,7 @@ from standardwebhooks.webhooks import Webhook as StandardWebhook
 from airy_ray.clock import Millis, now_millis
 from airy_ray.cluster.delivering import DeliveringProcess
 from airy_ray.cluster.duties import Duties
+from airy_ray.cluster.webhook_answers import answers_to
 from airy_ray.cluster.webhook_backlog import (
     TABLES,
     Attempt,
@@ -125,6 +126,13 @@ class Publishing:
             rows = attempts_of(shelf, identifier, identifier + b"\xff" * 10, 1_000)
         return [attempt for _, attempt in reversed(rows)]
 
+    def answers(self) -> list[str | None]:
+        """Return what attempts were answered with, oldest first."""
+        identifier = parse_id(HOOK)
+        with self._shelf() as shelf:
+            rows = attempts_of(shelf, identifier, identifier + b"\xff" * 10, 1_000)
+        return answers_to(self.post.own.answers, rows)[::-1]
+
     def has_failed(self, *, attempts: int, since: int | None = None) -> None:
         """Write down that what waits has had so many attempts, and is due; nothing may run."""
         hook = self.stored()
@@ -217,6 +225,18 @@ def test_calls_are_signed_as_the_contract_and_as_standard_webhooks_have_it(
     assert called.headers["content-type"] == "application/json"
     tell = "".join(map(str, publishing.attempts())) + str(publishing.standing())
     assert secret not in tell
+
+
+def test_what_was_answered_is_kept_with_the_attempt(publishing: Publishing) -> None:
+    publishing.receiver.answers["/"].extend([Reply(500, body=b"no\xff"), Reply(body=b"")])
+    publishing.at_once = 1
+    publishing.subscribe(headers={"Authorization": "Bearer hidden"})
+    publishing.start()
+    until(lambda: publishing.standing().delivered == 2)
+
+    assert publishing.answers() == ["no\ufffd", None, "ok"]
+    [file] = publishing.post.own.answers.iterdir()
+    assert b"hidden" not in file.read_bytes()
 
 
 def test_while_a_key_is_changed_both_are_good(publishing: Publishing) -> None:

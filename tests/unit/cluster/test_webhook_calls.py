@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from threading import Event
+from threading import Event, Thread
 
 import pytest
 
@@ -46,11 +46,36 @@ def posted(url: str, *, is_private_allowed: bool = True) -> Answer:
 
 
 def test_a_call_brings_headers_and_body(receiver: Receiver) -> None:
-    assert posted(receiver.url) == Answer(200)
+    assert posted(receiver.url) == Answer(200, body=b"ok")
     [called] = receiver.calls
 
     assert (called.raw, called.headers["x-team"]) == (b"{}", "support")
-    assert "accept-encoding" in called.headers
+    assert called.headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize("length", [0, 1, 1_023, 1_024, 1_025, 100_000])
+def test_the_first_kilobyte_of_an_answer_is_told(receiver: Receiver, length: int) -> None:
+    told = bytes(number % 256 for number in range(length))
+    receiver.answers["/"].append(Reply(500, body=told))
+
+    assert posted(f"{receiver.url}/") == Answer(500, body=told[:1_024])
+
+
+def test_an_answer_that_breaks_off_counts_as_far_as_it_came() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1 << 16)
+                connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nbeg")
+
+        thread = Thread(target=answer)
+        thread.start()
+        told = posted(f"http://127.0.0.1:{server.getsockname()[1]}/")
+        thread.join()
+
+    assert told == Answer(200, body=b"beg")
 
 
 @pytest.mark.parametrize("host", ["169.254.169.254", "[::ffff:169.254.169.254]", "[fd00:ec2::254]"])
@@ -59,6 +84,53 @@ def test_clouds_metadata_is_not_asked_for_where_private_networks_are_allowed(hos
 
     assert answer.status is None
     assert "no address of the internet" in answer.error
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        pytest.param("2130706433", id="decimal"),
+        pytest.param("0x7f.1", id="hexadecimal, short"),
+        pytest.param("017700000001", id="octal"),
+        pytest.param("0", id="zero"),
+        pytest.param("127.0.0.1.", id="a dot behind"),
+        pytest.param("localhost.", id="a name with a dot behind"),
+        pytest.param("\u2460\u2461\u2466.0.0.1", id="circled digits"),
+        pytest.param("127\uff0e0\uff0e0\uff0e1", id="wide dots"),
+        pytest.param("example.org@127.0.0.1", id="what looks like a host is a user"),
+        pytest.param("[::ffff:7f00:1]", id="IPv4 mapped"),
+        pytest.param("[::7f00:1]", id="IPv4 compatible"),
+        pytest.param("[64:ff9b::7f00:1]", id="translated"),
+        pytest.param("[64:ff9b:1::7f00:1]", id="translated locally"),
+        pytest.param("[2002:7f00:1::]", id="6to4"),
+        pytest.param("[2001:0:7f00:1::]", id="Teredo"),
+        pytest.param("[0:0:0:0:0:0:0:1]", id="loopback in full"),
+        pytest.param("[fe80::1%25lo]", id="a link's, with its name"),
+    ],
+)
+def test_no_form_of_an_address_of_ours_is_called(receiver: Receiver, host: str) -> None:
+    answer = posted(f"http://{host}:{receiver.port}/", is_private_allowed=False)
+
+    assert answer.status is None
+    assert answer.error
+    assert receiver.calls == []
+
+
+def test_a_name_that_leads_to_the_internet_first_and_to_us_then_is_not_called(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leads = iter(["192.0.2.1", "127.0.0.1"])  # the first is nobody's, and refused as well
+
+    def getaddrinfo(*_: object, **__: object) -> object:
+        address = (next(leads), receiver.port)
+        return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    url = f"http://rebinding.example:{receiver.port}/"
+    answers = [posted(url, is_private_allowed=False) for _ in range(2)]
+
+    assert all("no address of the internet" in each.error for each in answers)
+    assert receiver.calls == []
 
 
 def test_a_name_that_leads_to_one_of_them_is_not_called_either(
@@ -119,7 +191,7 @@ def test_how_long_to_wait_is_told_in_seconds(
 ) -> None:
     receiver.answers["/"].append(Reply(429, {"retry-after": told}))
 
-    assert posted(f"{receiver.url}/") == Answer(429, after_s=after_s)
+    assert posted(f"{receiver.url}/") == Answer(429, after_s=after_s, body=b"ok")
 
 
 def test_or_as_a_date(receiver: Receiver) -> None:
