@@ -21,13 +21,13 @@ class Generation(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
     Attributes:
         target: while it is being rebuilt, the offset from which on it may be read; else None.
-        origin: the generation that last took over from one that was folded otherwise; rebuilding
-            keeps it. Snapshots of another origin are of no use.
+        descent: the generation that last took over from one that was folded otherwise; rebuilding
+            keeps it. Snapshots of another descent are of no use.
     """
 
     number: int
     target: int | None = None
-    origin: int = 0
+    descent: int = 0
 
 
 def live(tail: LogTail) -> Generation | None:

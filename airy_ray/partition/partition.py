@@ -154,7 +154,7 @@ class Partition:
         """
         head = self.tail.head
         number = generations.unused_number(self.spec.directory, self.generation)
-        self._set_live(Generation(number, head, self.generation.origin))
+        self._set_live(Generation(number, head, self.generation.descent))
         self._folded = None
         self.state = _begin_state(self.spec, self.generation, head, "repair")
 
@@ -197,7 +197,7 @@ class Partition:
             self.state.close()
             self.state = present
             return True
-        self._set_live(Generation(number, origin=number))
+        self._set_live(Generation(number, descent=number))
         self.left.append(present)
         return True
 
@@ -423,7 +423,7 @@ def _new_generation(spec: PartitionSpec, tail: LogTail, why: Kind) -> Generation
     head = tail.head
     present = generations.live(tail)
     number = generations.unused_number(spec.directory, present)
-    generation = Generation(number, head or None, 0 if present is None else present.origin)
+    generation = Generation(number, head or None, 0 if present is None else present.descent)
     generations.set_live(tail, generation)
     _begin_state(spec, generation, head, why).close()
     return generation
@@ -432,7 +432,7 @@ def _new_generation(spec: PartitionSpec, tail: LogTail, why: Kind) -> Generation
 def _begin_state(spec: PartitionSpec, generation: Generation, head: int, why: Kind) -> State:
     path = generations.path_of(spec.directory, generation.number)
     held = snapshot.restore_newest(
-        spec.directory / "snapshots", path, before=head, origin=generation.origin
+        spec.directory / "snapshots", path, before=head, descent=generation.descent
     )
     generations.drop_others(spec.directory, generation.number)
     if head:

@@ -212,15 +212,15 @@ def _small_facts(spec: PartitionSpec, facts: list[Fact], end: int) -> dict[str, 
             small[name] = max(found)
     present = generations.unused_number(spec.directory, None) - 1
     if present:  # readable again once it has caught up with what was found
-        origin = _origin(facts, default=present)
-        small[generations.ROW] = msgspec.msgpack.encode(Generation(present, end, origin))
+        descent = _descent(facts, default=present)
+        small[generations.ROW] = msgspec.msgpack.encode(Generation(present, end, descent))
     return small
 
 
-def _origin(facts: list[Fact], default: int) -> int:
-    """Return of which origin the live generation was; the rows of a log tell it, and it grows."""
+def _descent(facts: list[Fact], default: int) -> int:
+    """Return of which descent the live generation was; the rows of a log tell it, and it grows."""
     rows = [fact.row for fact in facts if fact.key == generations.ROW.encode()]
-    found = [msgspec.msgpack.decode(row, type=Generation).origin for row in rows]
+    found = [msgspec.msgpack.decode(row, type=Generation).descent for row in rows]
     return max(found, default=default)
 
 

@@ -41,7 +41,7 @@ class Caretaker:
         self._synced = 0
         self._synced_at = now
         self._copied = partition.applied
-        self._copied_of = snapshot.newest_origin(self._snapshots)
+        self._copied_of = snapshot.newest_descent(self._snapshots)
         self._copied_at = now
         self._expired_at = now
         self._eraser = Eraser(partition)
@@ -141,11 +141,11 @@ class Caretaker:
         generation, state = partition.generation, partition.state
         if state.path != generations.path_of(partition.spec.directory, generation.number):
             return  # another is just taking over
-        is_due = self._is_copy_due(now) or generation.origin != self._copied_of
+        is_due = self._is_copy_due(now) or generation.descent != self._copied_of
         if not is_due or generation.target is not None or self._eraser.is_at_work:
             return
-        about = snapshot.take(state, self._snapshots, origin=generation.origin)
-        self._copied, self._copied_at, self._copied_of = about.applied, now, about.origin
+        about = snapshot.take(state, self._snapshots, descent=generation.descent)
+        self._copied, self._copied_at, self._copied_of = about.applied, now, about.descent
         logger.info("partition %s: snapshot at offset %d", partition.spec.name, about.applied)
 
     def _is_copy_due(self, now: Millis) -> bool:

@@ -27,18 +27,18 @@ class About(msgspec.Struct, frozen=True):
     """What a snapshot holds: records before offset `applied`, as `version` folds them.
 
     Attributes:
-        origin: what tells apart states that were folded otherwise, see `partition.generations`.
+        descent: what tells apart states that were folded otherwise, see `partition.generations`.
     """
 
     applied: int
     version: int
-    origin: int = 0
+    descent: int = 0
 
 
-def take(state: State, directory: Path, *, origin: int = 0) -> About:
+def take(state: State, directory: Path, *, descent: int = 0) -> About:
     """Copy a state, check the copy, and keep it instead of older ones. Blocks for long.
 
-    Of its origin the two newest are kept, and none of another.
+    Of its descent the two newest are kept, and none of another.
 
     Raises:
         DamagedError: the copy is not sound, so the state is not.
@@ -46,34 +46,34 @@ def take(state: State, directory: Path, *, origin: int = 0) -> About:
     fresh = directory / ".fresh"
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
-    about = msgspec.structs.replace(check_in_child(state.path, copy=fresh), origin=origin)
+    about = msgspec.structs.replace(check_in_child(state.path, copy=fresh), descent=descent)
     sync_file(fresh / "data.mdb")
     write_synced(fresh / _ABOUT, msgspec.json.encode(about))
     kept = directory / f"{about.applied:020}"
     shutil.rmtree(kept, ignore_errors=True)
     fresh.rename(kept)
     sync_directory(directory)
-    own = [each for each in _all(directory) if _origin(each) == origin][:_KEPT]
+    own = [each for each in _all(directory) if _descent(each) == descent][:_KEPT]
     for old in _all(directory):
         if old not in own:
             shutil.rmtree(old, ignore_errors=True)
     return about
 
 
-def newest_origin(directory: Path) -> int:
-    """Return the origin of the newest snapshot; 0 if there is none."""
-    return next((_origin(each) or 0 for each in _all(directory)), 0)
+def newest_descent(directory: Path) -> int:
+    """Return the descent of the newest snapshot; 0 if there is none."""
+    return next((_descent(each) or 0 for each in _all(directory)), 0)
 
 
-def restore_newest(directory: Path, destination: Path, *, before: int, origin: int = 0) -> int:
+def restore_newest(directory: Path, destination: Path, *, before: int, descent: int = 0) -> int:
     """Copy the newest usable snapshot to `destination`; return how many records it holds.
 
-    Snapshots of other projections, of another origin, of a log longer than `before`, or that are
+    Snapshots of other projections, of another descent, of a log longer than `before`, or that are
     damaged are passed over; if none is left nothing is copied, and 0 records are held.
     """
     for kept in _all(directory):
         about = said_of(kept)
-        if about is None or about.origin != origin or not _is_usable(about, before):
+        if about is None or about.descent != descent or not _is_usable(about, before):
             continue
         shutil.rmtree(destination, ignore_errors=True)
         shutil.copytree(kept, destination, ignore=shutil.ignore_patterns(_ABOUT, "lock.mdb"))
@@ -118,9 +118,9 @@ def _all(directory: Path) -> list[Path]:
     return sorted((path for path in directory.glob("0*") if path.is_dir()), reverse=True)
 
 
-def _origin(kept: Path) -> int | None:
+def _descent(kept: Path) -> int | None:
     about = said_of(kept)
-    return None if about is None else about.origin
+    return None if about is None else about.descent
 
 
 def said_of(kept: Path) -> About | None:

@@ -97,7 +97,7 @@ def test_none_is_taken_of_what_may_not_take_over_after_all(partition: Partition)
     copy(caretaker, partition)
 
     partition.generation = taken
-    assert snapshot.newest_origin(partition.spec.directory / "snapshots") == 0
+    assert snapshot.newest_descent(partition.spec.directory / "snapshots") == 0
 
 
 @pytest.mark.parametrize("is_restarted", [False, True])
