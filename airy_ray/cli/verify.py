@@ -1,5 +1,6 @@
 """`airy-ray verify`: is everything in the data directory what was written?"""
 
+import secrets
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from airy_ray.cli.scratch import scratch
 from airy_ray.errors import DiskFullError
 from airy_ray.partition.verify import Damage, Note, Step
 from airy_ray.partition.verify import verify as verified
+from airy_ray.replay.sampling import check_of_sample
 
 _SHOWN_PER_FILE = 10
 
@@ -25,6 +27,18 @@ def verify(
         bool,
         typer.Option("--deep", help="Also fold the whole log again and compare with the state."),
     ] = False,
+    sample: Annotated[
+        int,
+        typer.Option(
+            "--sample",
+            min=0,
+            help="Also fold the history of so many conversations of each partition again, drawn "
+            "by lot, and compare their rows.",
+        ),
+    ] = 0,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Draw the same conversations as another time.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check every page, record, archive file and row, and name all damage. Changes nothing.
@@ -34,9 +48,11 @@ def verify(
 
     Exit code 0: all is whole. 1: damage was found, or something could not be checked. 2: wrong use.
 
-    Example: airy-ray verify --data /var/lib/airy --deep
+    Example: airy-ray verify --data /var/lib/airy --sample 100
     """
     found = opened(data, config)
+    seed = secrets.randbelow(1 << 32) if seed is None else seed
+    further = [check_of_sample(sample, seed)] if sample else []
     damages: list[Damage] = []
     notes: list[Note] = []
     try:
@@ -44,7 +60,7 @@ def verify(
             scratch(found.directory, "verify") as copies,
             error_console.status("checking") as progress,
         ):
-            for finding in verified(found.specs, copies, deep=deep):
+            for finding in verified(found.specs, copies, deep=deep, further=further):
                 match finding:
                     case Step():
                         progress.update(_told_step(finding, found.directory))
@@ -54,9 +70,12 @@ def verify(
                         notes.append(finding)
     except DiskFullError as error:
         fail(f"not everything was checked: no space for a copy ({error})", code=1)
+    drawn = {"sample": sample, "seed": seed} if sample else {}
     if as_json:
-        print_json(_for_programs(found, damages, notes))
+        print_json(_for_programs(found, damages, notes) | drawn)
     else:
+        if sample:
+            _print(f"conversations of each partition: {sample}, drawn with --seed {seed}", "dim")
         _show(found, damages, notes)
     if damages:
         raise typer.Exit(1)

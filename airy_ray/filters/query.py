@@ -41,7 +41,7 @@ class Word:
 
 @dataclass(frozen=True)
 class Phrase:
-    """Those with words in this order, with at most `slop` moves between them."""
+    """Those with words side by side in this order, but for `slop` moves, see `phrases`."""
 
     field: str
     words: tuple[str, ...]

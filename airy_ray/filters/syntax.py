@@ -15,6 +15,7 @@ from luqum.exceptions import ParseError
 from luqum.parser import parser as grammar
 
 from airy_ray.errors import FilterError
+from airy_ray.filters.phrases import count_of
 from airy_ray.filters.query import (
     KEYWORD_FIELDS,
     METADATA,
@@ -40,7 +41,6 @@ SCANS_MAX = 20
 
 _DEFAULT_FIELD = "id"
 _EDITS_MAX = 2
-_SLOP_MAX = 1_000
 _INTEGER = re.compile(r"[+-]?[0-9]{1,40}")
 _INTEGER_MAX = (1 << 63) - 1
 _PIECE = re.compile(r"\\u([0-9a-fA-F]{4})|\\(.)|([*?])|([^\\*?]+)", re.DOTALL)
@@ -116,9 +116,9 @@ class _Meaning:
             case tree.Word(value=value):
                 return self._word(value, field)
             case tree.Phrase(value=value):
-                return _phrase(_unescaped(value[1:-1]), field, 0)
+                return self._phrase(_unescaped(value[1:-1]), field, 0)
             case tree.Proximity(term=term, degree=slop):
-                return _phrase(_unescaped(term.value[1:-1]), field, min(slop, _SLOP_MAX))
+                return self._phrase(_unescaped(term.value[1:-1]), field, slop)
             case tree.Fuzzy(term=term, degree=degree):
                 if _is_wildcard(term.value):
                     return self._word(term.value, field)
@@ -152,6 +152,20 @@ class _Meaning:
         similar = int(degree) if degree >= 1 else int((1 - degree) * len(text)) if degree else 0
         edits = min(similar, _EDITS_MAX)
         return Fuzzy(field, text.lower(), edits) if edits else Word(field, text.lower())
+
+    def _phrase(self, text: str, field: str, slop: int) -> Query | None:
+        if field in KEYWORD_FIELDS:
+            return Word(field, text.lower()) if text else None
+        found = tuple(words(text))
+        if len(found) < 2:
+            return Word(field, found[0]) if found else None
+        self._clauses += _ways(len(found), slop) - 1
+        if self._clauses > CLAUSES_MAX:
+            raise FilterError(
+                f"its {len(found)} words with ~{slop} may stand in too many ways: "
+                f"more than {CLAUSES_MAX} with the other clauses"
+            )
+        return Phrase(field, found, slop)
 
     def _scan(self, text: str) -> None:
         self._scans += 1
@@ -211,13 +225,9 @@ def _field_name(written: str) -> str:
     return _unescaped(written)
 
 
-def _phrase(text: str, field: str, slop: int) -> Query | None:
-    if field in KEYWORD_FIELDS:
-        return Word(field, text.lower()) if text else None
-    found = tuple(words(text))
-    if len(found) > 1:
-        return Phrase(field, found, slop)
-    return Word(field, found[0]) if found else None
+def _ways(words: int, slop: int) -> int:
+    """Return in how many ways the words of a phrase may stand, as far as that matters."""
+    return count_of(words, min(slop, CLAUSES_MAX)) if slop else 1
 
 
 def _numbers(node: Any, field: str) -> Query:

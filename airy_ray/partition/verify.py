@@ -32,7 +32,7 @@ from airy_ray.storage import child, pages
 from airy_ray.storage.beacon import Beacon
 from airy_ray.storage.files import is_no_space
 
-_PROBLEMS_MAX = 1_000
+PROBLEMS_MAX = 1_000
 """Of one file; whoever has more than that does not read them one by one."""
 
 
@@ -66,15 +66,23 @@ Check = Callable[[PartitionSpec, Path, bool], Iterator[Finding]]
 """A check is told whether the log was found sound: if not, it does without."""
 
 
-def verify(specs: Sequence[PartitionSpec], scratch: Path, *, deep: bool) -> Iterator[Finding]:
+def verify(
+    specs: Sequence[PartitionSpec],
+    scratch: Path,
+    *,
+    deep: bool,
+    further: Sequence[Check] = (),
+) -> Iterator[Finding]:
     """Check partitions; `scratch` is a directory for copies, with space for log and state of one.
 
-    With `deep` the logs are folded again too and compared with the states.
+    With `deep` the logs are folded again too and compared with the states. What is checked
+    `further` comes last, and finds the checked copy of the state in its scratch.
 
     Raises:
         DiskFullError: there was no space for a copy.
     """
-    tasks = [_Task(spec, check) for spec in specs for check in (_CHECKS if deep else _CHECKS[:-1])]
+    checks = [*(_CHECKS if deep else _CHECKS[:-1]), *further]
+    tasks = [_Task(spec, check) for spec in specs for check in checks]
     unsound: set[str] = set()
     at, file = 0, ""
     while at < len(tasks):
@@ -145,7 +153,7 @@ def check_log(spec: PartitionSpec, scratch: Path, _: bool) -> Iterator[Finding]:
     found = _log_problems(path, scratch / "log", known_head)
     if found:
         yield Damage(spec.name, name, _loss(spec, number, known_head))
-    for problem in found[:_PROBLEMS_MAX]:
+    for problem in found[:PROBLEMS_MAX]:
         yield Damage(spec.name, name, problem)
     if not found:
         yield from _earlier_losses(spec, name)
@@ -205,7 +213,7 @@ def check_archive(spec: PartitionSpec, _: Path, is_log_sound: bool) -> Iterator[
         if problems and is_log_sound and _is_erasing(spec):
             yield Note(spec.name, file, "it is being replaced by an erasure; check again")
             continue
-        for problem in problems[:_PROBLEMS_MAX]:
+        for problem in problems[:PROBLEMS_MAX]:
             yield Damage(spec.name, file, problem.removeprefix(f"{segment.file}: "))
     listed = {segment.file for segment in (*segments, *(_manifest(spec) or ()))}
     for path in _archive_files(spec):
@@ -248,7 +256,7 @@ def check_state(spec: PartitionSpec, scratch: Path, is_log_sound: bool) -> Itera
     if found and is_log_sound and _live(spec, is_log_sound=True) != generation:
         yield Note(spec.name, name, "it was replaced while it was checked; check again")
         return
-    for problem in found[:_PROBLEMS_MAX]:
+    for problem in found[:PROBLEMS_MAX]:
         yield Damage(spec.name, name, problem)
     if is_log_sound and about.get("applied", 0) > (head := _head(spec)):
         told = f"it holds {about['applied']} records, the log only {head}"
@@ -317,7 +325,7 @@ def check_snapshots(spec: PartitionSpec, _: Path, __: bool) -> Iterator[Finding]
         except (lmdb.Error, OSError) as error:
             found = [str(error)]
         if path.exists():  # an older one is dropped when a new one is there
-            for problem in found[:_PROBLEMS_MAX]:
+            for problem in found[:PROBLEMS_MAX]:
                 yield Damage(spec.name, str(path), problem)
 
 
@@ -335,12 +343,9 @@ def check_folding(spec: PartitionSpec, scratch: Path, is_log_sound: bool) -> Ite
     kept, fresh = scratch / "state", scratch / "fresh"
     name = str(spec.directory / "state")
     yield Step(spec.name, name)
-    if not is_log_sound or not kept.exists() or _state_problems(spec, kept)[0]:
-        if has_begun(spec):
-            yield Note(spec.name, name, "not folded again: that takes a sound log and state")
-        return
-    if _is_erasing(spec):
-        yield Note(spec.name, name, "not folded again: an erasure is under way; check again")
+    obstacle = obstacle_to_folding(spec, kept, is_log_sound)
+    if obstacle is not None:
+        yield from not_folded(spec, name, obstacle)
         return
     about = state_check.rows(kept)[1]
     if about["version"] != PROJECTION_VERSION:
@@ -351,6 +356,19 @@ def check_folding(spec: PartitionSpec, scratch: Path, is_log_sound: bool) -> Ite
         yield Step(spec.name, name, done, applied)
     for difference in refold.differences(kept, fresh):
         yield Damage(spec.name, name, difference)
+
+
+def obstacle_to_folding(spec: PartitionSpec, kept: Path, is_log_sound: bool) -> str | None:
+    """Return why history cannot be folded again beside a copy of the state, if it cannot."""
+    if not is_log_sound or not kept.exists() or _state_problems(spec, kept)[0]:
+        return "that takes a sound log and state"
+    return "an erasure is under way; check again" if _is_erasing(spec) else None
+
+
+def not_folded(spec: PartitionSpec, file: str, obstacle: str) -> Iterator[Finding]:
+    """Yield why history was not folded again, if there is any."""
+    if has_begun(spec):
+        yield Note(spec.name, file, f"not folded again: {obstacle}")
 
 
 _CHECKS: list[Check] = [check_log, check_archive, check_state, check_snapshots, check_folding]

@@ -10,7 +10,7 @@
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -52,17 +52,35 @@ def begin_part(spec: PartitionSpec, selection: Selection, fresh: Path) -> Iterat
     with _opened(spec) as (history, reader):
         _copy(reader, copying)
         with closing(State(copying)) as state:
-            end = state.applied
-            choosing = _Choosing(spec, history, state, selection)
-            for done in choosing.run(end):
-                yield done, 2 * end
-            if choosing.chosen is not None:
-                for done in _fold_chosen(spec, history, state, choosing.chosen):
-                    yield end + done, 2 * end
-    if choosing.chosen is None:
-        shutil.rmtree(copying)
-    else:
+            is_folded = yield from _fold_part_of(spec, history, state, selection)
+    if is_folded:
         copying.rename(fresh)
+    else:
+        shutil.rmtree(copying)
+
+
+def fold_part(spec: PartitionSpec, copy: Path, selection: Selection) -> Iterator[tuple[int, int]]:
+    """Fold the history of whoever is chosen again in a copy of a state; yield as `begin_part`."""
+    with (
+        closing(LogTail(spec.directory, is_read_only=True)) as tail,
+        closing(State(copy)) as state,
+    ):
+        yield from _fold_part_of(spec, History(tail, spec.archive), state, selection)
+
+
+def _fold_part_of(
+    spec: PartitionSpec, history: History, state: State, selection: Selection
+) -> Generator[tuple[int, int], None, bool]:
+    """Return whether it was done: not if a record does not tell of whom it is."""
+    end = state.applied
+    choosing = _Choosing(spec, history, state, selection)
+    for done in choosing.run(end):
+        yield done, 2 * end
+    if choosing.chosen is None:
+        return False
+    for done in _fold_chosen(spec, history, state, choosing.chosen):
+        yield end + done, 2 * end
+    return True
 
 
 def fold_on(spec: PartitionSpec, fresh: Path, until: int | None) -> Iterator[int]:

@@ -132,24 +132,32 @@ def compare(before: Path, after: Path, file: Path, told_max: int) -> Iterator[in
     ):
         messages = left.stat(one.environment.tables["messages"])["entries"]
         batch: list[Difference] = []
-        for table in ROW_TYPES:
-            if table in LEFT_OUT:
-                continue
-            ours = left.cursor(one.environment.tables[table])
-            theirs = right.cursor(other.environment.tables[table])
-            for found in _differences(table, ours, theirs):
-                rows += 1
-                if found is not None:
-                    collecting.add(found)
-                    batch.append(found)
-                if len(batch) == _ROWS_AT_ONCE:
-                    writer.write_batch(_arrow(batch))
-                    batch = []
-                if rows % _TOLD_ROWS == 0:
-                    yield rows
+        for found in _compared(one, left, other, right):
+            rows += 1
+            if found is not None:
+                collecting.add(found)
+                batch.append(found)
+            if len(batch) == _ROWS_AT_ONCE:
+                writer.write_batch(_arrow(batch))
+                batch = []
+            if rows % _TOLD_ROWS == 0:
+                yield rows
         if batch:
             writer.write_batch(_arrow(batch))
     yield collecting.result(messages)
+
+
+def differing(before: Path, after: Path) -> Iterator[Difference]:
+    """Yield the rows that differ, table by table; nobody may write either state."""
+    with (
+        closing(State(before)) as one,
+        closing(State(after)) as other,
+        one.environment.read() as left,
+        other.environment.read() as right,
+    ):
+        for found in _compared(one, left, other, right):
+            if found is not None:
+                yield found
 
 
 def joined(files: Sequence[Path], to: Path) -> int:
@@ -210,6 +218,20 @@ class _Collecting:
         return Found(
             counts, tuple(ordered[:SAMPLES_MAX]), messages, tuple(self._told), self._is_whole
         )
+
+
+def _compared(
+    one: State,
+    left: "lmdb.Transaction[bytes]",
+    other: State,
+    right: "lmdb.Transaction[bytes]",
+) -> Iterator[Difference | None]:
+    """Yield what each row of all tables differs in, None where it does not."""
+    for table in ROW_TYPES:
+        if table not in LEFT_OUT:
+            ours = left.cursor(one.environment.tables[table])
+            theirs = right.cursor(other.environment.tables[table])
+            yield from _differences(table, ours, theirs)
 
 
 def _differences(

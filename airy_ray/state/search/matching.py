@@ -5,10 +5,12 @@ expressions that are no wildcards are refused: none that somebody sends may hold
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import assert_never
 
 from airy_ray.errors import FilterError
+from airy_ray.filters.phrases import Placing, placings
 from airy_ray.filters.query import (
     METADATA,
     Combined,
@@ -110,8 +112,8 @@ def _words(query: Word | Phrase | Pattern | Fuzzy) -> Matches:
         case Word(word=word):
             return _any_word(column, (prefix + word).__eq__)
         case Phrase(words=words, slop=slop):
-            wanted = [prefix + word for word in words]
-            return lambda row: _has_phrase(_placed(column(row)), wanted, slop)
+            ways = placings([prefix + word for word in words], slop)
+            return lambda row: _has_phrase(_placed(column(row)), ways)
         case Pattern(regex=regex):
             return _any_word(column, _wildcard(prefix, regex))
         case Fuzzy(word=word, edits=edits):
@@ -134,22 +136,16 @@ def _placed(values: Sequence[str]) -> Iterator[tuple[int, str]]:
         place += 1
 
 
-def _has_phrase(placed: Iterator[tuple[int, str]], wanted: list[str], slop: int) -> bool:
-    """Whether words stand in this order, with at most `slop` others between them in all."""
-    places: dict[str, list[int]] = {word: [] for word in wanted}
+def _has_phrase(placed: Iterator[tuple[int, str]], ways: list[Placing]) -> bool:
+    """Whether words stand in one of the ways in which they may."""
+    places: dict[str, set[int]] = defaultdict(set)
     for place, word in placed:
-        if word in places:
-            places[word].append(place)
-    starts = dict.fromkeys(places[wanted[0]], 0)
-    for index, word in enumerate(wanted[1:], start=1):
-        nearer: dict[int, int] = {}
-        for place in places[word]:
-            for start, spent in starts.items():
-                spending = spent + (place - index) - start
-                if place - index >= start and spending <= slop:
-                    nearer[place - index] = min(spending, nearer.get(place - index, spending))
-        starts = nearer
-    return bool(starts)
+        places[word].add(place)
+    return any(
+        all(start + place in places[word] for place, word in way)
+        for way in ways
+        for start in tuple(places[way[0][1]])
+    )
 
 
 def _wildcard(prefix: str, regex: str) -> Callable[[str], bool]:

@@ -10,6 +10,7 @@ from tantivy import Query as IndexQuery
 
 from airy_ray.errors import FilterError
 from airy_ray.filters.fulltext import FullText
+from airy_ray.filters.phrases import Placing, placings
 from airy_ray.filters.query import (
     METADATA,
     Combined,
@@ -90,8 +91,8 @@ def _words(
         case Word(word=word):
             return IndexQuery.term_query(_CONVERSATIONS, column, prefix + word)
         case Phrase(words=words, slop=slop):
-            wanted: list[str | tuple[int, str]] = [prefix + word for word in words]
-            return IndexQuery.phrase_query(_CONVERSATIONS, column, wanted, slop)
+            ways = placings([prefix + word for word in words], slop)
+            return _any_of([_placed(column, way) for way in ways])
         case Pattern(regex=regex):
             if column == "display_name" and (text := _contained(regex)) is not None:
                 return IndexQuery.regex_query(_CONVERSATIONS, "display_name_ends", f"{text}.*")
@@ -101,6 +102,16 @@ def _words(
             return IndexQuery.fuzzy_term_query(_CONVERSATIONS, column, prefix + word, edits)
         case _:
             assert_never(query)
+
+
+def _placed(column: str, way: Placing) -> IndexQuery:
+    """Return what finds words that stand in just these places."""
+    wanted: list[str | tuple[int, str]] = list(way)
+    return IndexQuery.phrase_query(_CONVERSATIONS, column, wanted)
+
+
+def _any_of(queries: list[IndexQuery]) -> IndexQuery:
+    return IndexQuery.boolean_query([(Occur.Should, each) for each in queries])
 
 
 def _contained(regex: str) -> str | None:

@@ -3,10 +3,11 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
+from itertools import permutations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -49,14 +50,15 @@ rows = st.builds(
 )
 _word = st.sampled_from([*WORDS, "OPEN", "closed", "fals", "garce", "hoper", "adda", "true"])
 _wildcards = st.lists(st.sampled_from(["*", "?", "a", "d", "e", "r", "."]), min_size=1, max_size=5)
+phrases = st.tuples(st.lists(_word, min_size=2, max_size=4), st.integers(0, 3)).map(
+    lambda each: '"' + " ".join(each[0]) + f'"~{each[1]}'
+)
 _values = st.one_of(
     _word,
     _wildcards.map("".join),
     st.just("*"),
     st.lists(_word, min_size=2, max_size=3).map(lambda each: '"' + " ".join(each) + '"'),
-    st.tuples(st.lists(_word, min_size=2, max_size=3), st.integers(0, 3)).map(
-        lambda each: '"' + " ".join(each[0]) + f'"~{each[1]}'
-    ),
+    phrases,
     st.tuples(_word, st.integers(0, 2)).map(lambda each: f"{each[0]}~{each[1]}"),
 )
 _texts = st.sampled_from(
@@ -122,6 +124,56 @@ def test_one_conversation_matches_what_the_index_finds_it_by(
     matches = compiled(parse(asked))
 
     assert matches(conversation_document(row)) is is_found(state, row, asked)
+
+
+few = st.sampled_from(["ada", "grace", "x"])
+"""So few that phrases have words twice, and texts the words of phrases."""
+
+
+@settings(max_examples=150)
+@given(
+    text=st.lists(few, max_size=7),
+    wanted=st.lists(few, min_size=2, max_size=4),
+    slop=st.integers(0, 4),
+)
+@example(text=["ada"], wanted=["ada", "ada"], slop=1)
+@example(text=["grace", "ada"], wanted=["ada", "grace"], slop=2)
+def test_phrases_are_those_of_lucene(
+    state: Path, text: list[str], wanted: list[str], slop: int
+) -> None:
+    asked = f'display_name:"{" ".join(wanted)}"~{slop}'
+    row = builders.conversation("ada", display_name=" ".join(text) or None)
+    found = compiled(parse(asked))(conversation_document(row))
+
+    assert found is _has_sloppy_phrase(text, wanted, slop)
+    assert found is is_found(state, row, asked)
+
+
+def _has_sloppy_phrase(text: list[str], wanted: list[str], slop: int) -> bool:
+    """Say it as Lucene does: of places, one for each word, how far those that moved are apart."""
+    for places in permutations(range(len(text)), len(wanted)):
+        if [text[place] for place in places] == wanted:
+            moves = [place - index for index, place in enumerate(places)]
+            if max(moves) - min(moves) <= slop:
+                return True
+    return False
+
+
+@pytest.mark.parametrize(
+    "asked", ['"a b"~512', '"a b c d e"~4', '"a b"~300 OR metadata.x:"a b"~300']
+)
+def test_phrases_whose_words_may_stand_in_too_many_ways_are_refused(asked: str) -> None:
+    with pytest.raises(FilterError, match="too many ways"):
+        parse(f"display_name:{asked}")
+
+
+def test_words_far_apart_are_near_enough_if_they_may_be_that_far() -> None:
+    matches = compiled(parse('display_name:"a b"~500'))
+    apart = " ".join(["a", *["x"] * 500, "b"])
+
+    assert matches(conversation_document(builders.conversation("ada", display_name=apart)))
+    apart = " ".join(["a", *["x"] * 501, "b"])
+    assert not matches(conversation_document(builders.conversation("ada", display_name=apart)))
 
 
 def test_it_is_about_the_conversation_itself() -> None:

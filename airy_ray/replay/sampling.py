@@ -1,0 +1,84 @@
+"""Whether the history of a few conversations, folded again, gives the rows that there are."""
+
+import random
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+from airy_ray.model.ids import ID_BYTES, ConversationId, format_id
+from airy_ray.partition import verify
+from airy_ray.partition.spec import PartitionSpec
+from airy_ray.partition.verify import Check, Damage, Finding, Note, Step
+from airy_ray.replay import building
+from airy_ray.replay.selection import Selection
+from airy_ray.state.state import State
+from airy_ray.state.tables import PROJECTION_VERSION
+
+_LAST = b"\xff" * 32
+
+
+def check_of_sample(count: int, seed: int) -> Check:
+    """Return a check of `count` conversations of each partition, the same for the same seed."""
+    return partial(_check_sample, count=count, seed=seed)
+
+
+def _check_sample(
+    spec: PartitionSpec, scratch: Path, is_log_sound: bool, *, count: int, seed: int
+) -> Iterator[Finding]:
+    """Fold conversations again in a copy of the copied state, and name the rows that differ."""
+    kept, fresh = scratch / "state", scratch / "sample"
+    name = str(spec.directory / "state")
+    yield Step(spec.name, name)
+    obstacle = verify.obstacle_to_folding(spec, kept, is_log_sound)
+    if obstacle is not None:
+        yield from verify.not_folded(spec, name, obstacle)
+        return
+    with closing(State(kept)) as state:
+        version, conversations = state.version, _drawn(state, count, f"{seed} {spec.name}")
+    if version != PROJECTION_VERSION:
+        yield Note(spec.name, name, "not folded again: another version made it")
+        return
+    if not conversations:
+        return
+    shutil.copytree(kept, fresh)
+    for done, total in building.fold_part(spec, fresh, Selection(conversations=conversations)):
+        yield Step(spec.name, name, done, total)
+    for problem in islice(_problems(kept, fresh), verify.PROBLEMS_MAX):
+        yield Damage(spec.name, name, problem)
+
+
+def _drawn(state: State, count: int, seed: str) -> tuple[ConversationId, ...]:
+    there = state.first_keys("conversations", before=_LAST, limit=1 << 40)
+    drawing = random.Random(seed)  # noqa: S311 - nobody is to be surprised by it
+    return tuple(map(ConversationId, drawing.sample(there, min(count, len(there)))))
+
+
+def _problems(kept: Path, fresh: Path) -> Iterator[str]:
+    from airy_ray.replay import diff  # loads Arrow
+
+    for found in diff.differing(kept, fresh):
+        match found.change:
+            case "changed":
+                told = "gives another row"
+                told += f", in {', '.join(found.fields)}" if found.fields else ""
+            case "only before":
+                told = "does not give it"
+            case _:
+                told = "gives it, and it is missing"
+        subject = _subject(found.table, found.key)
+        row = format_id(subject) if len(subject) == ID_BYTES else subject.hex()
+        yield f"table {found.table}, {row}: folding its history again {told}"
+
+
+def _subject(table: str, key: bytes) -> bytes:
+    """Return the id in a key whose other parts may be what people wrote."""
+    match table:
+        case "messages" | "contacts_by_name" | "conversations_by_time":
+            return key[-ID_BYTES:]
+        case "metadata":
+            return key[1 : 1 + ID_BYTES]
+        case _:
+            return key[:ID_BYTES]
