@@ -330,6 +330,14 @@ class State(_Section):
     snapshot_age_s: float = Field(3_600, gt=0)
 
 
+class Replay(_Section):
+    """History processed again."""
+
+    on_upgrade: Literal["offer", "run"] = "offer"
+    """What to do about rows that an earlier release has made, where this one makes others: say so
+    at start, or replay all of history and put that in place, unless too many messages vanish."""
+
+
 class Changes(_Section):
     """The change feed."""
 
@@ -437,6 +445,7 @@ class Settings(_Section):
     media: Media = Media()
     archive: Archive = Archive()
     state: State = State()
+    replay: Replay = Replay()
     changes: Changes = Changes()
     contacts: Contacts = Contacts()
     limits: Limits = Limits()

@@ -1437,6 +1437,13 @@ class Replay:
         """
         return self._calls.ask("/replay.status", {}, models.ReplayStatus.model_validate_json)
 
+    def generations(self) -> models.Generations:
+        """List the generations of the rows that there are, and what each was made of.
+
+        Scope: `manage`.
+        """
+        return self._calls.ask("/replay.generations", {}, models.Generations.model_validate_json)
+
     def swap(
         self, *, force: bool | None = None, idempotency_key: str | None = None
     ) -> models.ReplayStatus:

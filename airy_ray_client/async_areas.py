@@ -1473,6 +1473,15 @@ class Replay:
         """
         return await self._calls.ask("/replay.status", {}, models.ReplayStatus.model_validate_json)
 
+    async def generations(self) -> models.Generations:
+        """List the generations of the rows that there are, and what each was made of.
+
+        Scope: `manage`.
+        """
+        return await self._calls.ask(
+            "/replay.generations", {}, models.Generations.model_validate_json
+        )
+
     async def swap(
         self, *, force: bool | None = None, idempotency_key: str | None = None
     ) -> models.ReplayStatus:

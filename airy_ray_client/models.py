@@ -257,6 +257,43 @@ class FoundMessagePage(Model):
     pagination_data: PaginationData
 
 
+class Generation(Model):
+    """A generation of a partition's rows."""
+
+    generation: int
+    projection: int
+    """The version of the code that made its rows."""
+    applied: int
+    """How many records of the log are in it."""
+    origin: GenerationOrigin | None
+    """null if its release did not note it."""
+
+
+class GenerationOrigin(Model):
+    """What a generation was made of, and by whom."""
+
+    kind: str
+    """live, replay, upgrade, restore, repair or erasure."""
+    release: str
+    """Of airy-ray."""
+    at: str
+    until: int
+    """The offset up to which it was made of history, at once."""
+    run: int | None = Field(default=None)
+    """The number of the replay."""
+    selection: ReplaySelection | None = Field(default=None)
+
+
+class Generations(Model):
+    """The generations of all partitions, and of which version this release is."""
+
+    projection: int
+    """The version that this release makes."""
+    readable_since: int
+    """The oldest one that it serves and goes on with."""
+    partitions: list[PartitionGenerations]
+
+
 class LedgerEntry(Model):
     """A record, and what became of it."""
 
@@ -382,6 +419,16 @@ class PaginationData(Model):
     """How many items the whole list has."""
 
 
+class PartitionGenerations(Model):
+    """The generations of one partition."""
+
+    partition: str
+    present: Generation | None
+    """The one that is served."""
+    former: list[Generation]
+    """Those that are kept to roll back to."""
+
+
 class PostalAddress(Model):
     """Where a contact lives or works."""
 
@@ -451,6 +498,17 @@ class ReplayPart(Model):
     misrouted: int | None = Field(default=None)
     """Bodies that belong elsewhere."""
     error: str | None = Field(default=None)
+
+
+class ReplaySelection(Model):
+    """What part of history was taken; all of it, if this says nothing."""
+
+    sources: list[str] | None = Field(default=None)
+    channels: list[bytes] | None = Field(default=None)
+    conversations: list[bytes] | None = Field(default=None)
+    since: str | None = Field(default=None)
+    until: str | None = Field(default=None)
+    quarantined: bool | None = Field(default=None)
 
 
 class ReplayStatus(Model):

@@ -1,24 +1,27 @@
 """`airy-ray replay`: history processed again, held against what there is, and put in its place."""
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, assert_never
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from airy_ray.cli.data import ConfigOption, Data, DataOption, JsonOption, opened
 from airy_ray.cli.output import console, error_console, fail, print_json, print_table
-from airy_ray.cli.units import parsed_instant
+from airy_ray.cli.units import instant, parsed_instant
 from airy_ray.clock import Millis, now_millis, to_millis
 from airy_ray.errors import ConfigError, ReplayError
 from airy_ray.model.ids import ChannelId, ConversationId, parse_id
+from airy_ray.partition.inventory import Made, inventories, told
 from airy_ray.partition.ownership import owner_of
 from airy_ray.replay import run as runs
 from airy_ray.replay.replayer import DIFFERENCES
 from airy_ray.replay.run import Run
 from airy_ray.replay.selection import Selection
+from airy_ray.state.origin import Origin
 
 _LOOK_S = 0.3
 _SAMPLE_MAX = 160
@@ -106,6 +109,28 @@ def status(
 
 
 @replay.command()
+def generations(
+    config: ConfigOption = None, data: DataOption = None, *, as_json: JsonOption = False
+) -> None:
+    """Show which generations of the rows there are, and what each was made of.
+
+    Example: airy-ray replay generations
+    """
+    found = inventories(opened(data, config).specs)
+    if as_json:
+        print_json(told(found))
+        return
+    rows = []
+    for each in found:
+        rows += [_generation(each.partition, "former", former) for former in each.former]
+        if each.present is not None:
+            rows.append(_generation(each.partition, "serves", each.present))
+    print_table(
+        ("partition", "generation", "", "projection", "records", "made of", "release", "at"), rows
+    )
+
+
+@replay.command()
 def swap(
     config: ConfigOption = None,
     data: DataOption = None,
@@ -171,6 +196,35 @@ def diff(
     except OSError as error:
         fail(f"{to}: {error.strerror}")
     console.print(f"{rows:,} rows that differ are in {to}", highlight=False)
+
+
+def _generation(partition: str, state: str, made: Made) -> tuple[object, ...]:
+    origin = made.origin
+    known = partition, made.number, state, made.projection, f"{made.applied:,}"
+    if origin is None:
+        return (*known, "-", "-", "-")
+    return (*known, _made_of(origin), origin.release, instant(origin.at))
+
+
+def _made_of(origin: Origin) -> str:
+    """Tell in words what a generation was made of."""
+    history = f"records before {origin.until:,}"
+    match origin.kind:
+        case "live":
+            return "records as they came"
+        case "replay":
+            part = f", {json.dumps(origin.selection)}" if origin.selection else ""
+            return f"replay {origin.run} of {history}{part}"
+        case "upgrade":
+            return f"{history}, at an upgrade"
+        case "restore":
+            return f"{history}, of a backup"
+        case "repair":
+            return f"{history}, for what was before was in doubt"
+        case "erasure":
+            return f"{history}, as an erasure left them"
+        case _:
+            assert_never(origin.kind)
 
 
 def _do(

@@ -12,6 +12,7 @@ from airy_ray.cli.running import Running, running_on, was_killed
 from airy_ray.cli.units import age, instant, ranges, size
 from airy_ray.clock import Millis, now_millis
 from airy_ray.partition.condition import Condition, conditions
+from airy_ray.replay import upgrade
 
 _REGISTRY = "registry"
 _BEHIND_MS = 5_000
@@ -62,6 +63,9 @@ def attention(
             yield "it is not running: nothing is received; start it with airy-ray up"
     elif running.ready_at is None and now - running.since > _STARTING_MS:
         yield f"it has been starting for {age((now - running.since) / 1_000)}"
+    projections = {each.name: each.projection for each in conditions if each.projection}
+    if (notice := upgrade.notice(projections, "offer")) is not None:
+        yield notice
     is_ready = running is not None and running.ready_at is not None
     for each in conditions:
         for problem in _problems(each, now, is_ready=is_ready):

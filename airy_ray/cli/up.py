@@ -16,12 +16,15 @@ import typer
 from airy_ray.cli.client import address
 from airy_ray.cli.output import console, error_console, fail
 from airy_ray.cli.running import Announcement, only_one, was_killed
-from airy_ray.cluster.layout import Layout, jwt_secret, prepare_data, run_directory
+from airy_ray.cluster.layout import Layout, jwt_secret, prepare_data, run_directory, specs
 from airy_ray.config import Settings, load
-from airy_ray.errors import ConfigError
+from airy_ray.errors import ConfigError, NewerStateError
 from airy_ray.garbage import give_back
+from airy_ray.partition.inventory import inventories
+from airy_ray.replay import upgrade
 from airy_ray.serve import metrics, ray_environment
 from airy_ray.serve.api.identity_providers import provider
+from airy_ray.state.tables import PROJECTION_VERSION
 
 _READY_S = 120.0
 """How long nothing may move on while it is waited for the applications."""
@@ -75,6 +78,7 @@ def up(
         layout = prepare_data(settings)
         settings = settings.model_copy(update={"data": settings.data.resolve()})
         with only_one(settings.data, _url(settings)) as announcement:
+            _tell_of_earlier(settings, layout)
             _run(settings, layout, address, announcement)
     except ConfigError as error:
         fail(error)
@@ -126,6 +130,22 @@ def _run(
     finally:
         with console.status("stopping"):
             system.stop()
+
+
+def _tell_of_earlier(settings: Settings, layout: Layout) -> None:
+    """Say so if an earlier release has made rows that this one makes otherwise.
+
+    Raises:
+        ConfigError: a newer one has.
+    """
+    found = inventories([each for each in specs(settings, layout) if each.directory.exists()])
+    made = {each.partition: each.present.projection for each in found if each.present is not None}
+    newer = [name for name, version in made.items() if version > PROJECTION_VERSION]
+    if newer:
+        error = NewerStateError(made[newer[0]], PROJECTION_VERSION)
+        raise ConfigError(f"data: partition {newer[0]}: {error}")
+    if (notice := upgrade.notice(made, settings.replay.on_upgrade)) is not None:
+        console.print(notice, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def _give_up(run: Path) -> NoReturn:

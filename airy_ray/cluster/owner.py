@@ -26,7 +26,13 @@ from airy_ray.cluster.doorbell import (
     owner_bell,
     wait_for,
 )
-from airy_ray.errors import DamagedError, DiskFullError, PartitionUnavailableError, RowCorruptError
+from airy_ray.errors import (
+    DamagedError,
+    DiskFullError,
+    NewerStateError,
+    PartitionUnavailableError,
+    RowCorruptError,
+)
 from airy_ray.partition import forwarding, ownership
 from airy_ray.partition.forwarding import Forward
 from airy_ray.partition.partition import Partition, open_partition
@@ -102,6 +108,14 @@ class Owner:
             target=self._replay, name=f"replay-{spec.name}", daemon=True
         )
 
+    @property
+    def projection(self) -> int | None:
+        """The version of the projection that has made the rows; None if that cannot be told now."""
+        try:
+            return None if self.partition is None else self.partition.state.version
+        except (RowCorruptError, DamagedError):
+            return None
+
     def start(self) -> None:
         """Begin."""
         self._worker.start()
@@ -149,6 +163,9 @@ class Owner:
                 if time.monotonic() > deadline:
                     _kill_holder(self.spec)
                 self._stop.wait(POLL_S)
+            except NewerStateError as error:  # no try again makes this release a newer one
+                logger.error("partition %s: %s", self.spec.name, error)
+                self._stop.wait()
             except Exception:  # the disk may be full; there is nothing to serve before it is not
                 logger.exception("partition %s cannot be opened", self.spec.name)
                 return None

@@ -43,10 +43,12 @@ class ActorStatus(msgspec.Struct, frozen=True):
 
     Attributes:
         is_owner: whether it has taken the partition.
+        projection: the version that has made its rows; None while that cannot be told.
     """
 
     pid: int
     is_owner: bool
+    projection: int | None = None
 
 
 class PartitionActor:
@@ -72,7 +74,8 @@ class PartitionActor:
 
     async def status(self) -> ActorStatus:
         """Return how the owner is."""
-        return ActorStatus(os.getpid(), self._owner.partition is not None)
+        owner = self._owner
+        return ActorStatus(os.getpid(), owner.partition is not None, owner.projection)
 
     async def append(self, record: bytes) -> Offset:
         """Store a record, encoded; durable on return."""

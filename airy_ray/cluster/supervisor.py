@@ -23,9 +23,11 @@ from airy_ray.cluster.indexing import IndexingProcess
 from airy_ray.cluster.logs import log_to_stderr
 from airy_ray.cluster.machine import MachineSpec
 from airy_ray.cluster.partition_actor import NAMESPACE, ActorStatus, RemoteAccess, start_partition
+from airy_ray.cluster.upgrading import Upgrading
 from airy_ray.garbage import give_back
 from airy_ray.model.ids import PartitionIndex
 from airy_ray.rawlog.tail import BEACON
+from airy_ray.replay.upgrade import OnUpgrade
 from airy_ray.storage.beacon import Beacon, is_alive
 
 logger = logging.getLogger(__name__)
@@ -42,7 +44,9 @@ _STOP_S = 30.0
 class Supervisor:
     """Start the owners of all partitions, and watch over them."""
 
-    def __init__(self, machine: MachineSpec, duties: Duties) -> None:
+    def __init__(
+        self, machine: MachineSpec, duties: Duties, on_upgrade: OnUpgrade = "offer"
+    ) -> None:
         log_to_stderr()
         give_back()
         self._machine = machine
@@ -55,6 +59,7 @@ class Supervisor:
             "courier": lambda: DeliveringProcess(machine.partitions, machine.run_directory, duties),
         }
         self._children: dict[str, ChildProcess] = {}
+        self._upgrading = Upgrading(machine.partitions, on_upgrade)
         self._stop = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
         self._watcher.start()
@@ -85,6 +90,21 @@ class Supervisor:
                 self._ping(index, access)
             if self.are_owned():
                 wait_s = _LOOK_S
+                self._upgrade()
+
+    def _upgrade(self) -> None:
+        """Go on with what becomes of rows that an earlier release has made."""
+        if self._upgrading.is_over:
+            return
+        names = {spec.index: spec.name for spec in self._machine.partitions}
+        told = {names[index]: each.projection for index, each in self._statuses.items()}
+        projections = {name: each for name, each in told.items() if each is not None}
+        if len(projections) < len(names):
+            return
+        try:
+            self._upgrading.look(projections)
+        except OSError:  # the disk may be full; the next look tries again
+            logger.exception("what an earlier release has made cannot be replayed")
 
     def _keep_child(self, name: str) -> None:
         """Start a process that feeds the search indexes or delivers messages, again if need be."""
@@ -127,7 +147,7 @@ class Supervisor:
             pass  # it died and is on its way back
 
 
-def start_supervisor(machine: MachineSpec, duties: Duties) -> ActorHandle:
+def start_supervisor(machine: MachineSpec, duties: Duties, on_upgrade: OnUpgrade) -> ActorHandle:
     """Start, or find, the one supervisor."""
     return (
         ray.remote(Supervisor)
@@ -140,15 +160,15 @@ def start_supervisor(machine: MachineSpec, duties: Duties) -> ActorHandle:
             max_task_retries=-1,  # every method may be repeated
             num_cpus=0,  # it is not there to be scheduled by load
         )
-        .remote(machine, duties)
+        .remote(machine, duties, on_upgrade)
     )
 
 
 class SupervisorClient:
     """The supervisor, called like a local object."""
 
-    def __init__(self, machine: MachineSpec, duties: Duties) -> None:
-        self._actor = start_supervisor(machine, duties)
+    def __init__(self, machine: MachineSpec, duties: Duties, on_upgrade: OnUpgrade) -> None:
+        self._actor = start_supervisor(machine, duties, on_upgrade)
 
     def are_owned(self) -> bool:
         """Whether every partition has had an owner since the supervisor was made."""

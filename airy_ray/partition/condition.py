@@ -69,6 +69,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
         head: how many records the log has; None if it cannot be read.
         applied: how many of them are in the state; None if that cannot be read.
         oldest_unapplied_at: when the first record that is not applied came in.
+        projection: the version that has made the state; None as long as `holding` is.
         holding: what the state holds; None while it cannot be read or is being rebuilt.
         lost: ranges of offsets that damage has taken, ends inclusive.
         is_in_doubt: whether appends are refused until the owner has checked the log.
@@ -83,6 +84,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     oldest_unapplied_at: Millis | None = None
     last_received_at: Millis | None = None
     disk: Disk | None = None
+    projection: int | None = None
     holding: Holding | None = None
     lost: list[tuple[int, int]] = []
     is_in_doubt: bool = False
@@ -172,12 +174,13 @@ def _of_log(spec: PartitionSpec, tail: LogTail) -> dict[str, object]:
 def _of_state(tail: LogTail, reader: PartitionReader) -> dict[str, object]:
     try:
         with reader.read() as view:
-            applied, holding = view.applied(), _holding(view)
+            applied, holding, projection = view.applied(), _holding(view), view.fact("version")
     except RebuildingError as error:
         return {"applied": error.applied, "rebuild": Rebuild(error.applied, error.head)}
     oldest = _record(tail, applied)
     return {
         "applied": applied,
+        "projection": projection,
         "holding": holding,
         "oldest_unapplied_at": None if oldest is None else oldest.at,
     }

@@ -41,12 +41,15 @@ class Order(msgspec.Struct, frozen=True):
         run: tells one replay from another; greater than that of any before it.
         wanted: `compare` ends with what would be different.
         keep_ms: how long the generation before stays, to roll back to.
+        upgrades_to: the version of the projection for whose sake a start has ordered it; None if
+            somebody has.
     """
 
     run: int
     wanted: Wanted
     selection: Selection = Selection()
     keep_ms: int = 86_400_000
+    upgrades_to: int | None = None
 
 
 class Counted(msgspec.Struct, frozen=True):

@@ -69,6 +69,11 @@ class Run(NamedTuple):
         )
 
     @property
+    def upgrades_to(self) -> int | None:
+        """The version of the projection for whose sake a start has ordered it, if one has."""
+        return self.parts[0].order.upgrades_to
+
+    @property
     def reports(self) -> list[Report]:
         """What owners have told."""
         return [part.report for part in self.parts if part.report is not None]
@@ -124,7 +129,12 @@ def _told(report: Report | None) -> dict[str, Any]:
 
 
 def start(
-    specs: Sequence[PartitionSpec], selection: Selection, now: Millis, *, keep_ms: int = 86_400_000
+    specs: Sequence[PartitionSpec],
+    selection: Selection,
+    now: Millis,
+    *,
+    keep_ms: int = 86_400_000,
+    upgrades_to: int | None = None,
 ) -> int:
     """Order a replay that ends with what would be different; return its number.
 
@@ -137,7 +147,8 @@ def start(
     number = max(now, 0 if present is None else present.number + 1)
     for spec in specs:
         if selection.is_all or spec.index != REGISTRY:  # which holds no conversations
-            give_order(spec.directory, Order(number, "compare", selection, keep_ms))
+            order = Order(number, "compare", selection, keep_ms, upgrades_to)
+            give_order(spec.directory, order)
     return number
 
 

@@ -85,7 +85,8 @@ class System:
             files=store_spec(settings),
             backfilling=backfill_spec(settings.sources.facebook),
         )
-        self._supervisor = SupervisorClient(machine_spec(settings, self._layout), duties)
+        machine = machine_spec(settings, self._layout)
+        self._supervisor = SupervisorClient(machine, duties, settings.replay.on_upgrade)
 
     def start_applications(self) -> None:
         """Start the applications; every partition has an owner when this returns."""

@@ -38,6 +38,7 @@ MADE: dict[type[AiryError], tuple[Any, ...]] = {
     errors.StateError: ("a text",),
     errors.RowCorruptError: ("messages", b"\x01\xff"),
     errors.RebuildingError: (5, 9),
+    errors.NewerStateError: (8, 7),
     errors.IndexingError: ("a text",),
     errors.FeedTrimmedError: ("a text",),
     errors.ProtocolError: ("there is no such command",),

@@ -66,6 +66,7 @@ _QUESTIONS = READING | {
     "erasure-status",
     "explore",
     "export",
+    "generations",
     "get",
     "resumeToken",
     "status",

@@ -19,10 +19,11 @@ from airy_ray.model.commands import (
     SwapReplay,
 )
 from airy_ray.model.ids import ChannelId, ConversationId
+from airy_ray.partition.inventory import inventories, told
 from airy_ray.replay import run as runs
 from airy_ray.replay.selection import Selection
 from airy_ray.serve.api.endpoint import Body, Endpoint, Id, Nothing
-from airy_ray.serve.api.examples import example
+from airy_ray.serve.api.examples import ANSWERED_AT, example
 from airy_ray.serve.api.platform import Caller, Platform
 from airy_ray.serve.api.shapes import Shape
 from airy_ray.serve.http import Response
@@ -113,6 +114,76 @@ class ReplayStatus(Shape):
     samples: list[DifferingRow]
 
 
+class ReplaySelection(Shape):
+    """What part of history was taken; all of it, if this says nothing."""
+
+    sources: list[str] | None = None
+    channels: list[Id] | None = None
+    conversations: list[Id] | None = None
+    since: str | None = None
+    until: str | None = None
+    quarantined: bool | None = None
+
+
+class GenerationOrigin(Shape):
+    """What a generation was made of, and by whom."""
+
+    kind: str = Field(description="live, replay, upgrade, restore, repair or erasure.")
+    release: str = Field(description="Of airy-ray.")
+    at: str
+    until: int = Field(description="The offset up to which it was made of history, at once.")
+    run: int | None = Field(None, description="The number of the replay.")
+    selection: ReplaySelection | None = None
+
+
+class Generation(Shape):
+    """A generation of a partition's rows."""
+
+    generation: int
+    projection: int = Field(description="The version of the code that made its rows.")
+    applied: int = Field(description="How many records of the log are in it.")
+    origin: GenerationOrigin | None = Field(description="null if its release did not note it.")
+
+
+class PartitionGenerations(Shape):
+    """The generations of one partition."""
+
+    partition: str
+    present: Generation | None = Field(description="The one that is served.")
+    former: list[Generation] = Field(description="Those that are kept to roll back to.")
+
+
+class Generations(Shape):
+    """The generations of all partitions, and of which version this release is."""
+
+    model_config = example(
+        projection=6,
+        readable_since=5,
+        partitions=[
+            {
+                "partition": "00",
+                "present": {
+                    "generation": 2,
+                    "projection": 6,
+                    "applied": 1746,
+                    "origin": {
+                        "kind": "replay",
+                        "release": "0.1.0",
+                        "at": ANSWERED_AT,
+                        "until": 1732,
+                        "run": _RUN,
+                        "selection": {"sources": ["telegram"]},
+                    },
+                },
+                "former": [{"generation": 1, "projection": 6, "applied": 1746, "origin": None}],
+            }
+        ],
+    )
+    projection: int = Field(description="The version that this release makes.")
+    readable_since: int = Field(description="The oldest one that it serves and goes on with.")
+    partitions: list[PartitionGenerations]
+
+
 async def start(platform: Platform, caller: Caller, asked: StartsReplay) -> Response:
     """Process history again, beside what there is; it ends with what differs, and changes nothing.
 
@@ -135,6 +206,13 @@ async def start(platform: Platform, caller: Caller, asked: StartsReplay) -> Resp
 async def status(platform: Platform, _: Caller, __: Nothing) -> Response:
     """Tell how far the newest replay is, and what differs."""
     return await _told(platform)
+
+
+async def generations(platform: Platform, _: Caller, __: Nothing) -> Response:
+    """List the generations of the rows that there are, and what each was made of."""
+    specs = platform.machine.spec.partitions
+    found = await asyncio.to_thread(inventories, specs)
+    return Response(200, json_text.encode(told(found)))
 
 
 async def swap(platform: Platform, caller: Caller, asked: SwapsReplay) -> Response:
@@ -206,6 +284,14 @@ ENDPOINTS = [
         "Tell how far a replay is, and what differs",
         ReplayStatus,
         failures=(404,),
+        may_be_empty=True,
+    ),
+    Endpoint(
+        "/replay.generations",
+        generations,
+        Nothing,
+        "List the generations of the rows, and what each was made of",
+        Generations,
         may_be_empty=True,
     ),
     Endpoint(

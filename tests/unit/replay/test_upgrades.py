@@ -1,6 +1,5 @@
 """What an earlier release has written is served at once, and repaired by a replay beside it."""
 
-import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -9,14 +8,11 @@ from typing import Any
 import pytest
 
 from airy_ray.clock import Millis
-from airy_ray.cluster.layout import prepare_data, specs
-from airy_ray.config import load
 from airy_ray.model.ids import REGISTRY
 from airy_ray.partition import partition as partitions
 from airy_ray.partition import refold
 from airy_ray.partition.partition import Partition
 from airy_ray.partition.reader import PartitionReader
-from airy_ray.partition.spec import PartitionSpec
 from airy_ray.rawlog.record import prepare
 from airy_ray.replay import replayer
 from airy_ray.replay.order import Order, give_order, read_report
@@ -26,21 +22,11 @@ from airy_ray.state import check, snapshot, state, tables
 from airy_ray.state.state import State
 from airy_ray.state.tables import PROJECTION_VERSION, READABLE_SINCE
 from airy_ray.storage import child
-from tests.builders import NOW
 from tests.log_builders import kept_rows, owned, rows, settle, webhooks
-from tests.manifests import FIXTURES
 from tests.replaying import replayed
+from tests.upgrading import AT, unpacked
 
 EARLIER = range(READABLE_SINCE, PROJECTION_VERSION + 1)
-AT = NOW + 10_000_000
-
-
-def unpacked(version: int, to: Path) -> list[PartitionSpec]:
-    """Return the partitions of a data directory that code of a version has written."""
-    with tarfile.open(FIXTURES / "upgrade" / f"version-{version}.tar.xz") as packed:
-        packed.extractall(to, filter="data")
-    settings = load({"data": to / "data"}, environment={})
-    return specs(settings, prepare_data(settings))
 
 
 def folded_from_nothing(partition: Partition, to: Path) -> dict[str, list[tuple[bytes, bytes]]]:

@@ -1,0 +1,75 @@
+"""What commands say of rows of another release: older ones are served, newer ones refused."""
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from airy_ray.cli import up
+from airy_ray.cli.output import console
+from airy_ray.cluster.layout import prepare_data
+from airy_ray.config import load
+from airy_ray.serve.ports import free_port
+from airy_ray.state.state import State
+from airy_ray.state.tables import PROJECTION_VERSION, READABLE_SINCE
+from tests.unit.cli.directories import Directory, run, told
+from tests.upgrading import unpack
+
+OFFER = (
+    f"the rows of 00, 01, registry are of version {READABLE_SINCE} of the projection, this release "
+    f"makes version {PROJECTION_VERSION}"
+)
+
+
+@pytest.fixture
+def earlier(tmp_path: Path) -> Directory:
+    return Directory(unpack(READABLE_SINCE, tmp_path))
+
+
+def test_status_says_how_they_are_made_anew(earlier: Directory) -> None:
+    status = told(earlier, "status")
+
+    (line,) = [each for each in status["attention"] if each.startswith(OFFER)]
+    assert "airy-ray replay start --swap" in line
+    assert {each["projection"] for each in status["partitions"]} == {READABLE_SINCE}
+
+
+def test_their_generations_are_shown(earlier: Directory) -> None:
+    before = earlier.digest()
+
+    shown = told(earlier, "replay", "generations")
+    table = run(earlier, "replay", "generations").stdout
+
+    made = {each["partition"]: each["present"]["projection"] for each in shown["partitions"]}
+    assert made == dict.fromkeys(("00", "01", "registry"), READABLE_SINCE)
+    assert (shown["projection"], shown["readable_since"]) == (PROJECTION_VERSION, READABLE_SINCE)
+    assert len(table.splitlines()) == 4
+    assert earlier.digest() == before
+
+
+def test_the_generations_of_the_present_release_say_what_they_were_made_of(
+    directory: Directory,
+) -> None:
+    assert "records as they came" in run(directory, "replay", "generations").stdout
+
+
+def test_a_start_says_so_in_one_line(earlier: Directory) -> None:
+    settings = load({"data": earlier.path}, environment={})
+    with console.capture() as said:
+        up._tell_of_earlier(settings, prepare_data(settings))
+
+    assert said.get().startswith(OFFER)
+    assert len(said.get().splitlines()) == 1
+
+
+def test_a_data_directory_of_a_newer_release_is_refused(directory: Directory) -> None:
+    path = directory.specs[1].directory / "state.g1"
+    with closing(State(path)) as state, state.environment.write() as transaction:
+        state.set_fact(transaction, "version", PROJECTION_VERSION + 1)
+    before = directory.digest()
+
+    refused = run(directory, "up", "--port", str(free_port()))
+
+    assert refused.exit_code == 2
+    assert "partition 01: a newer release has made the state" in refused.stderr
+    assert directory.digest() == before
