@@ -18,7 +18,7 @@ from airy_ray.serve.ports import free_port
 from tests.e2e.client import Client, Visitor
 from tests.e2e.conftest import SYSTEM_TOKEN
 from tests.e2e.program import Running, until
-from tests.e2e.receiver import Called, Receiver
+from tests.e2e.receiver import Called, Receiver, Reply
 
 REPOSITORY = Path(__file__).parents[2]
 BOT = REPOSITORY / "deploy" / "examples" / "webhook_bot"
@@ -55,6 +55,12 @@ def calls(receiver: Receiver, hook: dict[str, Any], message: dict[str, Any]) -> 
     return [each for each in found if message["id"] in each.raw.decode()]
 
 
+def measured(metrics: str, name: str, hook: dict[str, Any]) -> float:
+    """Return what a metric says of a webhook."""
+    [figure] = re.findall(f'airy_publisher_{name}{{webhook="{hook["id"]}"}} (.+)', metrics)
+    return float(figure)
+
+
 def test_who_subscribes_is_called_signed_and_again_when_back(
     client: Client, receiver: Receiver, visitor: Visitor
 ) -> None:
@@ -89,7 +95,12 @@ def test_who_subscribes_is_called_signed_and_again_when_back(
         assert set(outcomes.values()) == {"delivered"}
         assert {each["answer"] for each in page["data"]} == {"ok", None}
         assert any(each["outcome"] == "failed" and each["error"] for each in page["data"])
-        assert f'airy_publisher_waiting{{webhook="{hook["id"]}"}} 0.0' in client.metrics()
+        until(lambda: measured(client.metrics(), "behind", hook) == 0)
+        metrics = client.metrics()
+        for name in ("waiting", "dead", "failing_seconds", "disabled"):
+            assert measured(metrics, name, hook) == 0
+        assert measured(metrics, "delivered", hook) >= 9
+        assert measured(metrics, "failed_attempts", hook) >= 1
         told = "".join(str(page)) + str(client.call("/webhooks.list"))
         assert KEY not in told
 
@@ -141,6 +152,26 @@ def test_the_bot_of_the_example_answers_once_however_often_it_is_called(
     texts = [each["content"]["text"] for each in again.shown]
     assert texts == ["Hello", "You said: Hello", "Bye", "You said: Bye"]
     assert forged.status_code == 401
+
+
+def test_who_is_gone_is_called_no_more_and_a_metric_says_so(
+    client: Client, receiver: Receiver
+) -> None:
+    path = f"/{uuid4()}"
+    receiver.answers[path].append(Reply(410, body=b"moved away"))
+    with subscribed(client, receiver, url=f"{receiver.url}{path}") as hook:
+        one = {"id": hook["id"]}
+        client.call("/webhooks.test", one)
+        gone = until(
+            lambda: (
+                (told := client.call("/webhooks.info", one))["status"] == "Unsubscribed" and told
+            )
+        )
+        [attempt] = until(lambda: client.call("/webhooks.attempts", one)["data"])
+
+        assert gone["reason"] == "it answered 410: gone"
+        assert (attempt["status"], attempt["answer"]) == (410, "moved away")
+        assert measured(client.metrics(), "disabled", hook) == 1
 
 
 def test_webhooks_are_managed(client: Client, receiver: Receiver) -> None:

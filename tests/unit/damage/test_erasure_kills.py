@@ -2,23 +2,30 @@
 
 import multiprocessing
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from airy_ray.clock import Millis
+from airy_ray.cluster.access import LocalAccess
+from airy_ray.cluster.webhook_answers import Answers, Heard, heard_of
+from airy_ray.cluster.webhook_bodies import erasure_of
 from airy_ray.errors import AiryError
 from airy_ray.partition.partition import open_partition
+from airy_ray.partition.reader import PartitionReader
 from airy_ray.partition.spec import PartitionSpec, Upkeep
 from airy_ray.partition.upkeep import Caretaker
 from airy_ray.partition.verify import Damage, verify
+from airy_ray.publishing.events import Event
 from airy_ray.rawlog.record import Record, prepare
 from airy_ray.rawlog.tail import LogTail
 from airy_ray.state import snapshot
 from tests.builders import NOW
-from tests.erasing import EVA, carry_out, erasure, log_of, shared, traces
+from tests.erasing import EVA, EVAS, MARK, carry_out, erasure, log_of, shared, traces
 from tests.log_builders import append, owned, settle, spec
 
 ROUNDS = 6
@@ -43,22 +50,42 @@ def own(directory: Path) -> None:
 
 
 class Writer:
-    """Appends to the log whoever owns it, and remembers what was acknowledged."""
+    """Appends to the log whoever owns it, and remembers what was acknowledged.
+
+    Webhooks answer meanwhile with what they were told of Eva some time before.
+    """
 
     def __init__(self, own: PartitionSpec) -> None:
         self.tail = LogTail(own.directory)
         self.taken: list[Record] = []
+        self._reader = PartitionReader(self.tail)
+        access = cast(LocalAccess, SimpleNamespace(reader=self._reader))
+        self._answers = Answers(own.answers, {own.index: access})
+        self._index = own.index
         self._number = 1_000
 
     def write(self) -> None:
         """Append a record of others, and one that Eva shares with them."""
         self._number += 1
+        self._answers.save()
+        with suppress(AiryError), self._reader.read() as view:
+            self._answers.add(self._answer(erasure_of(view, EVAS)))
         for record in (
             shared(self._number, "ada"),
             shared(self._number, EVA, "bob"),
         ):
             if self.is_taken(record):
                 self.taken.append(record)
+
+    def close(self) -> None:
+        self._answers.save()
+        self._reader.close()
+        self.tail.close()
+
+    def _answer(self, before: int | None) -> Heard:
+        event = Event(self._index, 1, "message.created", EVAS, bytes(16), Millis(NOW))
+        text = f"{MARK} {self._number}".encode()
+        return heard_of(bytes(16), self._number % 50, event, before, self._number, text)
 
     def is_taken(self, record: Record) -> bool:
         """Append a record; it is refused while an owner checks what one that was killed left."""
@@ -98,9 +125,10 @@ def test_an_owner_that_is_killed_at_any_moment_loses_nothing_and_forgets_in_the_
     with owned(partition) as opened:
         settle(opened, NOW + 10**9)
         writer.tail.append([prepare(erasure(NOW + 10**7, "the last"))])
+        with closing(writer):
+            settle(opened, NOW + 10**9)
         carry_out(opened, NOW + 10**9, rounds=20)
-        with closing(writer.tail):
-            check_others(partition, writer.taken)
+        check_others(partition, writer.taken)
         assert traces(tmp_path) == []
         (tmp_path / "scratch").mkdir()
         found = verify([partition], tmp_path / "scratch", deep=True)

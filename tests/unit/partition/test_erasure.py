@@ -25,13 +25,15 @@ from airy_ray.state.queries import reading
 from airy_ray.state.search.indexer import Indexer
 from airy_ray.state.search.searching import SearchIndex
 from airy_ray.state.state import State
-from airy_ray.storage import child
+from airy_ray.storage import child, excerpts
+from airy_ray.storage.excerpts import Excerpt
 from tests import builders
 from tests.builders import NOW
 from tests.erasing import (
     EVA,
     EVAS,
     EVAS_CONTACT,
+    MARK,
     carry_out,
     erasure,
     is_erased,
@@ -69,7 +71,14 @@ def partition(own: PartitionSpec) -> Iterator[Partition]:
         append(own.directory, records[150:])
         settle(opened, NOW)
         snapshot.take(opened.state, own.directory / "snapshots")
+        answer_webhooks(own)
         yield opened
+
+
+def answer_webhooks(own: PartitionSpec) -> None:
+    """Have a webhook answer with what it was told of Eva."""
+    own.answers.mkdir()
+    excerpts.write(own.answers / "hook", {0: Excerpt(1, EVAS, MARK.encode())})
 
 
 def erase(partition: Partition) -> None:
