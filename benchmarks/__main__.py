@@ -10,8 +10,9 @@ from benchmarks.measuring import console
 _SHARED = {
     "__init__", "__main__", "doors", "endpoints", "hostile", "installation", "listeners", "load",
     "measuring", "played", "receivers", "store", "subscribers", "system", "timing", "traffic",
+    "writers",
 }  # fmt: skip
-_OWN_OPTIONS = {"chaos", "simulation"}
+_OWN_OPTIONS = {"chaos", "replay_chaos", "simulation"}
 """Those that neither time nor repeat, and whose options are only for themselves."""
 NAMES = sorted({path.stem for path in Path(__file__).parent.glob("*.py")} - _SHARED)
 

@@ -9,6 +9,7 @@
 import logging
 import shutil
 import threading
+import time
 from pathlib import Path
 
 import msgspec
@@ -68,6 +69,8 @@ class Partition:
         self.offered: int | None = None
         """The generation that is to be taken instead of the present one."""
         self._offering = threading.Lock()
+        self.takeover_s = 0.0
+        """How long nothing else was done when a generation was taken last."""
         self.is_closing = False
         """Whether its owner is about to stop: what takes long is to be given up."""
         self.left: list[State] = []
@@ -175,10 +178,12 @@ class Partition:
         """
         if self.offered is None:
             return False
+        began = time.monotonic()
         try:
             if self.is_readable and self.offered > self.generation.number:
                 self._take(self.offered, now)
         finally:
+            self.takeover_s = time.monotonic() - began
             self.offered = None  # last of all: whoever offered it looks what became of it then
         return True
 

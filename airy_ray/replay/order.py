@@ -83,6 +83,7 @@ class Report(msgspec.Struct, frozen=True):
         swapped_at: when the new generation took over.
         before: the number of the generation to roll back to; None once nothing is kept of it.
         after: the number of the generation that takes over, or is to.
+        pause_ms: how long the owner did nothing else when that took over.
         offered_at: how long the log was when that was offered: a `swap` record comes later.
         erased: before which offset erasures were done in the log that was read.
         boot: what is not on the disk yet is trusted only in the same boot of the same machine.
@@ -104,6 +105,7 @@ class Report(msgspec.Struct, frozen=True):
     swapped_at: Millis | None = None
     before: int | None = None
     after: int | None = None
+    pause_ms: float = 0.0
     offered_at: int = 0
     erased: int = 0
     boot: str = ""

@@ -260,7 +260,7 @@ class Replayer:
             self._append_swap(report, now)
         erasure.drop_snapshots(self._spec)  # a rebuild is not to bring the other one back
         logger.info("partition %s: generation %s", self._spec.name, then)
-        self._tell(report, phase=then, swapped_at=now)
+        self._tell(report, phase=then, swapped_at=now, pause_ms=self._partition.takeover_s * 1_000)
 
     def _is_swap_told(self, report: Report) -> bool:
         """Whether whoever began to settle it has got as far as that."""

@@ -131,16 +131,28 @@ def start(
 ) -> int:
     """Order a replay that ends with what would be different; return its number.
 
+    One that not all partitions were told of, because who ordered it was killed, is ordered to them.
+
     Raises:
         ReplayError: another one is at work. One that has swapped cannot be rolled back any more.
     """
     present = status(specs)
-    if present is not None and not present.is_at_rest:
-        raise ReplayError(f"replay {present.number} is {present.phase}: cancel it first")
     number = max(now, 0 if present is None else present.number + 1)
-    for spec in _meant(specs, selection):
+    if present is not None and not present.is_at_rest:
+        number = present.number
+        if not _untold(specs, number, selection) or present.parts[0].order.selection != selection:
+            raise ReplayError(f"replay {number} is {present.phase}: cancel it first")
+    for spec in _untold(specs, number, selection):
         give_order(spec.directory, Order(number, "compare", selection, keep_ms))
     return number
+
+
+def _untold(
+    specs: Sequence[PartitionSpec], number: int, selection: Selection
+) -> list[PartitionSpec]:
+    """Return the partitions that a selection concerns and that were not told of a replay."""
+    orders = ((spec, read_order(spec.directory)) for spec in _meant(specs, selection))
+    return [spec for spec, order in orders if order is None or order.run != number]
 
 
 def status(specs: Sequence[PartitionSpec]) -> Run | None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airy_ray.clock import Millis
-from airy_ray.errors import ChildDiedError
+from airy_ray.errors import ChildDiedError, ReplayError
 from airy_ray.partition import fold, generations
 from airy_ray.partition.partition import Partition
 from airy_ray.partition.spec import PartitionSpec
@@ -17,6 +17,7 @@ from airy_ray.rawlog.record import prepare
 from airy_ray.replay import run
 from airy_ray.replay.order import Order, Report, give_order, read_report, write_report
 from airy_ray.replay.replayer import Replayer
+from airy_ray.replay.selection import Selection
 from airy_ray.state.queries import reading
 from airy_ray.storage import child
 from tests.builders import NOW
@@ -122,10 +123,11 @@ def test_a_replay_of_which_some_partitions_were_not_told_is_not_ready(tmp_path: 
 
     assert found is not None
     assert (found.phase, found.is_at_rest) == ("waiting", False)
-    run.cancel(specs)
-    again = run.status(specs)
-    assert again is not None
-    assert [part.order.wanted for part in again.parts] == ["cancel", "cancel"]
+    with pytest.raises(ReplayError, match="cancel it first"):
+        run.start(specs, Selection(is_quarantined=True), AT)
+    assert run.start(specs, Selection(), AT) == 5
+    with pytest.raises(ReplayError, match="cancel it first"):
+        run.start(specs, Selection(), AT)
 
 
 def test_a_partition_that_has_not_swapped_gives_up_when_others_are_rolled_back(
