@@ -8,10 +8,11 @@
 """
 
 import logging
+import os
 import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,8 @@ _MISROUTED_MAX = 100_000
 _REPORT_S = 0.5
 _RETRY_MS = 10_000
 _BYTES_AT_ONCE = 1 << 20
+_NICENESS = 10
+"""Of the children: whoever serves requests comes first."""
 _MADE_ANEW: frozenset[Phase] = frozenset({"folding", "comparing", "ready", "preparing"})
 """What was made so far is thrown away if an erasure, or a power cut, comes in these phases."""
 _REPLAYED = "replayed"
@@ -292,7 +295,7 @@ class Replayer:
         """Yield what a child does, as long as it is wanted."""
         looked_at = time.monotonic()
         erased = self._erased()
-        for step in child.results(work, *args):
+        for step in child.results(_at_ease, work, *args):
             yield step
             if self._partition.is_closing:
                 raise InterruptedReplayError
@@ -356,6 +359,11 @@ class Replayer:
     def _boot(self) -> str:
         present = ownership.here(self._directory)
         return f"{present.machine} {present.boot}"
+
+
+def _at_ease(work: Callable[..., Iterator[Any]], *args: Any) -> Iterator[Any]:
+    os.nice(_NICENESS)
+    yield from work(*args)
 
 
 def _made_by(report: Report, then: Phase) -> int:
