@@ -10,9 +10,9 @@ from benchmarks.measuring import console
 _SHARED = {
     "__init__", "__main__", "all_sources", "bare_loop", "doors", "endpoints", "hostile",
     "installation", "listeners", "load", "measuring", "played", "receivers", "store", "subscribers",
-    "system", "timing", "traffic",
+    "system", "timing", "traffic", "writers",
 }  # fmt: skip
-_OWN_OPTIONS = {"chaos", "simulation"}
+_OWN_OPTIONS = {"chaos", "replay_chaos", "simulation"}
 """Those that neither time nor repeat, and whose options are only for themselves."""
 NAMES = sorted({path.stem for path in Path(__file__).parent.glob("*.py")} - _SHARED)
 

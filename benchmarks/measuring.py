@@ -88,18 +88,19 @@ class Report:
         self.claim = claim
         self.facts: dict[str, Any] = {}
         self.claims: list[Claim] = []
-        self._repeats: dict[str, list[dict[str, float]]] = defaultdict(list)
+        self.repeats: dict[str, list[dict[str, float]]] = defaultdict(list)
+        """What each repeat measured."""
         self._load_before = load_average()
 
     def add(self, what: str, **numbers: float) -> None:
         """Keep what one repeat measured of `what`, and show it."""
-        self._repeats[what].append({**numbers, "load_average": load_average()})
+        self.repeats[what].append({**numbers, "load_average": load_average()})
         told = "  ".join(f"{key} {_short(number)}" for key, number in numbers.items())
         console.print(f"  {what}: {told}", style="dim", markup=False, highlight=False)
 
     def values(self, what: str, number: str) -> list[float]:
         """Return a number of `what`, one for each repeat."""
-        return [repeat[number] for repeat in self._repeats[what]]
+        return [repeat[number] for repeat in self.repeats[what]]
 
     def median(self, what: str, number: str) -> float:
         """Return the median of a number over the repeats."""
@@ -139,9 +140,9 @@ class Report:
             "claims": [claim._asdict() for claim in self.claims],
             "medians": {
                 what: {number: self.median(what, number) for number in repeats[0]}
-                for what, repeats in self._repeats.items()
+                for what, repeats in self.repeats.items()
             },
-            "repeats": self._repeats,
+            "repeats": self.repeats,
             "facts": self.facts,
         }
         (RESULTS / f"{self.name}.json").write_text(json.dumps(kept, indent=1) + "\n")

@@ -105,7 +105,7 @@ class Platform:
 
     def connect(self, source: str, source_channel_id: str) -> None:
         """Connect a channel without its platform's consent, which takes the internet."""
-        asyncio.run(_connect(self.settings, source, source_channel_id))
+        asyncio.run(connect_channel(self.settings, source, source_channel_id))
 
     def progress(self) -> Progress:
         """Return how far the partitions are, by the API's own word."""
@@ -217,7 +217,8 @@ def _command_line(pid: int) -> str:
         return ""
 
 
-async def _connect(settings: Settings, source: str, source_channel_id: str) -> None:
+async def connect_channel(settings: Settings, source: str, source_channel_id: str) -> None:
+    """Connect a channel of a running platform without its source's consent."""
     machine = Machine(machine_spec(settings, read_layout(settings.data)))
     try:
         commands = Commands(machine.partitions, machine.spec.count, wait_s=10)

@@ -46,9 +46,9 @@ def agent_messages(agent: str, contacts: Iterable[str]) -> Iterator[bytes]:
         yield (_AGENT_BODY % {"agent": agent, "contact": contact}).encode()
 
 
-def signed(body: bytes) -> Post:
+def signed(body: bytes, secret: str = APP_SECRET) -> Post:
     """Return a webhook's request with the signature that Facebook would send."""
-    digest = hmac.new(APP_SECRET.encode(), body, sha256).hexdigest()
+    digest = hmac.new(secret.encode(), body, sha256).hexdigest()
     return Post(body, f"sha256={digest}")
 
 

@@ -310,7 +310,7 @@ def _is_heard(run: Run) -> bool:
     done = {
         "compare": {"ready", "failed"},
         "swap": {"swapped", "failed"},
-        "cancel": {"cancelled", "failed"},
+        "cancel": {"cancelled", "swapped", "failed"},
         "roll back": {"rolled back", "cancelled", "failed"},
     }
     return all(part.phase in done[part.order.wanted] for part in run.parts)

@@ -11,6 +11,7 @@
 import logging
 import shutil
 import threading
+import time
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -56,6 +57,9 @@ _SUSPICIOUS_WITHIN_MS = 120_000
 """So many starts without an end in so short a time: perhaps a damaged page kills the owner."""
 _TIMERS_AT_ONCE = 256
 
+TELLS_FROM = "tells from"
+"""The fact that says from which record on a state that takes over has told of them itself."""
+
 
 class Partition:
     """One partition, owned by this process from `open_partition` to `close`."""
@@ -72,8 +76,11 @@ class Partition:
         self._folded: int | None = None
         self._due: Millis | None = None
         self._due_of: tuple[State, int] | None = None
-        self.offered: Path | None = None
+        self.offered: int | None = None
+        """The generation that is to be taken instead of the present one."""
         self._offering = threading.Lock()
+        self.takeover_s = 0.0
+        """How long nothing else was done when a generation was taken last."""
         self.is_closing = False
         """Whether its owner is about to stop: what takes long is to be given up."""
         self.left: list[State] = []
@@ -158,15 +165,20 @@ class Partition:
         self._folded = None
         self.state = _begin_state(self.spec, self.generation, head, "repair")
 
-    def offer(self, state: Path) -> bool:
+    def offer(self, state: Path, number: int | None = None) -> bool:
         """Offer a state that was folded again, to be taken instead of the present one.
 
-        Return whether it will be; another may have been offered that was not taken yet.
+        It moves to where the generation `number` is kept, or one whose number none had. Return
+        whether it will be taken; another may have been offered that was not taken yet.
         """
+        directory = self.spec.directory
         with self._offering:
             if self.offered is not None or not self.is_readable:
                 return False
-            self.offered = state
+            number = number or generations.unused_number(directory, self.generation)
+            state.rename(generations.path_of(directory, number))
+            sync_directory(directory)
+            self.offered = number
             return True
 
     def take_offered(self, now: Millis) -> bool:
@@ -174,38 +186,53 @@ class Partition:
 
         Readers never see less than before. Return whether one was offered.
         """
-        offered, present = self.offered, self.state
-        if offered is None:
+        if self.offered is None:
             return False
-        self.offered = None
-        if not self.is_readable:
-            return True
-        number = generations.unused_number(self.spec.directory, self.generation)
-        path = generations.path_of(self.spec.directory, number)
-        offered.rename(path)
-        sync_directory(self.spec.directory)
-        until = self.applied
-        self.state = State(path)
-        while self.applied < until and self.state.path == path:
-            understood = self._next(now)
-            if not understood:
-                break
-            self._fold(understood)
-        if self.state.path != path:
-            return True  # it was damaged, and rebuilding has begun
-        if self.applied < until:
-            self.state.close()
+        began = time.monotonic()
+        try:
+            if self.is_readable and self.offered > self.generation.number:
+                self._take(self.offered, now)
+        finally:
+            self.takeover_s = time.monotonic() - began
+            self.offered = None  # last of all: whoever offered it looks what became of it then
+        return True
+
+    def _take(self, number: int, now: Millis) -> None:
+        present, until = self.state, self.applied
+        self.state = fresh = State(generations.path_of(self.spec.directory, number))
+        try:
+            self._catch_up(until, now)
+        except BaseException:
             self.state = present
-            return True
+            fresh.close()
+            raise
+        if self.state is not fresh:
+            return  # it was damaged, and rebuilding has begun
+        if self.applied < until:
+            self.state = present
+            fresh.close()
+            return
         self._set_live(Generation(number, descent=number))
         self.left.append(present)
-        return True
+
+    def _catch_up(self, until: int, now: Millis) -> None:
+        """Fold what the state that takes over lacks."""
+        fresh = self.state
+        if fresh.applied < until:
+            with fresh.environment.write() as transaction:
+                fresh.set_fact(transaction, TELLS_FROM, fresh.applied)
+        while self.state is fresh and self.applied < until:
+            understood = self._next(now)
+            if not understood:
+                return
+            self._fold(understood)
 
     def close(self) -> None:
         """Sync everything and leave in order."""
         self.state.sync()
         self.state.close()
         for left in self.left:
+            left.sync()  # it may be gone back to
             left.close()
         self.tail.close()
         ownership.mark_stopped(self.spec.directory)

@@ -22,6 +22,7 @@ from airy_ray.partition import refold
 from airy_ray.partition.fold import FoldError, Understood, fold, quarantine, request_of, understand
 from airy_ray.partition.history import History
 from airy_ray.partition.naming import ids_in, ids_of
+from airy_ray.partition.partition import TELLS_FROM
 from airy_ray.partition.reader import PartitionReader
 from airy_ray.partition.spec import PartitionSpec
 from airy_ray.projections import erasure, keys
@@ -32,6 +33,7 @@ from airy_ray.state.lmdb_tables import LmdbTables
 from airy_ray.state.search.indexer import Indexer
 from airy_ray.state.state import State
 from airy_ray.state.tables import TELLING
+from airy_ray.storage.files import write_synced
 
 _RECORDS_AT_ONCE = 4_096
 _BYTES_AT_ONCE = 16 << 20
@@ -104,11 +106,18 @@ def copy_present(spec: PartitionSpec, copy: Path) -> Iterator[int]:
 
 
 def drop_unsent(present: Path, fresh: Path) -> Iterator[MessageId]:
-    """Have nothing sent that only the new rows want sent, and yield it; both hold the same log."""
+    """Have nothing sent that only the new rows want sent, and yield it; both hold the same log.
+
+    It is written down before the rows go: who begins again does not find them any more.
+    """
+    noted = fresh.with_name("unsent")
     with closing(State(present)) as kept, closing(State(fresh)) as state:
         known = set(kept.first_keys("sends", before=_LAST, limit=1 << 40))
         wanted = state.first_keys("sends", before=_LAST, limit=1 << 40)
-        unsent = [MessageId(each) for each in wanted if each not in known]
+        found = noted.read_bytes() if noted.exists() else b""
+        before = {found[at : at + ID_BYTES] for at in range(0, len(found), ID_BYTES)}
+        unsent = [MessageId(each) for each in sorted({*wanted, *before} - known)]
+        write_synced(noted, b"".join(unsent))
         with state.batch(is_history=True) as writing:
             for each in unsent:
                 writing.batch.sends.delete(each)
@@ -121,6 +130,7 @@ def make_ready(spec: PartitionSpec, fresh: Path, with_index: bool) -> Iterator[i
     Yields how far it is; at the end the log is only a little longer.
     """
     with _opened(spec) as (history, reader), closing(State(fresh)) as state:
+        _forget_told(state)
         indexer = Indexer(state)
         is_near = False
         while not is_near:
@@ -320,8 +330,7 @@ def _understood(
 def _keep_told(reader: PartitionReader, state: State) -> Iterator[int]:
     """Take over what the present generation has told and noted of the records that are folded."""
     applied = state.applied
-    ends = {name: keys.sequence(applied).to_bytes(8, "big") for name in TELLING}
-    ends["audit"] = keys.offset(applied)
+    ends = _ends(applied)
     for name in TELLING:
         start: bytes | None = _behind_last(state, name)
         while start is not None:
@@ -336,6 +345,23 @@ def _keep_told(reader: PartitionReader, state: State) -> Iterator[int]:
     with state.environment.write() as transaction:
         for name, number in facts.items():
             state.set_fact(transaction, name, number)
+
+
+def _forget_told(state: State) -> None:
+    """Drop what a state told that was about to take over and did not: the present one told that."""
+    ends = _ends(state.fact(TELLS_FROM))
+    with state.environment.write() as transaction:
+        for name in TELLING if state.fact(TELLS_FROM) else ():
+            cursor = transaction.cursor(state.environment.tables[name])
+            while cursor.set_range(ends[name]):
+                cursor.delete()
+        state.set_fact(transaction, TELLS_FROM, 0)
+
+
+def _ends(applied: int) -> dict[str, bytes]:
+    """Return the first key behind those of records before an offset, by table."""
+    ends = {name: keys.sequence(applied).to_bytes(8, "big") for name in TELLING}
+    return ends | {"audit": keys.offset(applied)}
 
 
 def _behind_last(state: State, table: str) -> bytes:

@@ -84,7 +84,10 @@ class Report(msgspec.Struct, frozen=True):
         unsent: how many messages only the new one would send, and does not.
         misrouted: how many records belong elsewhere, and are appended there after the swap.
         swapped_at: when the new generation took over.
-        before, after: the numbers of the generations.
+        before: the number of the generation to roll back to; None once nothing is kept of it.
+        after: the number of the generation that takes over, or is to.
+        pause_ms: how long the owner did nothing else when that took over.
+        offered_at: how long the log was when that was offered: a `swap` record comes later.
         erased: before which offset erasures were done in the log that was read.
         boot: what is not on the disk yet is trusted only in the same boot of the same machine.
         projection: the version of the code that began it: another would fold the rest otherwise.
@@ -106,6 +109,8 @@ class Report(msgspec.Struct, frozen=True):
     swapped_at: Millis | None = None
     before: int | None = None
     after: int | None = None
+    pause_ms: float = 0.0
+    offered_at: int = 0
     erased: int = 0
     boot: str = ""
     projection: int = 0

@@ -9,9 +9,11 @@
 """
 
 import logging
+import os
 import shutil
+import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from typing import Any
 import msgspec
 
 from airy_ray.clock import Micros, Millis
-from airy_ray.errors import AiryError, DiskFullError, RecordCorruptError
+from airy_ray.errors import AiryError, ChildDiedError, DiskFullError, RecordCorruptError
 from airy_ray.model.events import HistorySwapped
 from airy_ray.model.ids import REGISTRY
 from airy_ray.partition import erasure, generations, ownership, repair
@@ -52,6 +54,11 @@ _MISROUTED_MAX = 100_000
 """So many records are routed anew at once; another replay does the rest."""
 _REPORT_S = 0.5
 _RETRY_MS = 10_000
+_BYTES_AT_ONCE = 1 << 20
+_NICENESS = 10
+"""Of the children: whoever serves requests comes first."""
+_MADE_ANEW: frozenset[Phase] = frozenset({"waiting", "folding", "comparing", "ready", "preparing"})
+"""What was made so far is thrown away if an erasure, or a power cut, comes in these phases."""
 _REPLAYED = "replayed"
 """The fact that says which run made a state, doubled; and one more if it was rolled back to."""
 
@@ -85,11 +92,17 @@ class Replayer:
         except InterruptedReplayError:
             return
         except (DiskFullError, RecordCorruptError) as error:  # there may be space; it is repaired
-            self._not_before = Millis(now + _RETRY_MS)
-            self._tell_error(str(error))
+            self._put_off(error, now)
         except AiryError as error:
+            if isinstance(error, ChildDiedError) and error.exit_code == -signal.SIGKILL:
+                self._put_off(error, now)  # somebody killed it, perhaps for want of memory
+                return
             logger.exception("partition %s: the replay failed", self._spec.name)
             self._tell_error(str(error), phase="failed")
+
+    def _put_off(self, error: AiryError, now: Millis) -> None:
+        self._not_before = Millis(now + _RETRY_MS)
+        self._tell_error(str(error))
 
     def _tell_error(self, error: str, **different: Any) -> None:
         report = read_report(self._directory)
@@ -98,8 +111,10 @@ class Replayer:
 
     def _step(self, order: Order, report: Report, now: Millis) -> None:
         match order.wanted, report.phase:
-            case "cancel", "waiting" | "folding" | "comparing" | "ready" | "preparing":
-                self._wipe()
+            case "cancel" | "roll back", (
+                "waiting" | "folding" | "comparing" | "ready" | "preparing"
+            ):
+                self._wipe(report)
                 self._tell(report, phase="cancelled")
             case "compare" | "swap", "waiting" | "folding":
                 self._build(order, report)
@@ -107,22 +122,19 @@ class Replayer:
                 self._compare(order, report)
             case "swap", "ready" | "preparing":
                 self._prepare(report, self._fresh, "swapping")
-            case "swap" | "roll back", "swapping":
+            case _, "swapping":
                 self._settle(report, now, "swapped")
-            case "roll back", "swapped" if report.before is not None:
-                path = generations.path_of(self._directory, report.before)
+            case "roll back", "swapped":
+                path = generations.path_of(self._directory, report.before or 0)
                 self._prepare(report, path, "rolling back")
-            case "roll back", "rolling back":
+            case _, "rolling back":
                 self._settle(report, now, "rolled back")
             case _, "swapped" | "rolled back" if report.before is not None:
                 self._let_go(order, report, now)
 
     def _begun(self, order: Order, now: Millis) -> Report:
-        self._wipe()
-        for left in [each.path for each in self._partition.left]:
-            self._close_left(left)
-        # nobody can roll back to what an earlier replay has left
-        generations.drop_older(self._directory, self._partition.generation.number)
+        self._wipe(read_report(self._directory))
+        self._drop_older()  # nobody can roll back to what an earlier replay has left
         self._aside("").mkdir(mode=0o700)
         (self._directory / DIFFERENCES).unlink(missing_ok=True)
         phase: Phase = "waiting" if order.wanted in ("compare", "swap") else "cancelled"
@@ -138,9 +150,13 @@ class Replayer:
 
     def _checked(self, report: Report, now: Millis) -> Report:
         """Return a report after what happened meanwhile: an erasure, an upgrade, a boot."""
-        is_made_anew = report.phase in ("waiting", "folding", "comparing", "ready", "preparing")
+        if self._partition.offered is not None:
+            return report  # nobody erases meanwhile
+        is_made_anew = report.phase in _MADE_ANEW or (
+            report.phase == "swapping" and not self._is_taken(report)
+        )
         if report.projection != PROJECTION_VERSION and is_made_anew:
-            self._wipe()
+            self._wipe(report)
             return self._tell(report, phase="failed", error="another release began it: start anew")
         if report.erased != self._erased():
             logger.info(
@@ -149,7 +165,7 @@ class Replayer:
             if is_made_anew:
                 return self._begun(self._order, now)
             (self._directory / DIFFERENCES).unlink(missing_ok=True)
-            return self._tell(report, samples=(), erased=self._erased())
+            return self._tell(report, samples=(), erased=self._erased(), before=None)
         if report.boot != self._boot() and is_made_anew:
             return self._begun(self._order, now)
         return report
@@ -166,7 +182,6 @@ class Replayer:
         head = self._partition.tail.head
         for done in self._watched(building.fold_on, self._spec, self._fresh, None):
             report = self._progress(report, done, max(head, done))
-        self._mark(self._fresh, order.run << 1)
         with closing(State(self._fresh)) as state:
             selection = order.selection.told()
             state.set_origin(origin("replay", state.applied, run=order.run, selection=selection))
@@ -174,6 +189,9 @@ class Replayer:
 
     def _compare(self, order: Order, report: Report) -> None:
         """Hold the new state against the present one as it is at one moment."""
+        with closing(State(self._fresh)) as fresh:
+            if fresh.applied > self._partition.applied:
+                raise InterruptedReplayError  # the owner is behind: they would differ in that
         present = self._aside("present")
         (applied,) = self._watched(building.copy_present, self._spec, present)
         for _ in self._watched(building.fold_on, self._spec, self._fresh, applied):
@@ -206,6 +224,7 @@ class Replayer:
 
     def _prepare(self, report: Report, state: Path, then: Phase) -> None:
         """Bring a state level with the log, and offer it to the owner."""
+        state = self._placed(report) or state
         if not state.exists():
             self._tell(
                 report, phase="failed", error="the generation to go to is not there any more"
@@ -222,26 +241,60 @@ class Replayer:
             pass
         if repair.is_erasing(self._partition.tail):
             raise InterruptedReplayError
-        self._mark(state, report.run << 1 | (then == "rolling back"))
-        number = self._partition.generation.number
-        if self._partition.offer(state):
-            self._tell(report, phase=then, before=number)
+        self._mark(state, _made_by(report, then))
+        self._offer(report, state, then)
+
+    def _offer(self, report: Report, state: Path, then: Phase) -> None:
+        """Have a state taken; what is told first leads whoever goes on to where it is then."""
+        present = self._partition.generation
+        number = generations.unused_number(self._directory, present)
+        if state == self._placed(report):
+            assert report.after is not None
+            number = report.after
+        before = present.number if then == "swapping" else report.before
+        head = self._partition.tail.head
+        self._tell(report, phase=then, before=before, after=number, offered_at=head)
+        self._partition.offer(state, number)
+
+    def _placed(self, report: Report) -> Path | None:
+        """Return where a state is that was given a generation's place and is not taken yet."""
+        if report.after is None:
+            return None
+        path = generations.path_of(self._directory, report.after)
+        # in this order: a generation that a rebuild makes counts before it is there
+        is_placed = path.exists() and report.after > self._partition.generation.number
+        return path if is_placed else None
+
+    def _is_taken(self, report: Report) -> bool:
+        """Whether the owner has taken what it was offered; it may have died, or rebuilt."""
+        if self._partition.generation.number != report.after:
+            return False
+        return self._partition.state.fact(_REPLAYED) == _made_by(report, report.phase)
 
     def _settle(self, report: Report, now: Millis, then: Phase) -> None:
         """Once the owner has taken the new generation, say in the log what is different."""
-        state = self._partition.state
-        if state.fact(_REPLAYED) != report.run << 1 | (then == "rolled back"):
-            if self._partition.offered is None:  # it was not taken: its owner died, or rebuilt
-                self._tell(report, phase="ready" if then == "swapped" else "swapped")
+        if self._partition.offered is not None:
             return
-        self._append_swap(report, now)
+        if not self._is_taken(report):
+            self._tell(report, phase="preparing" if then == "swapped" else "swapped")
+            return
+        if not self._is_swap_told(report):
+            self._append_swap(report, now)
         logger.info("partition %s: generation %s", self._spec.name, then)
-        number = self._partition.generation.number
-        self._tell(report, phase=then, after=number, swapped_at=now)
+        self._tell(report, phase=then, swapped_at=now, pause_ms=self._partition.takeover_s * 1_000)
+
+    def _is_swap_told(self, report: Report) -> bool:
+        """Whether whoever began to settle it has got as far as that."""
+        first, end = report.offered_at, self._partition.tail.head
+        records = self._partition.history.records(first, end, _BYTES_AT_ONCE)
+        return any(record.kind == "swap" for _, record in records)
 
     def _append_swap(self, report: Report, now: Millis) -> None:
         """Say what is different; of messages that nobody is to send, when they appear."""
-        swapped: HistorySwapped = decode_event(self._aside("told").read_bytes())
+        told = self._aside("told")
+        swapped = HistorySwapped(report.run, (), is_whole=False)
+        if told.exists():  # else an erasure has deleted it
+            swapped = decode_event(told.read_bytes())
         if report.phase == "rolling back":
             swapped = msgspec.structs.replace(swapped, unsent=(), misrouted=())
         body = encode_event(swapped)
@@ -252,18 +305,15 @@ class Replayer:
         """Delete the generation before, once nobody is to roll back to it any more."""
         if report.swapped_at is None or now < report.swapped_at + order.keep_ms:
             return
-        assert report.before is not None
-        path = generations.path_of(self._directory, report.before)
-        self._close_left(path)
-        shutil.rmtree(path, ignore_errors=True)
-        self._wipe()
+        self._drop_older()
+        self._wipe(report)
         self._tell(report, before=None)
 
     def _watched(self, work: Any, *args: Any) -> Iterator[Any]:
         """Yield what a child does, as long as it is wanted."""
         looked_at = time.monotonic()
         erased = self._erased()
-        for step in child.results(work, *args):
+        for step in child.results(_at_ease, work, *args):
             yield step
             if self._partition.is_closing:
                 raise InterruptedReplayError
@@ -307,7 +357,17 @@ class Replayer:
     def _fresh(self) -> Path:
         return self._aside("state")
 
-    def _wipe(self) -> None:
+    def _drop_older(self) -> None:
+        """Delete the generations before the one that counts."""
+        for left in [each.path for each in self._partition.left]:
+            self._close_left(left)
+        generations.drop_older(self._directory, self._partition.generation.number)
+
+    def _wipe(self, report: Report | None) -> None:
+        """Delete what was made and has not taken over."""
+        placed = None if report is None else self._placed(report)
+        if placed is not None:
+            shutil.rmtree(placed, ignore_errors=True)
         for left in self._directory.glob(f"{erasure.REPLAYED}*"):
             shutil.rmtree(left, ignore_errors=True)
 
@@ -322,6 +382,16 @@ class Replayer:
 def _version(path: Path) -> int:
     with closing(State(path)) as state:
         return state.version
+
+
+def _at_ease(work: Callable[..., Iterator[Any]], *args: Any) -> Iterator[Any]:
+    os.nice(_NICENESS)
+    yield from work(*args)
+
+
+def _made_by(report: Report, then: Phase) -> int:
+    """Return what the state that takes over is marked with."""
+    return report.run << 1 | (then == "rolling back")
 
 
 def _compared(before: Path, after: Path, file: Path) -> Iterator[Any]:

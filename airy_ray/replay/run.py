@@ -28,6 +28,9 @@ from airy_ray.replay.selection import Selection
 VANISHING_MAX = 0.001
 """The share of all messages that may vanish with a swap, unless whoever swaps insists."""
 
+_SWAPS: frozenset[Phase] = frozenset({"ready", "preparing", "swapping", "swapped"})
+"""Phases in which a swap may be ordered, or once more by whoever was killed while ordering it."""
+
 _ORDER: tuple[Phase, ...] = get_args(Phase)
 
 
@@ -138,33 +141,52 @@ def start(
 ) -> int:
     """Order a replay that ends with what would be different; return its number.
 
+    One that not all partitions were told of, because who ordered it was killed, is ordered to them.
+
     Raises:
         ReplayError: another one is at work. One that has swapped cannot be rolled back any more.
     """
     present = status(specs)
-    if present is not None and not present.is_at_rest:
-        raise ReplayError(f"replay {present.number} is {present.phase}: cancel it first")
     number = max(now, 0 if present is None else present.number + 1)
-    for spec in specs:
-        if selection.is_all or spec.index != REGISTRY:  # which holds no conversations
-            order = Order(number, "compare", selection, keep_ms, upgrades_to)
-            give_order(spec.directory, order)
+    if present is not None and not present.is_at_rest:
+        number = present.number
+        if not _untold(specs, number, selection) or present.parts[0].order.selection != selection:
+            raise ReplayError(f"replay {number} is {present.phase}: cancel it first")
+    for spec in _untold(specs, number, selection):
+        give_order(spec.directory, Order(number, "compare", selection, keep_ms, upgrades_to))
     return number
 
 
+def _untold(
+    specs: Sequence[PartitionSpec], number: int, selection: Selection
+) -> list[PartitionSpec]:
+    """Return the partitions that a selection concerns and that were not told of a replay."""
+    orders = ((spec, read_order(spec.directory)) for spec in _meant(specs, selection))
+    return [spec for spec, order in orders if order is None or order.run != number]
+
+
 def status(specs: Sequence[PartitionSpec]) -> Run | None:
-    """Return how far the newest replay is; None if there never was one."""
-    parts = []
-    for spec in specs:
-        order = read_order(spec.directory)
-        if order is not None:
-            report = read_report(spec.directory)
-            is_its = report is not None and report.run == order.run
-            parts.append(Part(spec.name, order, report if is_its else None))
-    if not parts:
+    """Return how far the newest replay is; None if there never was one.
+
+    Who was killed while giving orders leaves partitions that wait for theirs.
+    """
+    orders = {spec.name: read_order(spec.directory) for spec in specs}
+    newest = max(filter(None, orders.values()), key=lambda order: order.run, default=None)
+    if newest is None:
         return None
-    number = max(part.order.run for part in parts)
-    return Run(number, [part for part in parts if part.order.run == number])
+    parts = []
+    for spec in _meant(specs, newest.selection):
+        report = read_report(spec.directory)
+        is_its = report is not None and report.run == newest.run
+        order = orders[spec.name]
+        known = order if order is not None and order.run == newest.run else newest
+        parts.append(Part(spec.name, known, report if is_its else None))
+    return Run(newest.run, parts)
+
+
+def _meant(specs: Sequence[PartitionSpec], selection: Selection) -> list[PartitionSpec]:
+    """Return the partitions that a selection concerns: the registry holds no conversations."""
+    return [spec for spec in specs if selection.is_all or spec.index != REGISTRY]
 
 
 def swap(specs: Sequence[PartitionSpec], *, is_forced: bool = False) -> int:
@@ -174,7 +196,7 @@ def swap(specs: Sequence[PartitionSpec], *, is_forced: bool = False) -> int:
         ReplayError: not all of them are ready, or too many messages would vanish.
     """
     run = _present(specs)
-    if any(part.phase not in ("ready", "swapped") for part in run.parts):
+    if any(part.phase not in _SWAPS for part in run.parts):
         raise ReplayError(f"replay {run.number} is {run.phase}, not ready")
     if run.vanishing > VANISHING_MAX and not is_forced:
         raise ReplayError(

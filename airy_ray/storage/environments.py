@@ -1,7 +1,8 @@
 """LMDB environments, each opened once per process.
 
 1. LMDB's locks belong to the process and the file: opening one environment twice in a process, and
-   closing one of the two, silently drops the lock of the other. One table holds all that are open.
+   closing one of the two, silently drops the lock of the other. One table holds all that are open,
+   by file: one that is moved while it is open is the same one under its new name.
 2. Never opened before a fork, never with WRITEMAP, always with a map that is larger than any data
    will be: it costs address space, not memory or disk.
 3. A `durable` environment is on disk when a commit returns. The others are rebuilt from what is.
@@ -45,7 +46,9 @@ _DAMAGE = (
     lmdb.PanicError,
 )
 
-_open: dict[Path, Environment] = {}
+_File = tuple[int, int]
+
+_open: dict[_File | None, Environment] = {}
 _lock = threading.Lock()
 
 
@@ -74,6 +77,7 @@ class Environment:
             max_spare_txns=8,
         )
         self._users = 1
+        self._file: _File | None = None
         try:
             self.lmdb.reader_check()
             self.tables: Mapping[str, lmdb._Database] = self._opened(tables, create=create)
@@ -210,9 +214,8 @@ def open_environment(
     Raises:
         DamagedError: its files are not an LMDB environment, or shorter than they say.
     """
-    key = path.resolve()
     with _lock:
-        present = _open.get(key)
+        present = _open.get(_file_at(path))
         if present is not None:
             present._users += 1
             return present
@@ -235,7 +238,8 @@ def open_environment(
         except BaseException:
             opened.lmdb.close()  # or nobody could open it again in this process
             raise
-        _open[key] = opened
+        opened._file = _file_at(path)
+        _open[opened._file] = opened
         return opened
 
 
@@ -244,8 +248,16 @@ def close_environment(environment: Environment) -> None:
     with _lock:
         environment._users -= 1
         if environment._users == 0:
-            _open.pop(environment.path.resolve(), None)
+            _open.pop(environment._file, None)
             environment.lmdb.close()
+
+
+def _file_at(path: Path) -> _File | None:
+    try:
+        found = (path / _DATA).stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _sync_names(path: Path) -> None:

@@ -18,7 +18,7 @@ from airy_ray.projections.history import NEVER_SENT
 from airy_ray.projections.project import project as really_project
 from airy_ray.projections.view import View
 from airy_ray.rawlog.record import prepare
-from airy_ray.replay import run
+from airy_ray.replay import replayer, run
 from airy_ray.replay.order import Order, give_order
 from airy_ray.replay.replayer import Replayer
 from airy_ray.replay.selection import Selection
@@ -49,6 +49,10 @@ def lose(text: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fold, "project", losing)
 
 
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def test_what_was_before_comes_back_with_what_came_since(
     partition: Partition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -66,9 +70,8 @@ def test_what_was_before_comes_back_with_what_came_since(
     assert partition.applied == partition.tail.head
 
 
-def test_a_message_that_only_the_new_rows_would_send_is_not_sent(
-    partition: Partition, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def send_what_is_dropped(partition: Partition, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Append a command that the planted code drops."""
     command = SendMessage(
         id=format_id(builders.command_id()),
         conversation_id=format_id(builders.conversation_id()),
@@ -80,6 +83,18 @@ def test_a_message_that_only_the_new_rows_would_send_is_not_sent(
         planted.setattr(fold, "carry_out", lambda *_: fold.FALLEN_BEFORE)
         partition.tail.append([prepare(builders.command_record(command))])
         rest(partition, AT)
+
+
+@pytest.mark.parametrize("is_interrupted", [False, True])
+def test_a_message_that_only_the_new_rows_would_send_is_not_sent(
+    partition: Partition, monkeypatch: pytest.MonkeyPatch, is_interrupted: bool
+) -> None:
+    send_what_is_dropped(partition, monkeypatch)
+    if is_interrupted:
+        with monkeypatch.context() as killing:
+            killing.setattr(replayer, "write_synced", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                replayed(partition, Order(1, "swap"), until="swapped")
 
     report = replayed(partition, Order(1, "swap"), until="swapped")
 

@@ -31,6 +31,17 @@ def test_a_process_opens_an_environment_once(environment: Environment, tmp_path:
     close_environment(again)
 
 
+def test_an_environment_that_moved_while_it_was_open_is_the_same(tmp_path: Path) -> None:
+    environment = open_environment(tmp_path / "here", TABLES, durable=True)
+    (tmp_path / "here").rename(tmp_path / "there")
+
+    again = open_environment(tmp_path / "there", TABLES, durable=True)
+
+    assert again is environment
+    close_environment(again)
+    close_environment(environment)
+
+
 def test_the_last_user_closes_it(tmp_path: Path) -> None:
     first = open_environment(tmp_path, TABLES, durable=True)
     second = open_environment(tmp_path, TABLES, durable=True)
