@@ -26,7 +26,8 @@ from tests.log_builders import kept_rows, owned, rows, settle, webhooks
 from tests.replaying import replayed
 from tests.upgrading import AT, unpacked
 
-EARLIER = range(READABLE_SINCE, PROJECTION_VERSION + 1)
+EARLIER = range(READABLE_SINCE, PROJECTION_VERSION)
+LAST = EARLIER[-1]
 
 
 def folded_from_nothing(partition: Partition, to: Path) -> dict[str, list[tuple[bytes, bytes]]]:
@@ -109,24 +110,15 @@ def test_a_part_of_it_stays_of_the_version_that_made_the_rest(
     assert partition.state.version == READABLE_SINCE
 
 
-def planted(monkeypatch: pytest.MonkeyPatch, version: int) -> None:
-    """Have the code be of another version, here and where replays are done."""
-    for module in (partitions, replayer, snapshot, state, tables):
-        monkeypatch.setattr(module, "PROJECTION_VERSION", version)
-    # a child would be of the version in the file
-    monkeypatch.setattr(child, "results", lambda work, *args: work(*args))
-
-
-def test_the_present_version_is_served_while_a_newer_one_is_made(
-    opened: Callable[[int], list[Partition]], monkeypatch: pytest.MonkeyPatch
+def test_it_is_served_while_its_successor_is_made(
+    opened: Callable[[int], list[Partition]],
 ) -> None:
-    planted(monkeypatch, PROJECTION_VERSION + 1)
-    partition = next(each for each in opened(PROJECTION_VERSION) if each.spec.index != REGISTRY)
+    partition = next(each for each in opened(LAST) if each.spec.index != REGISTRY)
     with closing(PartitionReader(partition.tail)) as reader:
         versions: list[int] = []
         give_order(partition.spec.directory, Order(1, "swap"))
         owner = Replayer(partition)
-        while not versions or versions[-1] == PROJECTION_VERSION:
+        while not versions or versions[-1] == LAST:
             owner.work(Millis(AT))
             partition.take_offered(Millis(AT))
             settle(partition, AT)
@@ -136,16 +128,25 @@ def test_the_present_version_is_served_while_a_newer_one_is_made(
 
     report: Any = read_report(partition.spec.directory)
     assert len(versions) > 2
-    assert (versions[-1], report.error) == (PROJECTION_VERSION + 1, None)
+    assert (versions[-1], report.error) == (PROJECTION_VERSION, None)
+
+
+def planted(monkeypatch: pytest.MonkeyPatch, version: int) -> None:
+    """Have the code be of another version, here and where replays are done."""
+    for module in (partitions, replayer, snapshot, state, tables):
+        monkeypatch.setattr(module, "PROJECTION_VERSION", version)
+    # a child would be of the version in the file
+    monkeypatch.setattr(child, "results", lambda work, *args: work(*args))
 
 
 @pytest.mark.parametrize("wanted", ["compare", "swap"])
 def test_what_an_earlier_version_has_begun_is_not_put_in_place(
     wanted: Any, opened: Callable[[int], list[Partition]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    partition = opened(PROJECTION_VERSION)[0]
-    replayed(partition, Order(1, "compare"), until="ready")
-    planted(monkeypatch, PROJECTION_VERSION + 1)
+    partition = opened(LAST)[0]
+    with monkeypatch.context() as before:
+        planted(before, LAST)
+        replayed(partition, Order(1, "compare"), until="ready")
 
     report = replayed(partition, Order(1, wanted), until="failed")
 
