@@ -36,7 +36,7 @@ from airy_ray.replay.order import (
 )
 from airy_ray.state.state import State
 from airy_ray.storage import child
-from airy_ray.storage.files import write_synced
+from airy_ray.storage.files import is_no_space, write_synced
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +47,8 @@ _TOLD_MAX = 1_000
 """More places than this that show something else, and clients are told to reload everything."""
 _MISROUTED_MAX = 100_000
 """So many records are routed anew at once; another replay does the rest."""
+_MADE_ANEW: frozenset[Phase] = frozenset({"waiting", "folding", "comparing", "ready", "preparing"})
+"""While it is in one of these, nothing has been taken over yet."""
 _REPORT_S = 0.5
 _RETRY_MS = 10_000
 _REPLAYED = "replayed"
@@ -81,12 +83,28 @@ class Replayer:
             self._step(order, self._checked(report, now), now)
         except InterruptedReplayError:
             return
-        except (DiskFullError, RecordCorruptError) as error:  # there may be space; it is repaired
+        except RecordCorruptError as error:  # it is repaired
             self._not_before = Millis(now + _RETRY_MS)
             self._tell_error(str(error))
+        except (DiskFullError, OSError) as error:
+            if isinstance(error, OSError) and not is_no_space(error.errno):
+                raise
+            self._not_before = Millis(now + _RETRY_MS)
+            self._give_space_back(f"the disk is full: {error}")
         except AiryError as error:
             logger.exception("partition %s: the replay failed", self._spec.name)
             self._tell_error(str(error), phase="failed")
+
+    def _give_space_back(self, error: str) -> None:
+        """Give up what had no space; a swap that has begun goes on once there is some."""
+        report = read_report(self._directory)
+        if report is None or report.run != self._order.run:
+            return
+        is_given_up = report.phase in _MADE_ANEW
+        if is_given_up:
+            self._wipe()
+            logger.error("partition %s: no space for the replay", self._spec.name)
+        self._tell(report, error=error, phase="failed" if is_given_up else report.phase)
 
     def _tell_error(self, error: str, **different: Any) -> None:
         report = read_report(self._directory)
@@ -128,7 +146,7 @@ class Replayer:
 
     def _checked(self, report: Report, now: Millis) -> Report:
         """Return a report after what happened meanwhile: an erasure, or a start of the machine."""
-        is_made_anew = report.phase in ("folding", "comparing", "ready", "preparing")
+        is_made_anew = report.phase in _MADE_ANEW
         if report.erased != self._erased():
             logger.info(
                 "partition %s: an erasure was done, what a replay left goes", self._spec.name
