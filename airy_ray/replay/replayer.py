@@ -41,7 +41,7 @@ from airy_ray.state.origin import origin
 from airy_ray.state.state import State
 from airy_ray.state.tables import PROJECTION_VERSION, is_readable
 from airy_ray.storage import child
-from airy_ray.storage.files import write_synced
+from airy_ray.storage.files import is_no_space, write_synced
 
 logger = logging.getLogger(__name__)
 
@@ -91,8 +91,13 @@ class Replayer:
             self._step(order, self._checked(report, now), now)
         except InterruptedReplayError:
             return
-        except (DiskFullError, RecordCorruptError) as error:  # there may be space; it is repaired
+        except RecordCorruptError as error:  # it is repaired
             self._put_off(error, now)
+        except (DiskFullError, OSError) as error:
+            if isinstance(error, OSError) and not is_no_space(error.errno):
+                raise
+            self._not_before = Millis(now + _RETRY_MS)
+            self._give_space_back(f"the disk is full: {error}")
         except AiryError as error:
             if isinstance(error, ChildDiedError) and error.exit_code == -signal.SIGKILL:
                 self._put_off(error, now)  # somebody killed it, perhaps for want of memory
@@ -103,6 +108,17 @@ class Replayer:
     def _put_off(self, error: AiryError, now: Millis) -> None:
         self._not_before = Millis(now + _RETRY_MS)
         self._tell_error(str(error))
+
+    def _give_space_back(self, error: str) -> None:
+        """Give up what had no space; a swap that has begun goes on once there is some."""
+        report = read_report(self._directory)
+        if report is None or report.run != self._order.run:
+            return
+        is_given_up = report.phase in _MADE_ANEW
+        if is_given_up:
+            self._wipe(report)
+            logger.error("partition %s: no space for the replay", self._spec.name)
+        self._tell(report, error=error, phase="failed" if is_given_up else report.phase)
 
     def _tell_error(self, error: str, **different: Any) -> None:
         report = read_report(self._directory)

@@ -68,6 +68,8 @@ class Subscription:
 
     def concerns(self, telling: Telling) -> bool:
         """Whether it hears of a change."""
+        if telling.is_for_all:
+            return self.hears == "all" and self.topic != PRESENCE
         if self.topic is not None and self.topic not in telling.topics:
             return False
         if self.hears == "visitor events":
@@ -261,7 +263,7 @@ class Hub:
 
     def _dispatch_selected(self, telling: Telling, selective: Iterable[Subscription]) -> None:
         concerned = [each for each in selective if each.concerns(telling)]
-        for topic in telling.topics:
+        for topic in self._topics if telling.is_for_all else telling.topics:
             listening = self._topics.get(topic, ())
             concerned += [each for each in listening if each.concerns(telling)]
         self._metrics.delivered(len(concerned))

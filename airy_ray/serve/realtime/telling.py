@@ -11,6 +11,7 @@ from airy_ray.cluster.access import ReadAccess, access_to
 from airy_ray.cluster.ephemeral import EphemeralEvent
 from airy_ray.errors import DamagedError, PartitionUnavailableError, StateError
 from airy_ray.model.ids import ChannelId, ConversationId, PartitionIndex, parse_id
+from airy_ray.projections.history import RELOAD
 from airy_ray.projections.view import Change
 from airy_ray.serve.realtime.positions import Positions
 from airy_ray.serve.realtime.wire import framed
@@ -90,6 +91,11 @@ class Telling:
         if self.channel is not None:
             found.append(self.channel)
         return found
+
+    @property
+    def is_for_all(self) -> bool:
+        """Whether everybody is to hear of it, whatever they listen to."""
+        return self.change.kind == RELOAD
 
     @property
     def told_channel(self) -> ChannelId | None:

@@ -1,8 +1,6 @@
 """A full disk: nothing is stored, nothing is damaged, and it works again once there is space."""
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from io import FileIO
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,16 +14,7 @@ from airy_ray.storage.beacon import Beacon
 from airy_ray.storage.files import write_synced
 from tests import builders
 from tests.log_builders import append, owned, prepared, settle, spec, webhook, webhooks
-
-
-@contextmanager
-def full(disk: Path) -> Iterator[None]:
-    """Take the last block of a disk for a while."""
-    filler = disk / "filler"
-    with filler.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
-        _write_for_ever(file)
-    yield
-    filler.unlink()
+from tests.small_disks import full
 
 
 def test_an_append_without_space_stores_nothing_and_works_once_there_is(small_disk: Path) -> None:
@@ -87,11 +76,6 @@ def test_a_file_that_cannot_be_replaced_for_want_of_space_stays_as_it_was(
 
         assert file.read_bytes() == b"old"
         assert {path.name for path in small_disk.iterdir()} == {"fact", "filler"}
-
-
-def _write_for_ever(file: FileIO) -> None:
-    while True:
-        file.write(bytes(4_096))
 
 
 def _fold_all(partition: Partition) -> None:

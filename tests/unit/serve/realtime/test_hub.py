@@ -9,11 +9,13 @@ import pytest
 from airy_ray.cluster.access import ReadAccess
 from airy_ray.cluster.feeds import Feeds
 from airy_ray.model.ids import ConversationId, PartitionIndex
+from airy_ray.projections.history import RELOAD
 from airy_ray.projections.view import Change
 from airy_ray.serve.realtime.connection import Connection
-from airy_ray.serve.realtime.hub import Hub, Subscription
+from airy_ray.serve.realtime.hub import PRESENCE, Hub, Subscription
 from airy_ray.serve.realtime.metrics import RealtimeMetrics
 from airy_ray.serve.realtime.positions import Positions
+from airy_ray.serve.realtime.telling import Telling
 from airy_ray.state.feed import FeedPage, feed_head
 
 PARTITION = PartitionIndex(0)
@@ -153,5 +155,30 @@ def test_who_comes_when_all_others_left_hears_nothing_that_was_before(
         await some_turns()
 
         assert second.wire.heard == [2]
+
+    with_hub(metrics, tell)
+
+
+@pytest.mark.parametrize(
+    ("listening", "is_heard"),
+    [
+        pytest.param({"topic": CONVERSATION}, True, id="to one conversation"),
+        pytest.param({"is_wanted": lambda _: False}, True, id="with a filter"),
+        pytest.param({}, True, id="to everything"),
+        pytest.param({"topic": PRESENCE}, False, id="to who is there"),
+        pytest.param({"topic": CONVERSATION, "hears": "visitor messages"}, False, id="visitor"),
+    ],
+)
+def test_that_history_was_replaced_concerns_whoever_listens(
+    metrics: RealtimeMetrics, listening: dict[str, Any], is_heard: bool
+) -> None:
+    async def tell(hub: Hub, _: Partition) -> None:
+        client = Client(hub)
+        connection = cast(Connection, client)
+        hub.join(Subscription(connection, "s", b"MESSAGE\n", **listening))
+        replaced = Change(RELOAD, None, None, b'{"type":"history.replaced","payload":"change 7"}')
+        hub._dispatch([Telling(replaced, b"h.0.7")])
+
+        assert client.wire.heard == ([7] if is_heard else [])
 
     with_hub(metrics, tell)

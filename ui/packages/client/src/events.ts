@@ -62,6 +62,23 @@ export type PresenceEvent = {
   };
 };
 
+/** History was processed again, and this message is not there any more. */
+export type MessageRemovedEvent = {
+  type: 'message.removed';
+  timestamp: number;
+  payload: { conversationId: string; messageId: string };
+};
+
+/** History was processed again, or somebody was forgotten: this conversation is not there any more. */
+export type ConversationRemovedEvent = {
+  type: 'conversation.removed' | 'conversation.erased';
+  timestamp: number;
+  payload: { conversationId: string };
+};
+
+/** History was processed again, and too much shows something else to be told: load all anew, over HTTP. */
+export type HistoryReplacedEvent = { type: 'history.replaced'; timestamp: number; payload: Record<string, never> };
+
 /** Any of them; types that this client does not know yet come as they are. */
 export type RealtimeEvent =
   | MessageEvent
@@ -69,6 +86,9 @@ export type RealtimeEvent =
   | ChannelEvent
   | TagEvent
   | ComponentEvent
+  | MessageRemovedEvent
+  | ConversationRemovedEvent
+  | HistoryReplacedEvent
   | TypingEvent
   | SeenEvent
   | PresenceEvent;

@@ -5,7 +5,10 @@ export type { components, paths } from './description.js';
 export type {
   ChannelEvent,
   ComponentEvent,
+  ConversationRemovedEvent,
+  HistoryReplacedEvent,
   MessageEvent,
+  MessageRemovedEvent,
   MetadataEvent,
   PresenceEvent,
   RealtimeEvent,

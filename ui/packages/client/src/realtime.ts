@@ -25,7 +25,7 @@ export type SubscriptionOptions = {
   filter?: string;
   /** Where to go on, as `positions` was: after a page was loaded again, say. */
   resumeFrom?: string;
-  /** What was missed is not to be had any more: load what is shown anew, over HTTP. */
+  /** What was missed is not to be had any more, or `history.replaced` was heard: load what is shown anew, over HTTP. */
   onReload?: () => void;
 };
 
@@ -93,7 +93,9 @@ export class RealtimeSubscription {
     if (headers.destination === '/positions') {
       this.#resumption.advance(headers.positions);
     } else if (this.#resumption.isNew(headers.position)) {
-      this.hear(told(body) as never);
+      const event = told(body);
+      this.hear(event as never);
+      if ((event as RealtimeEvent).type === 'history.replaced') this.options.onReload?.();
     }
   }
 }
