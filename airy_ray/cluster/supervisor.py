@@ -44,9 +44,7 @@ _STOP_S = 30.0
 class Supervisor:
     """Start the owners of all partitions, and watch over them."""
 
-    def __init__(
-        self, machine: MachineSpec, duties: Duties, on_upgrade: OnUpgrade = "offer"
-    ) -> None:
+    def __init__(self, machine: MachineSpec, duties: Duties, on_upgrade: OnUpgrade) -> None:
         log_to_stderr()
         give_back()
         self._machine = machine

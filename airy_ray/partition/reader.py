@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from airy_ray.errors import RebuildingError
+from airy_ray.errors import NewerStateError, RebuildingError
 from airy_ray.partition import generations, ownership
 from airy_ray.partition.generations import Generation
 from airy_ray.rawlog.tail import LogTail
 from airy_ray.state.lmdb_tables import TABLES
 from airy_ray.state.queries import Reading, reading
+from airy_ray.state.tables import PROJECTION_VERSION, is_readable
 from airy_ray.storage.environments import Environment, close_environment, open_environment
 
 
@@ -38,8 +39,9 @@ class PartitionReader:
         """Open a consistent view of the live generation, for a moment.
 
         Raises:
-            RebuildingError: it is being rebuilt; its text tells how far.
+            RebuildingError: it is being rebuilt, or about to be; its text tells how far.
             DamagedError: it cannot be read.
+            NewerStateError: a newer release has made it.
         """
         environment = self._live()
         with reading(environment) as view:
@@ -57,8 +59,9 @@ class PartitionReader:
         """Return the live generation, which stays open until another one is.
 
         Raises:
-            RebuildingError: it is being rebuilt; its text tells how far.
+            RebuildingError: it is being rebuilt, or about to be; its text tells how far.
             DamagedError: it cannot be read.
+            NewerStateError: a newer release has made it.
         """
         environment = self._live()
         if self._generation.target is not None:
@@ -91,7 +94,21 @@ class PartitionReader:
             fresh = open_environment(path, TABLES, durable=False, create=False)
         except FileNotFoundError:  # its owner has just begun it
             raise RebuildingError(0, generation.target or self._tail.head) from None
+        try:
+            self._check(fresh, generation)
+        except BaseException:
+            close_environment(fresh)
+            raise
         self.close()
         self._seen, self._row = seen, row
         self._generation, self._environment = generation, fresh
         return fresh
+
+    def _check(self, fresh: Environment, generation: Generation) -> None:
+        """Refuse a generation of a release whose rows mean something else in this one."""
+        with reading(fresh) as view:
+            version = view.fact("version")
+        if version > PROJECTION_VERSION:
+            raise NewerStateError(version, PROJECTION_VERSION)
+        if not is_readable(version):  # its owner comes and makes another
+            raise RebuildingError(0, generation.target or self._tail.head)

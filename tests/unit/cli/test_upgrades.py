@@ -53,6 +53,13 @@ def test_the_generations_of_the_present_release_say_what_they_were_made_of(
     assert "records as they came" in run(directory, "replay", "generations").stdout
 
 
+def test_they_are_no_damage(earlier: Directory) -> None:
+    checked = run(earlier, "verify", "--deep")
+
+    assert checked.exit_code == 0, checked.output
+    assert f"version {READABLE_SINCE} of the projection made it" in checked.output
+
+
 def test_a_start_says_so_in_one_line(earlier: Directory) -> None:
     settings = load({"data": earlier.path}, environment={})
     with console.capture() as said:

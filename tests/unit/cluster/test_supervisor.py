@@ -59,7 +59,7 @@ def supervise(
     def start(access: Access) -> Supervisor:
         monkeypatch.setattr(supervisor, "start_partition", lambda *_: access)
         monkeypatch.setattr(supervisor, "_LOOK_S", 0.01)
-        running.append(Supervisor(machine, Duties()))
+        running.append(Supervisor(machine, Duties(), "offer"))
         return running[0]
 
     yield start

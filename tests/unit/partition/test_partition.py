@@ -23,6 +23,7 @@ from airy_ray.projections.messages import Effect
 from airy_ray.projections.project import project as project_event
 from airy_ray.projections.view import View
 from airy_ray.rawlog.record import Record
+from airy_ray.rawlog.tail import LogTail
 from airy_ray.state import snapshot
 from airy_ray.state.queries import reading
 from airy_ray.state.state import State
@@ -191,11 +192,23 @@ def _projected_by(version: int, own: PartitionSpec) -> None:
         state.set_fact(writing, "version", version)
 
 
+def _messages_seen(own: PartitionSpec) -> int:
+    """Return how many messages another process than its owner finds."""
+    with (
+        closing(LogTail(own.directory)) as tail,
+        closing(PartitionReader(tail)) as reader,
+        reader.read() as view,
+    ):
+        return view.counts()["messages"]
+
+
 def test_a_state_that_cannot_be_read_any_more_is_folded_again_before_it_is_served(
     tmp_path: Path,
 ) -> None:
     own = spec(tmp_path)
     _projected_by(READABLE_SINCE - 1, own)
+    with pytest.raises(RebuildingError):
+        _messages_seen(own)  # by who comes before its owner
 
     with owned(own) as partition, closing(PartitionReader(partition.tail)) as reader:
         with pytest.raises(RebuildingError), reader.read():
@@ -228,6 +241,8 @@ def test_a_state_of_a_newer_release_is_left_alone(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(NewerStateError), owned(own):
             pass
+    with pytest.raises(NewerStateError):
+        _messages_seen(own)
 
     with closing(State(own.directory / "state.g1")) as state:
         assert (state.version, state.applied) == (PROJECTION_VERSION + 1, 10)
