@@ -17,11 +17,17 @@ from airy_ray.model.metadata import EMPTY_DOCUMENT, MetadataItem, flatten
 from airy_ray.projections import changes, keys, metadata
 from airy_ray.projections.view import Outgoing, View
 
+TOKEN_ERROR = "token.error"  # noqa: S105 - a key
+"""The metadata of a channel that says why its token is not good any more."""
+
 
 def store(view: View, event: ChannelStored, at: Millis) -> Channel:
     """Keep a channel that was connected, with what it is called."""
     stored = event.channel
-    _put_metadata(view, stored.id, event.metadata, at)
+    values = event.metadata
+    if view.metadata.get(keys.metadata("channel", stored.id, TOKEN_ERROR)) is not None:
+        values = {TOKEN_ERROR: b""} | values  # it has another one
+    _put_metadata(view, stored.id, values, at)
     stored = msgspec.structs.replace(stored, metadata=_document(view, stored))
     view.registry_channels.put(stored.id, stored)
     _tell(view, stored)

@@ -13,6 +13,9 @@ from airy_ray.sources.json_parts import array_of, elements, members, object_of
 from airy_ray.sources.sending import Later, Refused, Reply
 from airy_ray.sources.source import Cut, Webhook, Without
 
+_TOKEN_ENDED = 190
+"""The code of an error that says that a token has expired, or was taken back."""
+
 
 class MetaSignature:
     """Checks `X-Hub-Signature-256` over the exact bytes (sources §1.1).
@@ -109,7 +112,9 @@ def not_taken(
     if reason and isinstance(code, int) and code in lasting:
         return Refused(reason, reply.text)
     verdict = sending.not_taken(reply, reason, may_pass=may_pass)
-    if isinstance(verdict, Later) and isinstance(code, int) and code in of_conversation:
+    if isinstance(verdict, Refused):
+        return msgspec.structs.replace(verdict, is_of_token=code == _TOKEN_ENDED)
+    if isinstance(code, int) and code in of_conversation:
         return msgspec.structs.replace(verdict, is_of_conversation=True)
     return verdict
 

@@ -114,10 +114,15 @@ class Taken(msgspec.Struct, frozen=True, gc=False):
 
 
 class Refused(msgspec.Struct, frozen=True, gc=False):
-    """The platform will not take it: `reason` for people, `answer` as it came."""
+    """The platform will not take it: `reason` for people, `answer` as it came.
+
+    Attributes:
+        is_of_token: whether that is because the channel's token is not good any more.
+    """
 
     reason: str
     answer: str | None = None
+    is_of_token: bool = False
 
 
 class Later(msgspec.Struct, frozen=True, gc=False):

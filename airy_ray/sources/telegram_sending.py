@@ -55,7 +55,7 @@ _PHOTO, _OTHER = Limit(10 << 20), Limit(50 << 20)
 _PARAMETER = re.compile(r"[a-z_]+")
 """What Telegram calls the fields that it knows; it passes over others."""
 _SENDS = re.compile(r"send[A-Za-z]+|copyMessage|forwardMessage")
-_TOO_MANY = 429
+_TOO_MANY, _UNAUTHORIZED = 429, 401
 _PER_S = 30.0
 _TEXT_UNITS_MAX = 4_096
 """How long a text may be, in code units of UTF-16."""
@@ -258,8 +258,10 @@ def _not_taken(reply: Reply, told: dict[str, object]) -> Refused | Later:
     verdict = sending.not_taken(
         reply, reason if isinstance(reason, str) and reason else None, may_pass=may_pass
     )
+    if isinstance(verdict, Refused):
+        return msgspec.structs.replace(verdict, is_of_token=code == _UNAUTHORIZED)
     asked = parameters.get("retry_after") if isinstance(parameters, dict) else None
-    if isinstance(verdict, Later) and isinstance(asked, int):
+    if isinstance(asked, int):
         wait_s = sending.bounded_wait_s(asked)  # of chats far more often than of the bot
         return msgspec.structs.replace(verdict, after_s=wait_s, is_of_conversation=True)
     return verdict

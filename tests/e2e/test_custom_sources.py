@@ -9,11 +9,13 @@ from uuid import uuid4
 import pytest
 
 from airy_ray.rawlog.record import Record
-from tests.e2e import platforms
+from tests.e2e import platforms, recorded
 from tests.e2e.client import Client
 from tests.e2e.conftest import SYSTEM_TOKEN
 from tests.e2e.platforms import Answer, GraphApi
 from tests.e2e.program import Running, until
+from tests.e2e.recorded import Case
+from tests.e2e.test_recorded_payloads import iso
 
 SENT_AT = 1_603_661_094_560
 
@@ -102,6 +104,41 @@ def test_a_source_is_made_listed_changed_and_deleted(source: Source) -> None:
     made_again = client.call("/sources.create", asked)
     assert made_again["token"] != source.made["token"]
     assert source.status("/sources.channels.list") == 403
+
+
+@pytest.mark.parametrize("case", recorded.params(recorded.cases("custom")))
+def test_what_a_source_brings_is_taken_and_shown_as_recorded(case: Case, source: Source) -> None:
+    channels = {
+        each["source_channel_id"]: source.channel(each["source_channel_id"])
+        for each in recorded.manifest("custom")["channels"]
+    }
+    own = {
+        name: source.made["token"] if name == "Authorization" else value
+        for name, value in case.headers.items()
+    }
+    response = source.client.send(case.path, case.body, own)
+    source.client.settle()
+
+    assert response.status_code == case.told["expected_http_status"]
+    wanted = [each for each in case.expected["messages"] if each["source_channel_id"] in channels]
+    identifiers = [each["id"] for each in channels.values()]
+    found = {
+        message["metadata"]["source"]["id"]: message
+        for conversation in source.client.conversations(*identifiers)
+        for message in source.client.messages(conversation["id"])
+    }
+    assert {name: shown(each) for name, each in found.items()} == {
+        each["source_message_id"]: (
+            each["is_from_contact"],
+            each["sender_id"],
+            iso(each["sent_at"]),
+        )
+        for each in wanted
+    }
+
+
+def shown(message: Any) -> tuple[bool, str, str]:
+    return message["from_contact"], message["sender"]["id"], message["sent_at"]
 
 
 def test_a_repeated_creation_tells_the_same_token(client: Client) -> None:

@@ -16,6 +16,7 @@ from airy_ray.clock import now_millis
 from airy_ray.cluster.bots import AnyBot
 from airy_ray.cluster.delivering import DeliveringProcess
 from airy_ray.cluster.duties import Duties
+from airy_ray.cluster.registry import Registry
 from airy_ray.cluster.sendings import CUSTOM, Sendings
 from airy_ray.model.channel import Channel
 from airy_ray.model.commands import CreateSource, ResendMessage, SendMessage
@@ -316,6 +317,27 @@ def test_a_token_that_a_platform_quotes_is_not_shown(post: Post) -> None:
 
     assert told["error"] == "… is bad"
     assert TOKEN not in json.dumps(told)
+
+
+def test_a_channel_says_that_its_token_has_ended_until_it_has_another(post: Post) -> None:
+    refusal = {"error": {"message": "Session has expired", "code": 190}}
+    post.api.answers["Hello"].append(Answer(400, json.dumps(refusal).encode()))
+    post.start()
+    sent = post.send("Hello")
+    assert post.settled(sent)["error"] == "Session has expired"
+
+    with (
+        closing(LogTail(post.registry.directory, is_read_only=True)) as tail,
+        closing(PartitionReader(tail)) as reader,
+    ):
+
+        def told() -> Any:
+            channel = Registry(reader).channel(builders.channel().id)
+            return None if channel is None else json.loads(channel.metadata).get("token")
+
+        assert told() == {"error": "Session has expired"}
+        post.connect(builders.channel(token="another"))
+        until(lambda: told() is None)
 
 
 def test_who_answers_nothing_may_have_taken_it(post: Post) -> None:

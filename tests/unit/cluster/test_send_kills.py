@@ -7,7 +7,8 @@ processes are stopped (SIGSTOP) say how far they are; nothing is timed.
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack
 from itertools import count
@@ -20,9 +21,10 @@ import pytest
 from airy_ray.cluster.delivering import DeliveringProcess
 from airy_ray.cluster.duties import Duties
 from airy_ray.cluster.owner import Owner
-from airy_ray.model.events import DeliveryAttempted, MessageDelivered
+from airy_ray.model.events import DeliveryAttempted, DeliveryPutOff, MessageDelivered
 from airy_ray.model.ids import REGISTRY, MessageId
 from airy_ray.partition.spec import PartitionSpec
+from airy_ray.simulator.intake import Trouble
 from tests.log_builders import spec
 from tests.unit.cluster.correspondence import Correspondence, Family, corresponding
 from tests.unit.cluster.test_owner import running, until
@@ -66,6 +68,14 @@ class Stage:
         """Have a process stand still; not while it appends, or nobody could."""
         pid = self.processes[which]
         until(lambda: self._is_stopped(pid))
+
+    def is_stopped_while(self, is_so: Callable[[], bool]) -> bool:
+        """Have the courier stand still if something is so then; return whether it is."""
+        self.stop("courier")
+        if is_so():
+            return True
+        self.go_on("courier")
+        return False
 
     def go_on(self, which: str) -> None:
         os.kill(self.processes[which], signal.SIGCONT)
@@ -136,6 +146,11 @@ class Sends:
         for family in self._families:
             self._held.append(family.intake.hold(family.contact(self._number)))
 
+    def trouble(self, *troubles: Trouble) -> None:
+        """Have things go wrong with what the platforms are sent next, one after the other."""
+        for family in self._families:
+            family.intake.trouble(family.contact(self._number), *troubles)
+
     def hold_next(self) -> None:
         """Let go of the answers that are held, and have the ones after them kept."""
         held, self._held = self._held, []
@@ -178,6 +193,13 @@ class Sends:
         """Return what the platforms took, by family, and how each first message is shown."""
         until(lambda: all(map(self._post.is_settled, self._all)))
         return {each.name: self._shown(each) for each in self._families}
+
+    def are_put_off(self) -> bool:
+        """Whether each first message was tried, and waits to be tried again."""
+        tried, put_off = (
+            Counter(self._post.logged(kind)) for kind in (DeliveryAttempted, DeliveryPutOff)
+        )
+        return all(0 < tried[each] == put_off[each] for each in self.firsts)
 
     @property
     def firsts(self) -> set[MessageId]:
@@ -265,6 +287,21 @@ def test_killed_while_the_platform_holds_the_answer(stage: Stage, victims: tuple
 
     shown = FIRST_UNCERTAIN if "courier" in victims else ALL_TAKEN
     assert sends.settled() == everywhere(stage, shown, once=ALL_TAKEN)
+
+
+@by_victims
+def test_killed_while_messages_wait_to_be_tried_again(
+    stage: Stage, victims: tuple[str, ...]
+) -> None:
+    names = [each for each in stage.post.families if each != "custom"]  # it is called once
+    sends = stage.begin(*names)
+    sends.trouble(*[Trouble.DOWN] * 3)
+    sends.send()
+    until(lambda: stage.is_stopped_while(sends.are_put_off))
+    stage.kill(*victims)
+    stage.go_on("courier")
+
+    assert sends.settled() == dict.fromkeys(names, ALL_TAKEN)
 
 
 @by_victims

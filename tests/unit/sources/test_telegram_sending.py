@@ -51,7 +51,8 @@ def test_recorded_answers_are_understood(recorded: dict[str, Any]) -> None:
     elif recorded["expected"]["transient"]:
         assert verdict == Later(expected["error"], body.decode(), 7.0, is_of_conversation=True)
     else:
-        assert verdict == Refused(expected["error"], body.decode())
+        is_of_token = recorded["http_status"] == 401
+        assert verdict == Refused(expected["error"], body.decode(), is_of_token)
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,7 @@ def test_what_was_taken_may_have_no_name(told: dict[str, Any]) -> None:
     ("code", "status", "kind"),
     [
         *((code, 400, Later) for code in (1, 2, 4, 80007, 130429, 131000, 131016)),
-        *((code, 400, Refused) for code in (131026, 131047, 131049, 132015, 131031, 190, 10)),
+        *((code, 400, Refused) for code in (131026, 131047, 131049, 132015, 131031, 10)),
         (131048, 400, Refused),
         (131048, 429, Refused),
     ],
@@ -167,6 +167,14 @@ def test_codes_say_whether_a_refusal_may_pass(code: int, status: int, kind: type
     body = json.dumps({"error": {"message": "no", "code": code}}).encode()
 
     assert SENDING.read(outbound(), Reply(status, body)) == kind("no", body.decode())
+
+
+def test_it_is_told_apart_that_a_token_has_ended() -> None:
+    body = json.dumps({"error": {"message": "no", "code": 190}}).encode()
+
+    assert SENDING.read(outbound(), Reply(401, body)) == Refused(
+        "no", body.decode(), is_of_token=True
+    )
 
 
 def test_too_many_to_one_contact_hold_up_no_other() -> None:
