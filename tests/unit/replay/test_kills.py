@@ -1,6 +1,7 @@
 """Owners, and those who order, are killed on the way: what is served is whole, and it goes on."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from airy_ray.clock import Millis
 from airy_ray.errors import ReplayError
-from airy_ray.partition import fold, generations
+from airy_ray.partition import fold, generations, refold
 from airy_ray.partition.partition import Partition
 from airy_ray.partition.spec import PartitionSpec
 from airy_ray.projections.project import project as really_project
@@ -19,6 +20,7 @@ from airy_ray.replay.order import Order, Report, give_order, read_report, write_
 from airy_ray.replay.replayer import Replayer
 from airy_ray.replay.selection import Selection
 from airy_ray.state.queries import reading
+from airy_ray.state.state import State
 from tests.builders import NOW
 from tests.log_builders import owned, rows, settle, spec, webhook, webhooks
 from tests.replaying import replayed, rest
@@ -136,6 +138,21 @@ def test_a_partition_that_has_not_swapped_gives_up_when_others_are_rolled_back(
         replayed(partition, Order(1, "roll back"), until="cancelled")
         assert names(partition) == ALL - {LOST}
     assert list(ready.directory.glob(".replay-*")) == []
+
+
+def test_what_the_child_of_a_dead_owner_folds_is_folded_once(
+    own: PartitionSpec, tmp_path: Path
+) -> None:
+    with owned(own) as partition, closing(State(tmp_path / "fresh")) as state:
+        partition.tail.append([prepare(each) for each in webhooks(10)])
+        records = partition.history.records(0, 10, 1 << 20)
+        understood = [fold.understand(*each, own.index, own.count) for each in records]
+        refold.write(state, understood[:7], is_history=True)
+        once = rows(state)
+        refold.write(state, understood[:5], is_history=True)
+        assert rows(state) == once
+        refold.write(state, understood, is_history=True)
+        assert state.applied == 10
 
 
 @pytest.mark.parametrize("work", [dies, server_dies])
