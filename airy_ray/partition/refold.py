@@ -65,14 +65,18 @@ def differences(kept: Path, fresh: Path) -> Iterator[str]:
 
 
 def write(state: State, understood: list[Understood], *, is_history: bool = False) -> None:
-    """Fold the records that follow what a state holds; one whose projection fails is put aside."""
+    """Fold the records that follow what a state holds; one whose projection fails is put aside.
+
+    What it holds is passed over: the child of an owner that died may still write for a moment.
+    """
     if not understood:
         return
     try:
         with state.batch(is_history=is_history) as writing:
             for each in understood:
-                fold(writing.batch, each)
-            writing.applied = understood[-1].offset + 1
+                if each.offset >= writing.applied:
+                    fold(writing.batch, each)
+            writing.applied = max(writing.applied, understood[-1].offset + 1)
     except FoldError as error:
         _write_around(state, understood, error, is_history=is_history)
     except UnstorableError as error:

@@ -55,6 +55,8 @@ _MISROUTED_MAX = 100_000
 _REPORT_S = 0.5
 _RETRY_MS = 10_000
 _BYTES_AT_ONCE = 1 << 20
+_KILLED = {-signal.SIGKILL, 255}
+"""How a child ends that was killed, or with it the server that it was forked from."""
 _NICENESS = 10
 """Of the children: whoever serves requests comes first."""
 _MADE_ANEW: frozenset[Phase] = frozenset({"waiting", "folding", "comparing", "ready", "preparing"})
@@ -99,8 +101,8 @@ class Replayer:
             self._not_before = Millis(now + _RETRY_MS)
             self._give_space_back(f"the disk is full: {error}")
         except AiryError as error:
-            if isinstance(error, ChildDiedError) and error.exit_code == -signal.SIGKILL:
-                self._put_off(error, now)  # somebody killed it, perhaps for want of memory
+            if isinstance(error, ChildDiedError) and error.exit_code in _KILLED:
+                self._put_off(error, now)  # perhaps for want of memory, but not by damage
                 return
             logger.exception("partition %s: the replay failed", self._spec.name)
             self._tell_error(str(error), phase="failed")

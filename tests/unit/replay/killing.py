@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing import get_context
 from typing import Any
 
@@ -48,3 +48,16 @@ def _live(step: str, own: PartitionSpec, order: Order, until: str) -> None:
         else:
             setattr(replayer, "write_report", telling)  # noqa: B010 - not exported
         replayed(partition, order, until=until)
+
+
+def dies(*_: object) -> Iterator[None]:
+    """Kill the child that does this."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    yield
+
+
+def server_dies(*_: object) -> Iterator[None]:
+    """Kill the server that children are forked from, and with it the child that does this."""
+    os.kill(os.getppid(), signal.SIGKILL)
+    signal.pause()
+    yield
