@@ -151,7 +151,7 @@ async def swapped(started: Platform, options: Options, report: Report) -> None:
     report.facts["failures"] = dict(failures) or "none"
     report.facts["messages"] = sum(writers.acknowledged.values())
     report.facts["wrong"] = wrong[:5] or "nothing"
-    report.facts["heard"] = verdict.heard
+    report.facts["heard"] = verdict
     report.require("requests that failed", failures.total(), at_most=0)
     report.require("conversations that are not as they must be", len(wrong), at_most=0)
     report.require("subscribers who do not know all", len(late), at_most=0)

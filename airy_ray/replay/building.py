@@ -10,6 +10,7 @@
 """
 
 import shutil
+import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -39,7 +40,8 @@ _RECORDS_AT_ONCE = 4_096
 _BYTES_AT_ONCE = 16 << 20
 _ROWS_AT_ONCE = 2_048
 _NEAR = 256
-"""So few records behind the log, the owner folds the rest before anybody notices."""
+"""So few records behind the present one, the owner folds the rest before anybody notices."""
+_POLL_S = 0.02
 _LAST = b"\xff" * 32
 
 
@@ -125,22 +127,33 @@ def drop_unsent(present: Path, fresh: Path) -> Iterator[MessageId]:
 
 
 def make_ready(spec: PartitionSpec, fresh: Path, with_index: bool) -> Iterator[int]:
-    """Bring a new generation level with the log, with what it keeps of the present, and its index.
+    """Bring a new generation level with the present, with what it keeps of that, and its index.
 
-    Yields how far it is; at the end the log is only a little longer.
+    Yields how far it is; at the end the present one is only a little further, and never behind: the
+    new one would lack what that tells yet.
     """
     with _opened(spec) as (history, reader), closing(State(fresh)) as state:
         _forget_told(state)
         indexer = Indexer(state)
         is_near = False
         while not is_near:
-            head = history.tail.head
-            yield from _fold_on(spec, history, state, head)
+            present = _applied(reader)  # what it has not folded yet, it has not told
+            yield from _fold_on(spec, history, state, present)
             yield from _keep_told(reader, state)
             while with_index and indexer.step():
                 yield state.applied
-            is_near = history.tail.head - head <= _NEAR
+            is_ahead = state.applied > present
+            is_near = not is_ahead and _applied(reader) - state.applied <= _NEAR
+            if is_ahead:
+                time.sleep(_POLL_S)
+            yield state.applied
         indexer.rest()
+
+
+def _applied(reader: PartitionReader) -> int:
+    """Return how many records the present generation holds."""
+    with reader.read() as view:
+        return view.applied()
 
 
 class _Choosing:

@@ -113,6 +113,19 @@ def test_what_was_told_stays_as_it_was_told_when_who_takes_over_dies(
         assert rows(partition.state)["changes"][: len(told)] == told
 
 
+def test_what_the_present_generation_tells_late_is_told(ready: PartitionSpec) -> None:
+    give_order(ready.directory, Order(1, "swap"))
+    with owned(ready) as partition:
+        partition.tail.append([prepare(webhook("10"))])  # its owner is behind
+        Replayer(partition).work(AT)
+        settle(partition, AT)
+        told = rows(partition.state)["changes"]
+
+        assert partition.take_offered(AT)
+
+        assert rows(partition.state)["changes"] == told
+
+
 def test_a_replay_of_which_some_partitions_were_not_told_is_not_ready(tmp_path: Path) -> None:
     specs = [spec(tmp_path, index=index, count=2) for index in range(2)]
     for each in specs:
