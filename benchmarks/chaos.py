@@ -20,7 +20,6 @@
 import argparse
 import asyncio
 import contextlib
-import shutil
 import signal
 import statistics
 import sys
@@ -37,7 +36,6 @@ from random import Random
 import uvloop
 
 from airy_ray.clock import Millis, now_millis
-from airy_ray.cluster.layout import run_directory
 from airy_ray.model.ids import channel_id, conversation_id, format_id, owner_of
 from airy_ray.simulator import messenger
 from airy_ray.simulator.graph_api import GraphApi, GraphServer
@@ -63,6 +61,7 @@ from benchmarks.installation import (
 )
 from benchmarks.listeners import Listener, behind, feeds, judged, listening
 from benchmarks.measuring import BenchmarkError, Report, console
+from benchmarks.system import finished
 
 SHARES = {
     "partition": 28,
@@ -464,13 +463,7 @@ def main() -> int:
     except (ApiError, BenchmarkError) as error:
         console.print(f"failed: {error}; see {directory}", style="red", markup=False)
         return 1
-    code = report.finish()
-    if code == 0:
-        shutil.rmtree(run_directory(directory / "d"), ignore_errors=True)
-        shutil.rmtree(directory, ignore_errors=True)
-    else:
-        console.print(f"everything is kept in {directory}", markup=False, highlight=False)
-    return code
+    return finished(report, directory)
 
 
 if __name__ == "__main__":

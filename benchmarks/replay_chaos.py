@@ -13,7 +13,6 @@ import argparse
 import asyncio
 import contextlib
 import itertools
-import shutil
 import signal
 import statistics
 import sys
@@ -26,7 +25,7 @@ from random import Random
 
 import aiohttp
 
-from airy_ray.cluster.layout import read_layout, run_directory
+from airy_ray.cluster.layout import read_layout
 from airy_ray.cluster.machine import machine_spec
 from airy_ray.config import load
 from airy_ray.partition.spec import PartitionSpec
@@ -35,7 +34,7 @@ from airy_ray.replay.order import Phase, read_report
 from airy_ray.simulator.graph_api import GraphApi, GraphServer
 from benchmarks.installation import APP_ID, PARTITIONS, SECRETS, Installation, kill_process, within
 from benchmarks.measuring import BenchmarkError, Report, console, family
-from benchmarks.system import PAGE, connect_channel
+from benchmarks.system import PAGE, connect_channel, finished
 from benchmarks.writers import Writers
 
 _PEOPLE = 40
@@ -268,13 +267,7 @@ def main() -> int:
     except BenchmarkError as error:
         console.print(f"failed: {error}; see {directory}", style="red", markup=False)
         return 1
-    code = report.finish()
-    if code == 0:
-        shutil.rmtree(run_directory(directory / "d"), ignore_errors=True)
-        shutil.rmtree(directory, ignore_errors=True)
-    else:
-        console.print(f"everything is kept in {directory}", markup=False, highlight=False)
-    return code
+    return finished(report, directory)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from airy_ray.config import Settings, load
 from airy_ray.model.commands import ConnectChannel
 from airy_ray.model.ids import Slot, channel_id, command_id, format_id
 from airy_ray.serve.ports import free_port
-from benchmarks.measuring import BenchmarkError, cpu_s, family, pss_mib
+from benchmarks.measuring import BenchmarkError, Report, console, cpu_s, family, pss_mib
 
 APP_SECRET = "benchmark"  # noqa: S105 - signs what we send to ourselves
 PAGE = "108800000000001"
@@ -199,6 +199,20 @@ def _run_directory_removed(data: Path) -> Iterator[None]:
     finally:
         if not is_kept:
             shutil.rmtree(run_directory(data), ignore_errors=True)
+
+
+def finished(report: Report, directory: Path) -> int:
+    """Finish a report; what a run has left in `directory` is kept if a requirement is missed.
+
+    Its data are in `d` below that. Return the exit code.
+    """
+    code = report.finish()
+    if code == 0:
+        shutil.rmtree(run_directory(directory / "d"), ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
+    else:
+        console.print(f"everything is kept in {directory}", markup=False, highlight=False)
+    return code
 
 
 def answers_on(port: int) -> bool:

@@ -286,7 +286,7 @@ def test_a_start_is_counted_before_anything_is_opened_that_may_kill_the_owner(
     own = spec(tmp_path)
     project(own, webhooks(10))
     with monkeypatch.context() as dying:
-        dying.setattr(f"airy_ray.partition.partition.{deadly}", _die)
+        dying.setattr(f"airy_ray.partition.opening.{deadly}", _die)
         for start in range(3):
             with pytest.raises(SystemExit), owned(own, NOW + start):
                 pass

@@ -9,8 +9,7 @@ import pytest
 
 from airy_ray.clock import Millis
 from airy_ray.model.ids import REGISTRY
-from airy_ray.partition import partition as partitions
-from airy_ray.partition import reader, refold
+from airy_ray.partition import opening, reader, refold
 from airy_ray.partition.partition import Partition
 from airy_ray.partition.reader import PartitionReader
 from airy_ray.rawlog.record import prepare
@@ -136,7 +135,7 @@ def test_it_is_served_while_its_successor_is_made(
 
 def planted(monkeypatch: pytest.MonkeyPatch, version: int) -> None:
     """Have the code be of another version, here and where replays are done."""
-    for module in (partitions, reader, replayer, snapshot, state, tables):
+    for module in (opening, reader, replayer, snapshot, state, tables):
         monkeypatch.setattr(module, "PROJECTION_VERSION", version)
     # a child would be of the version in the file
     monkeypatch.setattr(child, "results", lambda work, *args: work(*args))
