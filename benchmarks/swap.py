@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from functools import partial
 
 import aiohttp
@@ -151,7 +152,7 @@ async def swapped(started: Platform, options: Options, report: Report) -> None:
     report.facts["failures"] = dict(failures) or "none"
     report.facts["messages"] = sum(writers.acknowledged.values())
     report.facts["wrong"] = wrong[:5] or "nothing"
-    report.facts["heard"] = verdict
+    report.facts["heard"] = asdict(verdict)
     report.require("requests that failed", failures.total(), at_most=0)
     report.require("conversations that are not as they must be", len(wrong), at_most=0)
     report.require("subscribers who do not know all", len(late), at_most=0)
