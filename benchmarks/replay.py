@@ -69,7 +69,7 @@ def run(options: Options) -> int:
         for what, records in (("all sources", _of_all), ("text messages", _of_text)):
             _compare(report, directory / what, what, records, options.repeats)
         specs = [
-            _filled(directory / "large", each, _of_all(each, _RECORDS // 2), _RECORDS // 2)
+            _filled(directory / f"large-{each}", _of_all(each, _RECORDS // 2), _RECORDS // 2)
             for each in range(_PARTITIONS)
         ]
         seconds, growth, cores = _folded_at_once(specs, directory)
@@ -94,7 +94,7 @@ def _compare(
     repeats: int,
 ) -> None:
     """Have one process fold records, and the bare loop do what that does to LMDB, in turn."""
-    spec = _filled(directory, 0, records(0, _COMPARED), _COMPARED)
+    spec = _filled(directory, records(0, _COMPARED), _COMPARED)
     traces = bare_loop.traced(lambda: _sizes(spec, directory / "traced"))
     collect_seldom()  # as in the child in which an owner folds, and for the bare loop alike
     for number in range(repeats):
@@ -118,11 +118,11 @@ def _of_text(seed: int, count: int) -> Iterator[Record]:
         yield recorded(body, Micros(now_millis() * 1_000))
 
 
-def _filled(directory: Path, index: int, records: Iterator[Record], count: int) -> PartitionSpec:
+def _filled(directory: Path, records: Iterator[Record], count: int) -> PartitionSpec:
     """Return a partition whose log of `count` records is in the archive but for its end."""
     upkeep = Upkeep(sync_ms=0, segment_age_ms=0, tail_records=1, snapshot_records=1 << 40)
     spec = PartitionSpec(
-        *(PartitionIndex(index), 1, directory / f"{index:02}"),
+        *(PartitionIndex(0), 1, directory / "00"),
         *(directory / "archive", directory / "answers", upkeep),
     )
     with closing(open_partition(spec, now_millis())) as partition:

@@ -36,7 +36,8 @@ from airy_ray.state.state import State
 from airy_ray.state.tables import TELLING
 from airy_ray.storage.files import write_synced
 
-_RECORDS_AT_ONCE = 4_096
+_RECORDS_AT_ONCE = 16_384
+"""Pages of a large state are written once for so many: 4,096 take a tenth more time."""
 _BYTES_AT_ONCE = 16 << 20
 _ROWS_AT_ONCE = 2_048
 _NEAR = 256
