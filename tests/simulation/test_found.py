@@ -12,7 +12,7 @@ from airy_ray.clock import Millis
 from airy_ray.errors import DiskFullError, RebuildingError
 from airy_ray.model.commands import MarkRead
 from airy_ray.model.ids import format_id
-from airy_ray.partition import ownership, partition
+from airy_ray.partition import opening, ownership
 from airy_ray.partition.reader import PartitionReader
 from airy_ray.partition.upkeep import Caretaker
 from airy_ray.rawlog.record import stored
@@ -110,7 +110,7 @@ def test_a_rebuild_that_breaks_off_is_begun_again(
         settle(opened)
         before = rows(opened.state)
         with monkeypatch.context() as patched:
-            patched.setattr(partition, "_begin_state", _full)
+            patched.setattr(opening, "begin_state", _full)
             with pytest.raises(DiskFullError):
                 opened.rebuild()
         settle(opened)
