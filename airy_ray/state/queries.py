@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import lmdb
+import msgspec
 
 from airy_ray.clock import Micros, Millis
 from airy_ray.errors import RowCorruptError
@@ -42,11 +43,15 @@ from airy_ray.projections.view import (
     Tombstone,
     WantedProfile,
 )
-from airy_ray.state.tables import LedgerEntry, decoded, unsealed
+from airy_ray.state.tables import CHECKSUM_BYTES, LedgerEntry, decoded, unsealed
 from airy_ray.storage.environments import Environment
 
 WALKED_CHANGES_MAX = 10_000
 """How many changes since the walk of a list began are looked at for each of its pages."""
+
+_CREATED = msgspec.msgpack.encode("message.created")
+_KIND_AT = CHECKSUM_BYTES + 1
+"""Where the kind is in a stored change: behind the checksum, and a byte that counts its fields."""
 
 _NEWEST = 4_096
 """How far back in the ledger a record is looked for that was folded a moment ago."""
@@ -573,8 +578,14 @@ class Reading:
     def _arrived_after(self, since: int) -> dict[bytes, set[bytes]]:
         """Return the messages that came after a place in the feed, by conversation."""
         arrived: dict[bytes, set[bytes]] = {}
-        for _, change in self.changes(since, WALKED_CHANGES_MAX):
-            if change.kind == "message.created" and change.conversation_id is not None:
+        cursor = self._transaction.cursor(self._handles["changes"])
+        if not cursor.set_range((since + 1).to_bytes(8, "big")):
+            return arrived
+        for key, value in islice(cursor, WALKED_CHANGES_MAX):
+            if not value.startswith(_CREATED, _KIND_AT):
+                continue  # it is not decoded: most of what may be many
+            change: Change = decoded("changes", key, value)
+            if change.conversation_id is not None:
                 new = arrived.setdefault(change.conversation_id, set())
                 new.add(change.message_id or b"")
         return arrived
