@@ -19,6 +19,7 @@ from random import Random
 
 import picows
 
+from benchmarks.measuring import kept_running
 from benchmarks.store import stored_changes
 
 _CONNECT_S = 20.0
@@ -225,15 +226,8 @@ class Listener:
 def listening(url: str, count: int, seed: int) -> Iterator[list[Listener]]:
     """Have so many listeners until the block ends."""
     listeners = [Listener(url, seed * 1_000 + index) for index in range(count)]
-    tasks = [each.running for each in listeners]
-    try:
+    with kept_running([each.running for each in listeners]):
         yield listeners
-        for task in tasks:
-            if task.done():
-                task.result()  # it was not to end
-    finally:
-        for task in tasks:
-            task.cancel()
 
 
 async def behind(listeners: list[Listener], data: Path, *, within_s: float) -> list[Listener]:

@@ -7,6 +7,7 @@
 """
 
 import argparse
+import asyncio
 import contextlib
 import json
 import os
@@ -19,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -68,6 +69,19 @@ def main(
     except BenchmarkError as error:
         console.print(f"cannot measure: {error}", style="red", markup=False, highlight=False)
         sys.exit(2)
+
+
+@contextlib.contextmanager
+def kept_running(tasks: Sequence[asyncio.Task[None]]) -> Iterator[None]:
+    """Have tasks run until the block ends; one that ends before raises what ended it."""
+    try:
+        yield
+        for task in tasks:
+            if task.done():
+                task.result()  # it was not to end
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 class Claim(NamedTuple):

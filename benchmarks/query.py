@@ -118,26 +118,13 @@ def run(options: Options) -> int:
             _warm_up(ours, requests)
         before_mib = platforms[_SIZES[-1]].api_memory_mib
         for _ in range(options.repeats):
-            for endpoint, size in itertools.product((_LIST, _MESSAGES, _INFO), _SIZES):
-                url = f"{platforms[size].url}/{endpoint}"
-                posts = asked[size][endpoint]
-                load = wrk(url, posts, connections=1, seconds=options.seconds)
-                report.add(_named(endpoint, size), **load._asdict())
-            for name, size in itertools.product(_FILTERS, _SIZES):
-                url = f"{platforms[size].url}/{_LIST}"
-                posts = [_post({"page_size": _PAGE_SIZE, "filters": _FILTERS[name]})]
-                load = wrk(url, posts, connections=1, seconds=options.seconds)
-                report.add(_named(name, size), **load._asdict())
-            for (name, filters), size in itertools.product(_WALKS.items(), _SIZES):
-                url = f"{platforms[size].url}/{_LIST}"
-                posts = [_post(_middle(platforms[size], filters))]
-                load = wrk(url, posts, connections=1, seconds=options.seconds)
-                report.add(_named(name, size), **load._asdict())
+            questions = (_questions(platforms[size], asked[size]) for size in _SIZES)
+            for same in zip(*questions, strict=True):
+                for size, (name, endpoint, posts) in zip(_SIZES, same, strict=True):
+                    url = f"{platforms[size].url}/{endpoint}"
+                    load = wrk(url, posts, connections=1, seconds=options.seconds)
+                    report.add(_named(name, size), **load._asdict())
             for size in _SIZES:
-                url = f"{platforms[size].url}/{_SEARCH}"
-                posts = [_post({"page_size": _PAGE_SIZE, "query": _FULL_TEXT})]
-                load = wrk(url, posts, connections=1, seconds=options.seconds)
-                report.add(_named("full text", size), **load._asdict())
                 _measure_in_store(report, platforms[size], size)
             _measure_rates(report, platforms[_SIZES[-1]], asked[_SIZES[-1]][_INFO], options.seconds)
         grown = platforms[_SIZES[-1]].api_memory_mib / before_mib
@@ -145,6 +132,19 @@ def run(options: Options) -> int:
         asyncio.run(_measure_beside_postgres(report, platforms[_SIZES[-1]], _SIZES[-1], options))
     _judge(report)
     return report.finish()
+
+
+def _questions(
+    ours: Platform, requests: dict[str, list[Post]]
+) -> Iterator[tuple[str, str, list[Post]]]:
+    """Yield what is asked of a platform: its name, the endpoint, the requests."""
+    for endpoint in (_LIST, _MESSAGES, _INFO):
+        yield endpoint, endpoint, requests[endpoint]
+    for name, text in _FILTERS.items():
+        yield name, _LIST, [_post({"page_size": _PAGE_SIZE, "filters": text})]
+    for name, filters in _WALKS.items():
+        yield name, _LIST, [_post(_middle(ours, filters))]
+    yield "full text", _SEARCH, [_post({"page_size": _PAGE_SIZE, "query": _FULL_TEXT})]
 
 
 def _measure_rates(report: Report, ours: Platform, posts: list[Post], seconds: float) -> None:

@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -33,7 +33,7 @@ from airy_ray.replay import run as runs
 from airy_ray.replay.order import Phase, read_report
 from airy_ray.simulator.graph_api import GraphApi, GraphServer
 from benchmarks.installation import APP_ID, PARTITIONS, SECRETS, Installation, kill_process, within
-from benchmarks.measuring import BenchmarkError, Report, console, family
+from benchmarks.measuring import BenchmarkError, Report, console, family, kept_running
 from benchmarks.system import PAGE, connect_channel, finished
 from benchmarks.writers import Writers
 
@@ -211,7 +211,8 @@ async def torment(directory: Path, kills: int, seed: int) -> Report:
                 writers = Writers(http, _PEOPLE, _RATE, secret=SECRETS.app_secret)
                 replays = Replays(http, specs)
                 killer = Killer(installation, specs, writers, report, Random(seed))
-                with _running(writers, replays):
+                working = [asyncio.create_task(each) for each in (writers.write(), replays.run())]
+                with kept_running(working):
                     await asyncio.sleep(_HISTORY_S)
                     await killer.run(kills)
                     done = replays.done
@@ -225,19 +226,6 @@ async def torment(directory: Path, kills: int, seed: int) -> Report:
     report.require("stops in order at the end", is_clean_stop, at_least=1)
     report.facts["messages"] = sum(writers.acknowledged.values())
     return report
-
-
-@contextlib.contextmanager
-def _running(writers: Writers, replays: Replays) -> Iterator[None]:
-    tasks = [asyncio.create_task(each) for each in (writers.write(), replays.run())]
-    try:
-        yield
-        for task in tasks:
-            if task.done():
-                task.result()  # it was not to end
-    finally:
-        for task in tasks:
-            task.cancel()
 
 
 def _judge(report: Report, killer: Killer, replays: Replays, wrong: list[str], seed: int) -> None:

@@ -146,7 +146,7 @@ def make_ready(spec: PartitionSpec, fresh: Path, with_index: bool) -> Iterator[i
             is_ahead = state.applied > present
             is_near = not is_ahead and _applied(reader) - state.applied <= _NEAR
             if is_ahead:
-                time.sleep(_POLL_S)
+                time.sleep(_POLL_S)  # the owner is another process, and rings for consumers only
             yield state.applied
         indexer.rest()
 
