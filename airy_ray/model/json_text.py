@@ -22,11 +22,12 @@ encode = msgspec.json.Encoder().encode
 
 _decoder = msgspec.json.Decoder()
 
-_SURROGATE = re.compile(
-    rb"(?<!\\)((?:\\\\)*)"  # an even number of backslashes before it
-    rb"(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"  # a whole pair: kept
-    rb"|\\u([dD][89a-fA-F][0-9a-fA-F]{2}))"
+_PAIR = rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_HALF = rb"\\u([dD][89a-fA-F][0-9a-fA-F]{2})"
+_SURROGATE = re.compile(  # behind an even number of backslashes
+    rb"(?<!\\)((?:\\\\)*)(?:(%b)|%b)" % (_PAIR, _HALF)
 )
+_WITHOUT_HALVES = re.compile(rb"(?:[^\\]++|%b|(?!%b)\\.)*+" % (_PAIR, _HALF), re.DOTALL)
 _SHIELD_SIGN = "\ufdd0"  # a code point that is never a character
 _SHIELD = _SHIELD_SIGN.encode() + b"lone:"
 _SHIELDED = re.compile(_SHIELD + rb"([0-9a-fA-F]{4})")
@@ -101,6 +102,8 @@ def nests_too_deep(text: bytes) -> bool:
 
 def shield(text: bytes) -> bytes:
     """Return a JSON text whose lone surrogates are spelled so that any parser takes them."""
+    if _WITHOUT_HALVES.fullmatch(text) is not None:  # a tenth of the time of looking for them
+        return text
     return _SURROGATE.sub(
         lambda found: found[1] + (found[2] or _SHIELD + found[3]),
         text,

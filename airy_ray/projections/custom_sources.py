@@ -36,7 +36,7 @@ def receive(view: View, event: MessageOverwritten, at: Millis) -> Effect:
     """Store a message as it is now, and tell where it is the first time it is met."""
     effect = messages.replace(view, MessageReplaced(event.place, event.message), at)
     name = event.message.source_message_id
-    if effect.verdict == "created" and name is not None:
+    if effect.verdict == "created" and name is not None and not view.is_history:
         source = event.place.source
         slot = slot_of(alias_of(source, name))
         _forward(view, slot, source, AliasKnown(source, _MESSAGE, name, event.place))

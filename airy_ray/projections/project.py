@@ -44,15 +44,21 @@ def project(view: View, event: Event, at: Millis) -> Effect:
 
     Raises nothing on purpose: an exception is a fault of ours, and the record goes to quarantine.
     """
-    match event:
+    match event:  # what comes most is asked for first
         case events.MessageReceived():
             return messages.receive(view, event, at)
+        case events.ConversationDescribed():
+            return _describe(view, event, at)
         case events.MessageReplaced():
             return messages.replace(view, event, at)
         case events.MessageOverwritten():
             return custom_sources.receive(view, event, at)
         case events.EchoReceived():
             return messages.park_echo(view, event, at)
+        case events.ReceiptReceived():
+            return APPLIED if receipts.receive(view, event, at) else NOTHING_NEW
+        case events.ReactionChanged():
+            return _react(view, event, at)
         case events.MessageRecalled():
             return messages.recall(view, event, at)
         case events.MessageSent():
@@ -81,14 +87,8 @@ def project(view: View, event: Event, at: Millis) -> Effect:
             return APPLIED if bots.ask(view, event) else NOTHING_NEW
         case events.DialogueKept():
             return APPLIED if bots.keep(view, event, at) else messages.IGNORED_ERASED
-        case events.ReactionChanged():
-            return _react(view, event, at)
-        case events.ReceiptReceived():
-            return APPLIED if receipts.receive(view, event, at) else NOTHING_NEW
         case events.FailureReceived():
             return messages.fail_later(view, event, at)
-        case events.ConversationDescribed():
-            return _describe(view, event, at)
         case events.NamedMessageDescribed():
             return custom_sources.describe_named(view, event)
         case events.MessageDescribed():

@@ -178,11 +178,7 @@ def _failure(errors: bytes) -> tuple[str, str]:
 
 
 def _contact(change: wire.Change, told: wire.Contact) -> list[SourceEvent]:
-    """Return what somebody is called; who hides that has a user name."""
-    keys = change.keys(told)
-    profile = members(told.profile) or {}
-    names = (scalar(profile.get(name)) for name in ("name", "username"))
-    name = next((each for each in names if isinstance(each, str) and each), None)
+    keys, name = change.keys(told), wire.name_of(told)
     if not keys or name is None:
         return []
     return [Described(keys[0], {"contact.display_name": json_text.quote(name)})]

@@ -21,7 +21,7 @@ import msgspec
 
 from airy_ray.errors import PayloadError
 from airy_ray.model import json_text
-from airy_ray.sources.json_parts import elements, members, scalar
+from airy_ray.sources.json_parts import elements, scalar
 from airy_ray.sources.source import Key, Linked, text_id
 
 SOURCE = "whatsapp"
@@ -71,6 +71,15 @@ class Contact(msgspec.Struct, gc=False):
 Told = Message | Status | Contact
 
 
+class _Profile(msgspec.Struct, gc=False):
+    name: msgspec.Raw = _ABSENT
+    username: msgspec.Raw = _ABSENT
+
+
+class _Metadata(msgspec.Struct, gc=False):
+    phone_number_id: msgspec.Raw = _ABSENT
+
+
 class _Value(msgspec.Struct, gc=False):
     metadata: msgspec.Raw = _ABSENT
     phone_number_id: Any = None
@@ -86,7 +95,7 @@ class _RawChange(msgspec.Struct, gc=False):
 
 
 class _Entry(msgspec.Struct, gc=False):
-    changes: msgspec.Raw = _ABSENT
+    changes: list[msgspec.Raw]
 
 
 class _Body(msgspec.Struct, gc=False):
@@ -98,6 +107,8 @@ _decode_body = msgspec.json.Decoder(_Body).decode
 _decode_entry = msgspec.json.Decoder(_Entry).decode
 _decode_change = msgspec.json.Decoder(_RawChange).decode
 _decode_value = msgspec.json.Decoder(_Value).decode
+_decode_profile = msgspec.json.Decoder(_Profile).decode
+_decode_metadata = msgspec.json.Decoder(_Metadata).decode
 PARTS: dict[str, tuple[type[Told], Callable[[bytes], Told]]] = {
     "messages": (Message, msgspec.json.Decoder(Message).decode),
     "statuses": (Status, msgspec.json.Decoder(Status).decode),
@@ -122,9 +133,10 @@ class Change:
         self._parts = [
             (text, part(kind, text))
             for kind in PARTS
-            for text in elements(getattr(value, kind)) or ()
+            if (listed := getattr(value, kind)) is not _ABSENT
+            for text in elements(listed) or ()
         ]
-        self.numbers = self._own_numbers()
+        self._own_numbers = self.numbers = self._found_numbers()
 
     def parts(self) -> list[tuple[bytes, Told]]:
         """Return the messages, then the statuses, then the contacts, each with its text."""
@@ -136,7 +148,9 @@ class Change:
         That is one, but for statuses: the message was sent to the number, or to the id.
         """
         number, known_as = text_id(told.number), text_id(told.known_as)
-        linked = None if known_as is None else self.numbers.get((self._phone_number, known_as))
+        if known_as is None:
+            return [] if number is None else [self._key(number)]
+        linked = self.numbers.get((self._phone_number, known_as))
         contacts = [each for each in (number, linked, known_as) if each is not None]
         found = [self._key(each) for each in dict.fromkeys(contacts)]
         return found if isinstance(told, Status) else found[:1]
@@ -145,19 +159,20 @@ class Change:
         """Return which contacts are known by id and by number, as is told here."""
         return [
             Linked(self._key(known_as), number)
-            for (_, known_as), number in self._own_numbers().items()
+            for (_, known_as), number in self._own_numbers.items()
         ]
 
     def _key(self, contact: str) -> Key:
         return Key(SOURCE, self._phone_number, contact)
 
-    def _own_numbers(self) -> Numbers:
-        named = ((text_id(told.number), text_id(told.known_as)) for _, told in self._parts)
-        return {
-            (self._phone_number, known_as): number
-            for number, known_as in named
-            if number is not None and known_as is not None
-        }
+    def _found_numbers(self) -> Numbers:
+        found = {}
+        for _, told in self._parts:
+            if told.number is not None and told.known_as is not None:
+                number, known_as = text_id(told.number), text_id(told.known_as)
+                if number is not None and known_as is not None:
+                    found[self._phone_number, known_as] = number
+        return found
 
 
 def part(kind: str, text: bytes) -> Told:
@@ -167,6 +182,19 @@ def part(kind: str, text: bytes) -> Told:
         return decode(text)
     except (msgspec.DecodeError, RecursionError):
         return empty()
+
+
+def name_of(contact: Contact) -> str | None:
+    """Return what somebody is called; who hides that has a user name."""
+    try:
+        profile = _decode_profile(contact.profile)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    for text in (profile.name, profile.username):
+        name = None if text is _ABSENT else scalar(bytes(text))
+        if isinstance(name, str) and name:
+            return name
+    return None
 
 
 def changes(text: bytes, ignored: list[str]) -> list[Change]:
@@ -224,14 +252,14 @@ def _shielded(text: bytes) -> bytes:
     return json_text.shield(text) if b"\\ud" in text or b"\\uD" in text else text
 
 
-def _listed_in(entry: bytes) -> list[bytes] | None:
+def _listed_in(entry: bytes) -> list[msgspec.Raw] | None:
     try:
-        return elements(_decode_entry(entry).changes)
+        return _decode_entry(entry).changes
     except (msgspec.DecodeError, RecursionError):
         return None
 
 
-def change_of(text: bytes) -> Change | str:
+def change_of(text: bytes | msgspec.Raw) -> Change | str:
     """Return a change, or why it is left out."""
     try:
         told = _decode_change(text)
@@ -246,11 +274,14 @@ def change_of(text: bytes) -> Change | str:
 
 def _unwrapped(value: _Value) -> _Value:
     try:
-        return _decode_value(value.wrapped) if bytes(value.wrapped) else value
+        return value if value.wrapped is _ABSENT else _decode_value(value.wrapped)
     except (msgspec.DecodeError, RecursionError):
         return value
 
 
 def _phone_number_id(value: _Value) -> object:
-    metadata = members(value.metadata) or {}
-    return scalar(metadata.get("phone_number_id")) or value.phone_number_id
+    try:
+        told = scalar(bytes(_decode_metadata(value.metadata).phone_number_id))
+    except (msgspec.DecodeError, RecursionError):
+        told = None
+    return told or value.phone_number_id
