@@ -79,10 +79,34 @@ def replay(
     done = 0
     for size, trace in traces:
         for body in read(done, size):
-            if body[:1] in b"{[":  # Twilio posts forms
-                orjson.loads(body)
+            _decode(body)
         done += size
-        _replay_batch(bare, trace, done)
+        with _writing(bare, done) as transaction:
+            _replay_batch(bare, transaction, trace)
+
+
+def replay_each(
+    bare: Environment,
+    read: Callable[[int, int], Iterable[bytes]],
+    traces: Sequence[tuple[int, Trace]],
+    at_once: int,
+) -> None:
+    """Do what the `traces` of single records say, one record after the other.
+
+    A transaction has as many as a batch has; nothing merges what they write, nor sorts it.
+    """
+    tables = bare.tables
+    for first in range(0, len(traces), at_once):
+        batch = traces[first : first + at_once]
+        with _writing(bare, first + len(batch)) as transaction:
+            for body, (_, trace) in zip(read(first, len(batch)), batch, strict=True):
+                _decode(body)
+                _replay_reads(bare, transaction, trace)
+                for table, items, _ in trace.puts:
+                    for key, value in items:
+                        transaction.put(key, value, db=tables[table])
+                for table, key in trace.deletes:
+                    transaction.delete(key, db=tables[table])
 
 
 def read_log(log: Environment, first: int, size: int) -> None:
@@ -93,23 +117,36 @@ def read_log(log: Environment, first: int, size: int) -> None:
         list(islice(cursor, size))
 
 
-def _replay_batch(bare: Environment, trace: Trace, done: int) -> None:
-    tables = bare.tables
+def _decode(body: bytes) -> None:
+    if body[:1] in b"{[":  # Twilio posts forms
+        orjson.loads(body)
+
+
+@contextmanager
+def _writing(bare: Environment, done: int) -> Iterator[lmdb.Transaction[bytes]]:
     with bare.lmdb.begin(write=True) as transaction:
-        transaction.get(_APPLIED, db=tables["meta"])
-        for table, key in trace.gets:
-            transaction.get(key, db=tables[table])
-        for table, prefix in trace.scans:
-            cursor = transaction.cursor(tables[table])
-            is_placed = cursor.set_range(prefix)
-            while is_placed and cursor.key().startswith(prefix):
-                cursor.value()
-                is_placed = cursor.next()
-        for table, items, append in trace.puts:
-            transaction.cursor(tables[table]).putmulti(items, append=append)
-        for table, key in trace.deletes:
-            transaction.delete(key, db=tables[table])
-        transaction.put(_APPLIED, done.to_bytes(12, "big"), db=tables["meta"])
+        transaction.get(_APPLIED, db=bare.tables["meta"])
+        yield transaction
+        transaction.put(_APPLIED, done.to_bytes(12, "big"), db=bare.tables["meta"])
+
+
+def _replay_batch(bare: Environment, transaction: lmdb.Transaction[bytes], trace: Trace) -> None:
+    _replay_reads(bare, transaction, trace)
+    for table, items, append in trace.puts:
+        transaction.cursor(bare.tables[table]).putmulti(items, append=append)
+    for table, key in trace.deletes:
+        transaction.delete(key, db=bare.tables[table])
+
+
+def _replay_reads(bare: Environment, transaction: lmdb.Transaction[bytes], trace: Trace) -> None:
+    for table, key in trace.gets:
+        transaction.get(key, db=bare.tables[table])
+    for table, prefix in trace.scans:
+        cursor = transaction.cursor(bare.tables[table])
+        is_placed = cursor.set_range(prefix)
+        while is_placed and cursor.key().startswith(prefix):
+            cursor.value()
+            is_placed = cursor.next()
 
 
 @contextmanager

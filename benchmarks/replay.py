@@ -4,9 +4,11 @@ Archives of webhooks of all sources, as the simulator makes them, are folded int
 two processes at once, as the owners of two partitions do it; how much memory they take is looked at
 on the way, and live ingestion is measured beside it. The bare loop reads the same files, decodes
 the same bodies with orjson where they are JSON, and makes the same reads and writes in LMDB with
-the same bytes; it is held against one process that folds the same records: of all sources, and of
-Facebook's text messages alone, which other benchmarks measure with. `BENCH_RECORDS=10000000` in the
-environment folds so many at once, and takes an hour.
+the same bytes, one record after the other, in transactions of as many records; it is held against
+one process that folds the same records: of all sources, and of Facebook's text messages alone,
+which other benchmarks measure with. Shown beside it is a bulk load of what is left of that once the
+writes of a batch are merged and sorted, as our batches do it: the least that any of it can take.
+`BENCH_RECORDS=10000000` in the environment folds so many at once, and takes an hour.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from itertools import islice, pairwise
 from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
+from unittest.mock import patch
 
 import pyarrow.parquet as pq
 
@@ -33,6 +36,7 @@ from airy_ray.partition.spec import PartitionSpec, Upkeep
 from airy_ray.partition.upkeep import Caretaker
 from airy_ray.rawlog.record import Record, prepare
 from airy_ray.replay import building
+from airy_ray.storage.environments import Environment
 from benchmarks import all_sources, bare_loop
 from benchmarks.load import wrk
 from benchmarks.measuring import (
@@ -78,6 +82,8 @@ def run(options: Options) -> int:
     live = _live_rate()
     report.add("live ingestion, text messages", rate=live)
     for what in ("all sources", "text messages"):
+        bulk = report.ratio(f"one process, {what}", f"bulk load, {what}", "rate")
+        report.require(f"of the bulk load's records/s, {what} (shown)", bulk)
         share = report.ratio(f"one process, {what}", f"bare loop, {what}", "rate")
         report.require(f"of the bare loop's records/s, {what}", share, at_least=_SHARE)
     report.require("two processes, of live ingestion", rate / live, at_least=_LIVE_MULTIPLE)
@@ -93,16 +99,25 @@ def _compare(
     records: Callable[[int, int], Iterator[Record]],
     repeats: int,
 ) -> None:
-    """Have one process fold records, and the bare loop do what that does to LMDB, in turn."""
+    """Have one process fold records, and bare loops do what that does to LMDB, in turn."""
     spec = _filled(directory, records(0, _COMPARED), _COMPARED)
-    traces = bare_loop.traced(lambda: _sizes(spec, directory / "traced"))
-    collect_seldom()  # as in the child in which an owner folds, and for the bare loop alike
+    merged = bare_loop.traced(lambda: _sizes(spec, directory / "merged"))
+    with patch.object(building, "RECORDS_AT_ONCE", 1):
+        each = bare_loop.traced(lambda: _sizes(spec, directory / "each"))
+    collect_seldom()  # as in the child in which an owner folds, and for the bare loops alike
+    ways: dict[str, Callable[[Environment], None]] = {
+        "bare loop": lambda bare: bare_loop.replay_each(
+            bare, _reading(spec), each, building.RECORDS_AT_ONCE
+        ),
+        "bulk load": lambda bare: bare_loop.replay(bare, _reading(spec), merged),
+    }
     for number in range(repeats):
         seconds = _timed(partial(_sizes, spec, directory / f"fresh-{number}"))
         report.add(f"one process, {what}", rate=_COMPARED / seconds)
-        with bare_loop.bare_state(directory / "bare") as bare:
-            seconds = _timed(partial(bare_loop.replay, bare, _reading(spec), traces))
-        report.add(f"bare loop, {what}", rate=_COMPARED / seconds)
+        for name, way in ways.items():
+            with bare_loop.bare_state(directory / "bare") as bare:
+                seconds = _timed(partial(way, bare))
+            report.add(f"{name}, {what}", rate=_COMPARED / seconds)
 
 
 def _of_all(seed: int, count: int) -> Iterator[Record]:

@@ -36,7 +36,7 @@ from airy_ray.state.state import State
 from airy_ray.state.tables import TELLING
 from airy_ray.storage.files import write_synced
 
-_RECORDS_AT_ONCE = 16_384
+RECORDS_AT_ONCE = 16_384
 """Pages of a large state are written once for so many: 4,096 take a tenth more time."""
 _BYTES_AT_ONCE = 16 << 20
 _ROWS_AT_ONCE = 2_048
@@ -337,7 +337,7 @@ def _understood(
     spec: PartitionSpec, history: History, first: int, end: int
 ) -> Iterator[list[Understood]]:
     """Yield records and what they mean, many at once."""
-    for records in history.batches(first, end, _RECORDS_AT_ONCE, _BYTES_AT_ONCE):
+    for records in history.batches(first, end, RECORDS_AT_ONCE, _BYTES_AT_ONCE):
         yield [understand(*each, spec.index, spec.count) for each in records]
 
 
