@@ -36,8 +36,9 @@ from airy_ray.state.state import State
 from airy_ray.state.tables import TELLING
 from airy_ray.storage.files import write_synced
 
-RECORDS_AT_ONCE = 16_384
-"""Pages of a large state are written once for so many: 4,096 take a tenth more time."""
+RECORDS_AT_ONCE = 32_768
+"""Pages of a large state are written once for so many: of 5,000,000 records, 16,384 at once take a
+seventh more time and a quarter less memory, and 65,536 a fourteenth less and a fifth more."""
 _BYTES_AT_ONCE = 16 << 20
 _ROWS_AT_ONCE = 2_048
 _NEAR = 256
