@@ -392,6 +392,7 @@ class HistorySwapped(msgspec.Struct, frozen=True, gc=False, tag=True):
         is_whole: whether those are all.
         unsent: messages that only this generation would send, and that nobody is to send.
         misrouted: offsets of records whose events belong elsewhere than was thought.
+        channels: whose the conversations are that only one of both generations has.
     """
 
     run: int
@@ -399,6 +400,7 @@ class HistorySwapped(msgspec.Struct, frozen=True, gc=False, tag=True):
     is_whole: bool
     unsent: tuple[MessageId, ...] = ()
     misrouted: tuple[int, ...] = ()
+    channels: dict[ConversationId, ChannelId] = {}
 
 
 Event = (

@@ -31,7 +31,7 @@ from airy_ray.model.template import Template
 from airy_ray.model.user import User, provider_of
 from airy_ray.model.webhook import Webhook
 from airy_ray.projections import keys
-from airy_ray.projections.erasure import ERASED
+from airy_ray.projections.changes import ERASED
 from airy_ray.projections.view import (
     Answer,
     AuditEntry,
