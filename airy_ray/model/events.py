@@ -85,6 +85,7 @@ class ReceiptReceived(msgspec.Struct, frozen=True, gc=False, tag=True):
         up_to: with it, all that we sent until then, itself included.
         and_earlier: whether those before the named ones are meant as well.
         at: when we were told.
+        looked_in: the conversation in which they were looked for before this one.
     """
 
     place: Place
@@ -93,16 +94,21 @@ class ReceiptReceived(msgspec.Struct, frozen=True, gc=False, tag=True):
     up_to: Millis | None
     and_earlier: bool
     at: Millis
+    looked_in: ConversationId | None = None
 
 
 class FailureReceived(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """A message of ours that its source had taken did not get to the contact after all."""
+    """A message of ours that its source had taken did not get to the contact after all.
+
+    `looked_in` is the conversation in which it was looked for before this one.
+    """
 
     place: Place
     source_message_id: str
     reason: str
     answer: str
     at: Millis
+    looked_in: ConversationId | None = None
 
 
 class ConversationDescribed(msgspec.Struct, frozen=True, gc=False, tag=True):
