@@ -19,6 +19,7 @@ import msgspec
 from airy_ray.clock import now_micros, now_millis
 from airy_ray.cluster.access import Appends, LocalAccess
 from airy_ray.cluster.attaching import Attaching
+from airy_ray.cluster.channel_tokens import tell_token
 from airy_ray.cluster.feeds import PAGE_BYTES, PAGE_CHANGES, Feeds
 from airy_ray.cluster.fetching_spec import FetchingSpec
 from airy_ray.cluster.our_files import OurFiles
@@ -32,10 +33,8 @@ from airy_ray.delivery import deciding
 from airy_ray.delivery.lanes import Turn
 from airy_ray.delivery.pacing import Bucket, Buckets
 from airy_ray.errors import DeliveryError
-from airy_ray.model import json_text
 from airy_ray.model.conversation import Conversation
 from airy_ray.model.events import (
-    ChannelDescribed,
     DeliveryAttempted,
     DeliveryPutOff,
     Event,
@@ -53,7 +52,6 @@ from airy_ray.model.ids import (
 )
 from airy_ray.model.message import Message
 from airy_ray.projections import keys
-from airy_ray.projections.channels import TOKEN_ERROR
 from airy_ray.projections.view import Dispatch
 from airy_ray.sources.sending import (
     Later,
@@ -189,7 +187,13 @@ class Courier:
         if isinstance(verdict, Later):
             self._pause(bucket, verdict)
         if isinstance(verdict, Refused) and verdict.is_of_token:
-            await self._tell_token(message.channel_id, outbound.token, verdict.reason)
+            await tell_token(
+                self._partitions,
+                self._registry,
+                message.channel_id,
+                outbound.token,
+                verdict.reason,
+            )
         return await self._settle(turn, begun, sending, verdict)
 
     async def _call(
@@ -308,17 +312,6 @@ class Courier:
                 logger.warning("message %s: not told as read: %s", format_id(message.id), why)
         await self._partitions.tell(turn.partition, ReadTold(turn.message_id))
         return None
-
-    async def _tell_token(self, identifier: ChannelId, token: str, reason: str) -> None:
-        """Have a channel show that its token is not good any more, if it still has that one."""
-        channel = self._registry.channel(identifier)
-        if channel is None or channel.token != token:
-            return
-        told = json_text.decode(channel.metadata).get("token")
-        if not isinstance(told, dict) or told.get("error") != reason:
-            values = {TOKEN_ERROR: json_text.quote(reason)}
-            event = ChannelDescribed(identifier, values, now_millis())
-            await self._partitions.tell(REGISTRY, event)
 
     def _pause(self, bucket: Bucket, told: Later) -> None:
         """Give a channel the pause that its platform asks for, unless only a conversation needs it.

@@ -1,11 +1,20 @@
 """When a source is asked for a contact's profile again, and when no more (sources §1.4)."""
 
 from airy_ray.clock import Millis
+from airy_ray.model.channel import Channel
+from airy_ray.projections.channels import token_error
 from airy_ray.projections.view import WantedProfile
 from airy_ray.sources.sending import Later
 
 _WAITS_S = (60.0, 300.0, 1_800.0, 7_200.0)
 """How long after each try that came to nothing; after one more it is given up."""
+
+
+def may_ask(channel: Channel | None, *, needs_token: bool) -> bool:
+    """Whether a source may be asked for the contacts of a channel, or they wait until it may."""
+    if channel is None or not channel.connected:
+        return False
+    return not needs_token or (bool(channel.token) and token_error(channel) is None)
 
 
 def is_last(wanted: WantedProfile) -> bool:

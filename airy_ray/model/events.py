@@ -85,6 +85,7 @@ class ReceiptReceived(msgspec.Struct, frozen=True, gc=False, tag=True):
         up_to: with it, all that we sent until then, itself included.
         and_earlier: whether those before the named ones are meant as well.
         at: when we were told.
+        looked_in: the conversation in which they were looked for before this one.
     """
 
     place: Place
@@ -93,16 +94,21 @@ class ReceiptReceived(msgspec.Struct, frozen=True, gc=False, tag=True):
     up_to: Millis | None
     and_earlier: bool
     at: Millis
+    looked_in: ConversationId | None = None
 
 
 class FailureReceived(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """A message of ours that its source had taken did not get to the contact after all."""
+    """A message of ours that its source had taken did not get to the contact after all.
+
+    `looked_in` is the conversation in which it was looked for before this one.
+    """
 
     place: Place
     source_message_id: str
     reason: str
     answer: str
     at: Millis
+    looked_in: ConversationId | None = None
 
 
 class ConversationDescribed(msgspec.Struct, frozen=True, gc=False, tag=True):
@@ -392,6 +398,7 @@ class HistorySwapped(msgspec.Struct, frozen=True, gc=False, tag=True):
         is_whole: whether those are all.
         unsent: messages that only this generation would send, and that nobody is to send.
         misrouted: offsets of records whose events belong elsewhere than was thought.
+        channels: whose the conversations are that only one of both generations has.
     """
 
     run: int
@@ -399,6 +406,7 @@ class HistorySwapped(msgspec.Struct, frozen=True, gc=False, tag=True):
     is_whole: bool
     unsent: tuple[MessageId, ...] = ()
     misrouted: tuple[int, ...] = ()
+    channels: dict[ConversationId, ChannelId] = {}
 
 
 Event = (

@@ -3,7 +3,14 @@
 from airy_ray.clock import Millis
 from airy_ray.model import channel, json_text, message, tag, webhook
 from airy_ray.model.channel import Channel
-from airy_ray.model.ids import ContactId, ConversationId, MessageId, format_busy_id
+from airy_ray.model.ids import (
+    ChannelId,
+    ContactId,
+    ConversationId,
+    MessageId,
+    format_busy_id,
+    format_id,
+)
 from airy_ray.model.message import Message
 from airy_ray.model.metadata import EMPTY_DOCUMENT, Namespace
 from airy_ray.model.tag import Tag
@@ -15,6 +22,10 @@ SILENT = b""
 
 RECALLED = "message.recalled"
 """What the feed calls a message that came with its source's history."""
+
+
+ERASED = "conversation.erased"
+"""What the feed calls that a conversation was forgotten; all messages go with it."""
 
 
 def message_stored(view: View, stored: Message, head: bytes) -> None:
@@ -90,6 +101,27 @@ def metadata_event(namespace: Namespace, identifier: bytes, document: bytes, at:
             b"}}",
         )
     )
+
+
+def gone(
+    kind: str,
+    conversation: ConversationId,
+    channel: ChannelId | None,
+    at: Millis,
+    *,
+    message: MessageId | None = None,
+) -> Change:
+    """Return that a conversation, or a message of it, is not there any more.
+
+    It names the channel, as far as that is known, for nobody can look up whose it was.
+    """
+    payload = {"conversation_id": format_id(conversation)}
+    if channel is not None:
+        payload["channel_id"] = format_id(channel)
+    if message is not None:
+        payload["message_id"] = format_id(message)
+    event = json_text.encode({"type": kind, "timestamp": at, "payload": payload})
+    return Change(kind, conversation, message, event)
 
 
 def contact_stored(view: View, contact: ContactId) -> None:

@@ -98,6 +98,13 @@ def describe_early(view: View, event: ChannelDescribed, at: Millis) -> None:
     changes.metadata_stored(view, "channel", event.channel_id, document, at)
 
 
+def token_error(channel: Channel) -> str | None:
+    """Return why a channel's token is not good any more, if it is known not to be."""
+    told = json_text.decode(channel.metadata).get("token")
+    error = told.get("error") if isinstance(told, dict) else None
+    return error if isinstance(error, str) else None
+
+
 def _tell(view: View, stored: Channel) -> None:
     """Tell subscribers, and every partition, how a channel is now."""
     changes.channel_stored(view, stored)

@@ -13,10 +13,8 @@ from typing import TypeVar
 import msgspec
 
 from airy_ray.clock import Millis
-from airy_ray.model import json_text
 from airy_ray.model.contact import Contact
 from airy_ray.model.contact_events import ContactKept
-from airy_ray.model.conversation import Conversation
 from airy_ray.model.events import (
     ConversationRead,
     ConversationsErased,
@@ -34,20 +32,16 @@ from airy_ray.model.ids import (
     ConversationId,
     MessageId,
     contact_id,
-    format_id,
     slot_of,
 )
 from airy_ray.model.media_links import files_in
-from airy_ray.projections import contacts, keys, merges
+from airy_ray.projections import changes, contacts, keys, merges
 from airy_ray.projections.tombstones import bury, spread
-from airy_ray.projections.view import Change, Erasure, Outgoing, View
+from airy_ray.projections.view import Erasure, Outgoing, View
 
 FOR_ITSELF = "erasure"
 """The source of records that a partition sends to itself: what is to be known when its log is
 folded again, and cannot be seen from what is left of that."""
-
-ERASED = "conversation.erased"
-"""What the change feed calls it; all messages go with it."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_event = msgspec.msgpack.Decoder(Event).decode
@@ -241,7 +235,7 @@ def _erase_conversation(view: View, identifier: ConversationId, at: Millis) -> b
             rows.delete(key)
     view.conversations.delete(identifier)
     view.conversations_by_time.delete(keys.by_time(present.last_message_at, identifier))
-    _tell(view, present, at)
+    view.emit(changes.gone(changes.ERASED, identifier, present.channel_id, at))
     if files:  # by way of the log: when it is folded again, the messages are not in it
         left = _encode(FilesLeft(tuple(sorted(files))))
         view.send(Outgoing(slot_of(identifier), "forward", FOR_ITSELF, left))
@@ -282,14 +276,3 @@ def _drop_contact(view: View, contact: Contact) -> None:
         for key, _ in rows.under(contact.id):
             rows.delete(key)
     _drop_subject(view, keys.subject("contact", contact.id))
-
-
-def _tell(view: View, erased: Conversation, at: Millis) -> None:
-    event = json_text.encode(
-        {
-            "type": ERASED,
-            "timestamp": at,
-            "payload": {"conversation_id": format_id(erased.id)},
-        }
-    )
-    view.emit(Change(ERASED, erased.id, None, event))

@@ -9,12 +9,12 @@ from airy_ray.model import conversation as conversations
 from airy_ray.model import json_text
 from airy_ray.model import message as messages_json
 from airy_ray.model.events import HistorySwapped, MessageFailed
-from airy_ray.model.ids import ConversationId, MessageId, format_id
+from airy_ray.model.ids import ConversationId, MessageId
 from airy_ray.projections import changes, messages, waiting
 from airy_ray.projections.view import Change, View
 
 MESSAGE_CORRECTED, CONVERSATION_CORRECTED = "message.corrected", "conversation.corrected"
-REMOVED = {"message": "message.removed", "conversation": "conversation.removed"}
+MESSAGE_REMOVED, CONVERSATION_REMOVED = "message.removed", "conversation.removed"
 RELOAD = "history.replaced"
 NEVER_SENT = "found when history was processed again, too late to be sent"
 
@@ -31,36 +31,32 @@ def swap(view: View, event: HistorySwapped, at: Millis) -> None:
         return
     for conversation, message in event.places:
         if message is None:
-            _tell_conversation(view, conversation, at)
+            told = _conversation_told(view, event, conversation, at)
         else:
-            _tell_message(view, conversation, message, at)
+            told = _message_told(view, event, conversation, message, at)
+        view.emit(told)
 
 
-def _tell_message(view: View, conversation: ConversationId, message: MessageId, at: Millis) -> None:
+def _message_told(
+    view: View, event: HistorySwapped, conversation: ConversationId, message: MessageId, at: Millis
+) -> Change:
     key = view.message_keys.get(message)
     stored = None if key is None else view.messages.get(key)
     if stored is None:
-        _tell_removed(view, "message", conversation, message, at)
-        return
+        row = view.conversations.get(conversation)
+        channel = event.channels.get(conversation) if row is None else row.channel_id
+        return changes.gone(MESSAGE_REMOVED, conversation, channel, at, message=message)
     told = changes.message_event("message.updated", at, stored, messages_json.head(stored))
-    view.emit(Change(MESSAGE_CORRECTED, conversation, message, told))
+    return Change(MESSAGE_CORRECTED, conversation, message, told)
 
 
-def _tell_conversation(view: View, conversation: ConversationId, at: Millis) -> None:
+def _conversation_told(
+    view: View, event: HistorySwapped, conversation: ConversationId, at: Millis
+) -> Change:
     row = view.conversations.get(conversation)
     if row is None:
-        _tell_removed(view, "conversation", conversation, None, at)
-        return
+        channel = event.channels.get(conversation)
+        return changes.gone(CONVERSATION_REMOVED, conversation, channel, at)
     document = conversations.counted_metadata(row.metadata, row.unread_count or 0)
     told = changes.metadata_event("conversation", conversation, document, at)
-    view.emit(Change(CONVERSATION_CORRECTED, conversation, None, told))
-
-
-def _tell_removed(
-    view: View, subject: str, conversation: ConversationId, message: MessageId | None, at: Millis
-) -> None:
-    payload = {"conversation_id": format_id(conversation)}
-    if message is not None:
-        payload["message_id"] = format_id(message)
-    told = json_text.encode({"type": REMOVED[subject], "timestamp": at, "payload": payload})
-    view.emit(Change(REMOVED[subject], conversation, message, told))
+    return Change(CONVERSATION_CORRECTED, conversation, None, told)

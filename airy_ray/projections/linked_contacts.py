@@ -7,6 +7,8 @@ One of the names is the better one: where that leads is where all of it belongs.
 2. What was routed before, and comes after it in the log, is passed on.
 3. A conversation that had begun under the other name by then stays. Its contact is merged into the
    one of the better name.
+4. What becomes of our messages is told where the better name leads as well. Of one that is not
+   there it is passed on to that conversation.
 """
 
 import msgspec
@@ -18,8 +20,10 @@ from airy_ray.model.events import (
     ContactLinked,
     ConversationDescribed,
     Event,
+    FailureReceived,
     MessageReceived,
     Place,
+    ReceiptReceived,
 )
 from airy_ray.model.ids import (
     ID_BYTES,
@@ -37,6 +41,7 @@ from airy_ray.projections.view import Outgoing, View
 PRINCIPAL = "rule:same-contact"
 """Who merges contacts that a source says are one, in the audit log."""
 
+_SOURCE = "whatsapp"
 _NEW = (MessageReceived, ConversationDescribed)
 """What belongs where the better name leads even if there is a conversation under the other one."""
 
@@ -59,6 +64,22 @@ def folded_here(view: View, events: list[Event]) -> list[Event]:
     if len(here) < len(events):
         waiting.join(view, view.position)
     return here
+
+
+def look_in_own(view: View, event: ReceiptReceived | FailureReceived) -> None:
+    """Have messages of ours be looked for in the conversation of the name that an event came under.
+
+    What is passed on has the ids of both conversations, and not the name: it goes with the contact,
+    under whichever of them that is erased.
+    """
+    place = event.place
+    own = conversation_id(place.channel_id, place.source_conversation_id)
+    if place.source != _SOURCE or own == place.conversation_id or event.looked_in is not None:
+        return
+    there = Place(own, place.channel_id, place.source, "")
+    told = msgspec.structs.replace(event, place=there, looked_in=place.conversation_id)
+    body = msgspec.msgpack.encode(told)
+    view.send(Outgoing(slot=slot_of(own), kind="forward", source=_SOURCE, body=body))
 
 
 def as_known(conversation: Conversation, place: Place, message: Message) -> Message:

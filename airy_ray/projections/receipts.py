@@ -10,7 +10,7 @@ from airy_ray.clock import Millis
 from airy_ray.model.events import FailureReceived, Place, ReceiptReceived
 from airy_ray.model.ids import ConversationId, MessageId, message_id
 from airy_ray.model.message import Message
-from airy_ray.projections import keys, metadata
+from airy_ray.projections import keys, linked_contacts, metadata
 from airy_ray.projections.view import Receipt, View
 
 EARLY_RECEIPT_MS = 60_000
@@ -33,6 +33,8 @@ def receive(view: View, event: ReceiptReceived, at: Millis) -> bool:
     """Note a receipt; return whether it told anything new."""
     conversation = event.place.conversation_id
     named = [_named(view, event, name, at) for name in event.source_message_ids]
+    if any(message is None or message.conversation_id != conversation for message in named):
+        linked_contacts.look_in_own(view, event)
     known = [message for message in named if message is not None and not message.from_contact]
     up_to = event.up_to
     if event.and_earlier and known:
@@ -46,6 +48,7 @@ def receive(view: View, event: ReceiptReceived, at: Millis) -> bool:
 
 def keep_failure(view: View, event: FailureReceived, at: Millis) -> None:
     """Keep for a while that a message has failed that nobody knows yet."""
+    linked_contacts.look_in_own(view, event)
     key = keys.source_id(event.place.channel_id, event.source_message_id)
     view.receipts.put(key, Receipt(_FAILED, at, event.reason, event.answer))
 

@@ -16,7 +16,7 @@ import msgspec
 import pyarrow as pa
 
 from airy_ray.model import json_text
-from airy_ray.model.ids import ID_BYTES, format_id
+from airy_ray.model.ids import ID_BYTES, ChannelId, ConversationId, MessageId, format_id
 from airy_ray.partition.refold import BY_KEY, LEFT_OUT
 from airy_ray.replay.order import SAMPLES_MAX, Counted, Sample
 from airy_ray.state.state import State
@@ -39,6 +39,9 @@ SCHEMA = pa.schema(
 _ROWS_AT_ONCE = 4_096
 _TOLD_ROWS = 50_000
 """After how many rows to tell how far that is."""
+
+
+Place = tuple[ConversationId, MessageId | None]
 
 
 class Difference(NamedTuple):
@@ -65,38 +68,39 @@ class Difference(NamedTuple):
     @property
     def source(self) -> str:
         """The source of what it is about, if the row tells."""
-        return getattr(self._row, "source", None) or ""
+        return getattr(self.row, "source", None) or ""
 
     @property
-    def conversation_id(self) -> bytes | None:
+    def conversation_id(self) -> ConversationId | None:
         """The conversation that it is about, if the row or its key tells."""
         if self.table in ("conversations", "contact_of", "held", "profiles"):
-            return self.key
+            return ConversationId(self.key)
         if self.table in ("messages", "unread", "unseen", "asked", "dialogues"):
-            return self.key[:ID_BYTES]
+            return ConversationId(self.key[:ID_BYTES])
         if self.table == "metadata" and self.key[:1] == b"c":
-            return self.key[1 : 1 + ID_BYTES]
+            return ConversationId(self.key[1 : 1 + ID_BYTES])
         return None
 
     @property
-    def message_id(self) -> bytes | None:
+    def message_id(self) -> MessageId | None:
         """The message that it is about, if the row or its key tells."""
         if self.table == "messages":
-            return self.key[-ID_BYTES:]
+            return MessageId(self.key[-ID_BYTES:])
         if self.table == "metadata" and self.key[:1] == b"m":
-            return self.key[1 : 1 + ID_BYTES]
+            return MessageId(self.key[1 : 1 + ID_BYTES])
         return None
 
     @property
     def id(self) -> str:
         """What people call it: the id in the row, else its key."""
-        identifier = getattr(self._row, "id", None)
+        identifier = getattr(self.row, "id", None)
         if isinstance(identifier, bytes) and len(identifier) == ID_BYTES:
             return format_id(identifier)
         return format_id(self.key) if len(self.key) == ID_BYTES else self.key.hex()
 
     @property
-    def _row(self) -> Any:
+    def row(self) -> Any:
+        """As it is in the new generation, or was, if that has none."""
         return self.before if self.after is None else self.after
 
 
@@ -106,13 +110,15 @@ class Found(NamedTuple):
     Attributes:
         told: conversations and messages that show something else, as far as they are not too many.
         is_told_whole: whether those are all.
+        channels: whose those conversations are that only one of both has.
     """
 
     counts: tuple[Counted, ...]
     samples: tuple[Sample, ...]
     messages: int
-    told: tuple[tuple[bytes, bytes | None], ...]
+    told: tuple[Place, ...]
     is_told_whole: bool
+    channels: dict[ConversationId, ChannelId]
 
 
 def compare(before: Path, after: Path, file: Path, told_max: int) -> Iterator[int | Found]:
@@ -181,7 +187,8 @@ class _Collecting:
         self._told_max = told_max
         self._counts: Counter[tuple[str, str, str]] = Counter()
         self._samples: dict[tuple[str, str], list[Sample]] = {}
-        self._told: dict[tuple[bytes, bytes | None], None] = {}
+        self._told: dict[Place, None] = {}
+        self._channels: dict[ConversationId, ChannelId] = {}
         self._is_whole = True
 
     def add(self, found: Difference) -> None:
@@ -191,11 +198,16 @@ class _Collecting:
             samples.append(_sample(found))
         conversation = found.conversation_id
         if conversation is not None and found.table in ("conversations", "messages", "metadata"):
-            place = conversation, found.message_id
-            if place in self._told or len(self._told) < self._told_max:
-                self._told[place] = None
-            else:
-                self._is_whole = False
+            self._tell(found, conversation)
+
+    def _tell(self, found: Difference, conversation: ConversationId) -> None:
+        place = conversation, found.message_id
+        if place not in self._told and len(self._told) >= self._told_max:
+            self._is_whole = False
+            return
+        self._told[place] = None
+        if found.table == "conversations" and found.change != "changed":
+            self._channels[conversation] = found.row.channel_id
 
     def result(self, messages: int) -> Found:
         kinds = sorted({(table, source) for table, source, _ in self._counts})
@@ -216,7 +228,12 @@ class _Collecting:
             for sample in samples[index : index + 1]
         ]
         return Found(
-            counts, tuple(ordered[:SAMPLES_MAX]), messages, tuple(self._told), self._is_whole
+            counts,
+            tuple(ordered[:SAMPLES_MAX]),
+            messages,
+            tuple(self._told),
+            self._is_whole,
+            self._channels,
         )
 
 

@@ -224,7 +224,12 @@ class Replayer:
         file.replace(self._directory / DIFFERENCES)
         misrouted = building.misrouted(self._fresh) if order.selection.is_all else ()
         swapped = HistorySwapped(
-            order.run, found.told, found.is_told_whole, unsent, misrouted[:_MISROUTED_MAX]
+            order.run,
+            found.told,
+            found.is_told_whole,
+            unsent,
+            misrouted[:_MISROUTED_MAX],
+            found.channels,
         )
         write_synced(self._aside("told"), encode_event(swapped))
         vanishing = sum(each.only_before for each in found.counts if each.table == "messages")

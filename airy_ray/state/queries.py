@@ -6,7 +6,7 @@ cannot be used again and the file grows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from heapq import merge
 from itertools import islice
@@ -31,7 +31,7 @@ from airy_ray.model.template import Template
 from airy_ray.model.user import User, provider_of
 from airy_ray.model.webhook import Webhook
 from airy_ray.projections import keys
-from airy_ray.projections.erasure import ERASED
+from airy_ray.projections.changes import ERASED
 from airy_ray.projections.view import (
     Answer,
     AuditEntry,
@@ -52,6 +52,21 @@ WALKED_CHANGES_MAX = 10_000
 _CREATED = msgspec.msgpack.encode("message.created")
 _KIND_AT = CHECKSUM_BYTES + 1
 """Where the kind is in a stored change: behind the checksum, and a byte that counts its fields."""
+
+_PROFILES_PAGE = 5_000
+"""How many rows are looked at for profiles at once: for 2 ms, or 10 if all have to be decoded."""
+
+
+def _channel_in_profiles() -> slice:
+    """Return where the id of the channel is in a stored row of `profiles`."""
+    channel = ChannelId(b"\1" * ID_BYTES)
+    place = Place(ConversationId(bytes(ID_BYTES)), channel, "", "")
+    row = msgspec.msgpack.encode(WantedProfile(place, Millis(0), Millis(0)))
+    at = CHECKSUM_BYTES + row.index(channel)
+    return slice(at, at + ID_BYTES)
+
+
+_PROFILE_CHANNEL = _channel_in_profiles()
 
 _NEWEST = 4_096
 """How far back in the ledger a record is looked for that was folded a moment ago."""
@@ -257,10 +272,27 @@ class Reading:
         wanted: WantedProfile | None = self._get("profiles", conversation)
         return wanted
 
-    def due_profiles(self, at: Millis, limit: int) -> list[WantedProfile]:
-        """Return profiles that are to be fetched by an instant, `limit` at most."""
-        rows = (row for _, row in self._under("profiles", b"", None))
-        return list(islice((row for row in rows if row.due_at <= at), limit))
+    def due_profiles(
+        self, at: Millis, channels: Container[bytes], start: bytes, limit: int
+    ) -> tuple[list[WantedProfile], bytes | None]:
+        """Return profiles of some channels' contacts that are to be fetched by an instant.
+
+        They are those of one page of rows, `limit` at most; with them comes where the next page
+        starts, None behind the last.
+        """
+        due: list[WantedProfile] = []
+        cursor = self._transaction.cursor(self._handles["profiles"])
+        if not cursor.set_range(start):
+            return due, None
+        for number, (key, value) in enumerate(cursor, 1):
+            # not decoded: there may be a million for whom nobody can be asked
+            if value[_PROFILE_CHANNEL] in channels:
+                row: WantedProfile = decoded("profiles", key, value)
+                if row.due_at <= at:
+                    due.append(row)
+            if len(due) == limit or number == _PROFILES_PAGE:
+                return due, key + b"\0"
+        return due, None
 
     def verified_numbers(self, limit: int) -> list[ConversationId]:
         """Return conversations whose contact's number was not looked for elsewhere yet."""

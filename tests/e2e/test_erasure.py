@@ -16,6 +16,7 @@ from tests.e2e.client import Agent, Client, Visitor
 from tests.e2e.platforms import GraphApi
 from tests.e2e.program import Running, home, started, until
 from tests.e2e.receiver import Receiver, Reply
+from tests.e2e.stomp_client import StompClient
 from tests.erasing import traces_here
 from tests.files_server import PICTURE, files_server
 
@@ -212,7 +213,9 @@ def test_an_erased_person_who_writes_again_begins_anew(client: Client) -> None:
     assert [each["content"]["message"]["text"] for each in client.messages(again)] == ["again"]
 
 
-def test_a_visitor_of_a_website_is_erased(client: Client, platform: Running) -> None:
+def test_a_visitor_of_a_website_is_erased_and_who_listens_to_it_hears_so(
+    client: Client, platform: Running
+) -> None:
     website = client.connect_website()
     mark = f"QWOX{uuid4().hex[:10]}"
     visitor = Visitor(client, website)
@@ -220,13 +223,18 @@ def test_a_visitor_of_a_website_is_erased(client: Client, platform: Running) -> 
         visitor.send({"text": f"{mark} {index}"})
     [conversation] = until(lambda: _enough(client.conversations(website["id"]), 1))
     contact = format_id(contact_id(parse_id(conversation["id"])))  # type: ignore[arg-type]
-    client.call("/contacts.erase", {"id": contact})
+    with StompClient(platform.url) as listening:
+        listening.subscribe(f"/channels/{website['id']}")
+        client.call("/contacts.erase", {"id": contact})
+        told = listening.event()
     until(
         lambda: client.call("/contacts.erasure-status", {"id": contact})["state"] == "done",
         WITHIN_S,
     )
 
     assert list(traces_here(platform.home.data, mark)) == []
+    assert told["type"] == "conversation.erased"
+    assert told["payload"] == {"conversation_id": conversation["id"], "channel_id": website["id"]}
 
 
 def test_an_erasure_that_is_asked_for_again_tells_how_far_it_is(client: Client) -> None:

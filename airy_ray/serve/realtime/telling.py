@@ -11,7 +11,8 @@ from airy_ray.cluster.access import ReadAccess, access_to
 from airy_ray.cluster.ephemeral import EphemeralEvent
 from airy_ray.errors import DamagedError, PartitionUnavailableError, StateError
 from airy_ray.model.ids import ChannelId, ConversationId, PartitionIndex, parse_id
-from airy_ray.projections.history import RELOAD
+from airy_ray.projections.changes import ERASED
+from airy_ray.projections.history import CONVERSATION_REMOVED, MESSAGE_REMOVED, RELOAD
 from airy_ray.projections.view import Change
 from airy_ray.serve.realtime.positions import Positions
 from airy_ray.serve.realtime.wire import framed
@@ -25,6 +26,7 @@ _PAYLOAD = b'"payload":'
 _UUID_LENGTH = 36
 _ephemeral_ids = count(1)
 _MESSAGE_KINDS = ("message.created", "message.updated", "message.corrected")
+_GONE_KINDS = (ERASED, CONVERSATION_REMOVED, MESSAGE_REMOVED)
 
 
 class _Message(msgspec.Struct):
@@ -40,6 +42,7 @@ class _Subject(msgspec.Struct):
     subject: str = ""
     identifier: str = ""
     id: str = ""
+    channel_id: str = ""
 
 
 _Raw = dict[str, msgspec.Raw]
@@ -104,12 +107,16 @@ class Telling:
         if change.kind in _MESSAGE_KINDS:
             at = change.event.index(_CHANNEL) + len(_CHANNEL)
             return ChannelId(parse_id(change.event[at : at + _UUID_LENGTH].decode()))
-        if change.kind not in ("channel.updated", "metadata.updated"):
+        if change.kind not in ("channel.updated", "metadata.updated", *_GONE_KINDS):
             return None
-        subject = _decode_subject(self._payload)
-        if change.kind == "channel.updated":
-            return ChannelId(parse_id(subject.id))
-        return ChannelId(parse_id(subject.identifier)) if subject.subject == "channel" else None
+        told = _decode_subject(self._payload)
+        if change.kind in _GONE_KINDS:
+            named = told.channel_id  # earlier releases named none
+        elif change.kind == "channel.updated":
+            named = told.id
+        else:
+            named = told.identifier if told.subject == "channel" else ""
+        return ChannelId(parse_id(named)) if named else None
 
     @cached_property
     def is_for_visitor(self) -> bool:

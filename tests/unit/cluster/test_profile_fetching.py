@@ -15,10 +15,13 @@ from airy_ray.cluster import profile_fetching
 from airy_ray.cluster.doorbell import Damaged, Ringer, asking_bell
 from airy_ray.cluster.fetching_spec import FetchingSpec
 from airy_ray.cluster.media.store_spec import StoreSpec
+from airy_ray.cluster.registry import Registry
 from airy_ray.model.commands import DescribeConversation
 from airy_ray.model.ids import ConversationId, format_id
 from airy_ray.partition import generations
+from airy_ray.partition.reader import PartitionReader
 from airy_ray.projections.view import WantedProfile
+from airy_ray.rawlog.tail import LogTail
 from airy_ray.serve.ports import free_port
 from airy_ray.simulator import telegram_api, viber_api
 from airy_ray.simulator.graph_api import GraphApi, GraphServer
@@ -33,11 +36,12 @@ from tests.files_server import PICTURE
 from tests.log_builders import append, webhook
 from tests.unit.cluster.couriers import deliver_until
 from tests.unit.cluster.test_courier import delivering, settled
-from tests.unit.cluster.test_delivering import Post, begin, working
+from tests.unit.cluster.test_delivering import TOKEN, Post, begin, working
 from tests.unit.cluster.test_owner import LONG_S, until
 
 ADA = builders.conversation_id("ada")
 BOB = builders.conversation_id("bob")
+OTHER_PAGE = "page-2"
 NODE = "/v25.0/ada"
 PARTICIPANTS = "/v25.0/me/conversations"
 LOVELACE = {"first_name": "Ada", "last_name": "Lovelace", "profile_pic": "https://a"}
@@ -223,14 +227,69 @@ def test_no_message_waits_for_a_profile(post: Post) -> None:
 
 
 @pytest.mark.parametrize("channel", [{"connected": False}, {"token": None}])
-def test_nobody_is_asked_for_a_channel_that_is_not_connected(
-    post: Post, channel: dict[str, Any]
+def test_who_cannot_be_asked_for_costs_nothing_and_is_asked_for_once_that_is_possible(
+    post: Post, monkeypatch: pytest.MonkeyPatch, channel: dict[str, Any]
 ) -> None:
+    monkeypatch.setattr(profile_fetching, "_WAITING_MAX", 2)
+    post.api.people["ada"] = LOVELACE
     post.connect(builders.channel(**channel))
-    delivering(post, sending(post.api.url), known(post))
+    post.connect(builders.channel(OTHER_PAGE, token=TOKEN))
+    waiting = [f"contact-{number}" for number in range(7)]
+    append(post.own.directory, [webhook(f"m-{each}", contact=each) for each in waiting])
+    other = begun_elsewhere(post)
+    before = [wanted(post, builders.conversation_id(each)) for each in waiting]
+    delivering(post, sending(post.api.url), known(post, other))
 
-    assert contact(post) == {"fetch_state": "failed"}
-    assert post.api.calls == []
+    assert {called for _, called, _ in post.api.calls} == {"/v25.0/carol", PARTICIPANTS}
+    assert [wanted(post, builders.conversation_id(each)) for each in waiting] == before
+    assert None not in before
+    assert contact(post) == {}
+
+    post.connect(builders.channel(token=TOKEN))
+    conversations = [builders.conversation_id(each) for each in ("ada", "bob", *waiting)]
+    delivering(
+        post, sending(post.api.url), lambda: all(known(post, each)() for each in conversations)
+    )
+    assert contact(post) == TOLD
+
+
+def begun_elsewhere(post: Post) -> ConversationId:
+    """Have somebody write to another page."""
+    place = builders.place("carol", page=OTHER_PAGE)
+    begin(post, place)
+    until(lambda: post.conversation(place.conversation_id) is not None)
+    return place.conversation_id
+
+
+def test_a_token_that_has_ended_is_told_and_used_for_nobody_else(post: Post) -> None:
+    post.api.people["ada"] = LOVELACE
+    refused = Answer(400, b'{"error":{"message":"Session has expired","code":190}}')
+    for path in (NODE, "/v25.0/bob"):
+        post.api.answers[path] += [refused] * 2
+
+    def is_told() -> bool:
+        return b"Session has expired" in channel_metadata(post)
+
+    delivering(post, sending(post.api.url), is_told)
+    assert asked(post, PARTICIPANTS) == 0
+    for answers in post.api.answers.values():
+        answers.clear()
+    append(post.own.directory, [webhook("m-carol", contact="carol")])
+    sent = post.send("Hello")
+    delivering(post, sending(post.api.url), settled(post, sent))
+    assert (contact(post), contact(post, BOB)) == ({}, {})
+
+    post.connect(builders.channel(token="EAAanother"))
+    delivering(post, sending(post.api.url), lambda: known(post)() and known(post, BOB)())
+    assert contact(post) == TOLD
+    assert b"Session has expired" not in channel_metadata(post)
+
+
+def channel_metadata(post: Post) -> bytes:
+    with closing(LogTail(post.registry.directory, is_read_only=True)) as tail:
+        registry = Registry(PartitionReader(tail))
+        found = registry.channel(builders.place().channel_id)
+    return b"" if found is None else found.metadata
 
 
 def test_viber_is_asked_when_somebody_asks(post: Post) -> None:

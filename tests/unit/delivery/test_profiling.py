@@ -1,10 +1,12 @@
 """How often a source is asked for a contact, and how far apart."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from airy_ray.clock import Millis
 from airy_ray.delivery import profiling
+from airy_ray.model.channel import Channel
 from airy_ray.projections.view import WantedProfile
 from airy_ray.sources.sending import Later
 from tests import builders
@@ -43,3 +45,28 @@ def test_chance_keeps_contacts_apart(tries: int, chance: float) -> None:
 def test_what_a_platform_asks_for_is_waited_for() -> None:
     told = Later("busy", after_s=600.0)
     assert profiling.due_again(wanted(0), told, NOW, 0.9) == Millis(NOW + 600_000)
+
+
+@pytest.mark.parametrize(
+    ("channel", "with_token", "without"),
+    [
+        pytest.param(builders.channel(token="EAA"), True, True, id="connected"),
+        pytest.param(builders.channel(token=None), False, True, id="without a token"),
+        pytest.param(builders.channel(token="EAA", connected=False), False, False, id="left"),
+        pytest.param(
+            builders.channel(token="EAA", metadata=b'{"token":{"error":"expired"}}'),
+            False,
+            True,
+            id="with a token that has ended",
+        ),
+        pytest.param(
+            builders.channel(token="EAA", metadata=b'{"token":"a note"}'), True, True, id="noted"
+        ),
+        pytest.param(None, False, False, id="unknown"),
+    ],
+)
+def test_contacts_of_channels_with_a_good_token_are_asked_for(
+    channel: Channel | None, with_token: bool, without: bool
+) -> None:
+    assert profiling.may_ask(channel, needs_token=True) == with_token
+    assert profiling.may_ask(channel, needs_token=False) == without

@@ -90,7 +90,10 @@ def test_an_erasure_is_told() -> None:
     view = folded(message_received(), erased())
 
     assert view.changes[-1].kind == "conversation.erased"
-    assert format_id(ADA).encode() in view.changes[-1].event
+    assert json.loads(view.changes[-1].event)["payload"] == {
+        "conversation_id": format_id(ADA),
+        "channel_id": format_id(builders.place().channel_id),
+    }
 
 
 def test_a_second_erasure_as_of_the_same_instant_takes_nothing_of_what_began_since() -> None:

@@ -1,5 +1,6 @@
 """A new generation takes over and back, whatever happens on the way, and nothing is sent for it."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ from airy_ray.model.ids import format_id
 from airy_ray.partition import fold, generations
 from airy_ray.partition.partition import Partition
 from airy_ray.partition.spec import PartitionSpec
+from airy_ray.projections import keys
 from airy_ray.projections.history import NEVER_SENT
 from airy_ray.projections.project import project as really_project
-from airy_ray.projections.view import View
+from airy_ray.projections.view import Change, View
 from airy_ray.rawlog.record import prepare
 from airy_ray.replay import replayer, run
 from airy_ray.replay.order import Order, give_order
@@ -68,6 +70,37 @@ def test_what_was_before_comes_back_with_what_came_since(
         names = {each.source_message_id for _, each in view.messages_after(b"", 100)}
     assert names == {str(number) for number in range(15)} - {"3"}
     assert partition.applied == partition.tail.head
+
+
+def test_what_a_swap_takes_away_is_told_with_its_channel(
+    partition: Partition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, bob = builders.place(), builders.place("bob")
+    with monkeypatch.context() as planted:
+        lose(b"text of lost", planted)
+        lost = [webhook("lost"), webhook("lost too", contact="bob")]
+        partition.tail.append([prepare(each) for each in [webhook("kept"), *lost]])
+        rest(partition, AT)
+    replayed(partition, Order(1, "swap"), until="swapped")
+    head = partition.tail.head
+
+    replayed(partition, Order(1, "roll back"), until="rolled back")
+    rest(partition, AT)
+
+    with reading(partition.state.environment) as view:
+        changes = view.changes(keys.sequence(head) - 1, 100)
+    told = [(each.kind, each.conversation_id, _channel_told(each)) for _, each in changes]
+    channel = format_id(ada.channel_id)
+    assert [each for each in told if "removed" in each[0]] == [
+        ("conversation.removed", bob.conversation_id, channel),
+        ("message.removed", ada.conversation_id, channel),
+        ("message.removed", bob.conversation_id, channel),
+    ]
+
+
+def _channel_told(change: Change) -> str | None:
+    channel: str | None = json.loads(change.event)["payload"].get("channel_id")
+    return channel
 
 
 def send_what_is_dropped(partition: Partition, monkeypatch: pytest.MonkeyPatch) -> None:

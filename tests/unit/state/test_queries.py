@@ -4,10 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from airy_ray.clock import Millis
 from airy_ray.model.commands import MarkRead, SeeUser
-from airy_ray.model.ids import format_id
+from airy_ray.model.ids import ChannelId, format_id
 from airy_ray.partition.partition import Partition
 from airy_ray.projections import keys
+from airy_ray.state import queries
 from airy_ray.state.queries import Reading, reading
 from tests import builders
 from tests.log_builders import NOW, append, settle
@@ -130,3 +132,25 @@ def test_users_are_walked_by_id_forwards_and_backwards(partition: Partition) -> 
         assert view.user_before("nobody", 1) is None
         assert view.user_count() == 4
         assert view.user_providers() == {"github", "google", "okta-eu"}
+
+
+@pytest.mark.parametrize("page", [1, 3, 1_000])
+def test_profiles_that_are_due_are_found_page_by_page(
+    view: Reading, page: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "_PROFILES_PAGE", page)
+
+    def due(at: int, *channels: ChannelId, limit: int = 9) -> list[str]:
+        found: list[str] = []
+        start: bytes | None = b""
+        while start is not None:
+            rows, start = view.due_profiles(Millis(at), channels, start, limit)
+            assert len(rows) <= min(page, limit)
+            found += [each.place.source_conversation_id for each in rows]
+        return sorted(found)
+
+    ours, other = builders.place().channel_id, builders.place(page="another").channel_id
+    everybody = [f"contact-{number}" for number in range(7)]
+    assert due(NOW + 50, other, ours) == due(NOW + 50, ours, limit=2) == everybody
+    assert due(NOW + 2, ours) == everybody[:3]
+    assert due(NOW + 50, other) == due(NOW - 1, ours) == []

@@ -15,6 +15,7 @@ from airy_ray.stomp.reader import Bounds, FrameReader
 from airy_ray.stomp.session import ServerSession
 
 CONVERSATION, CHANNEL = ConversationId(b"c" * 16), ChannelId(b"n" * 16)
+GONE = {"conversation_id": format_id(CONVERSATION), "channel_id": format_id(CHANNEL)}
 
 
 def unframed(message: bytes) -> bytes:
@@ -89,6 +90,14 @@ def test_a_frame_is_what_a_client_reads() -> None:
             {"subject": "channel", "identifier": format_id(CHANNEL)},
             CHANNEL,
             id="channel's metadata",
+        ),
+        pytest.param("conversation.erased", GONE, CHANNEL, id="erased"),
+        pytest.param("conversation.removed", GONE, CHANNEL, id="not made again"),
+        pytest.param(
+            "message.removed", GONE | {"message_id": "m"}, CHANNEL, id="message that went"
+        ),
+        pytest.param(
+            "conversation.erased", {"conversation_id": "c"}, None, id="told by an earlier release"
         ),
         pytest.param("tag.updated", {"id": format_id(CHANNEL)}, None, id="tag"),
         pytest.param("records.lost", {"first_offset": 1}, None, id="damage"),

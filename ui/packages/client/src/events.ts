@@ -66,14 +66,17 @@ export type PresenceEvent = {
 export type MessageRemovedEvent = {
   type: 'message.removed';
   timestamp: number;
-  payload: { conversationId: string; messageId: string };
+  payload: { conversationId: string; messageId: string; channelId?: string };
 };
 
-/** History was processed again, or somebody was forgotten: this conversation is not there any more. */
+/**
+ * History was processed again, or somebody was forgotten: this conversation is not there any more. Earlier releases did
+ * not tell its channel.
+ */
 export type ConversationRemovedEvent = {
   type: 'conversation.removed' | 'conversation.erased';
   timestamp: number;
-  payload: { conversationId: string };
+  payload: { conversationId: string; channelId?: string };
 };
 
 /** History was processed again, and too much shows something else to be told: load all anew, over HTTP. */
