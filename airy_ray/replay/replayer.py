@@ -30,6 +30,7 @@ from airy_ray.partition.partition import Partition
 from airy_ray.rawlog.record import Record, payload_id, prepare
 from airy_ray.replay import building
 from airy_ray.replay.order import (
+    DIFFERENCES,
     Order,
     Phase,
     Report,
@@ -44,9 +45,6 @@ from airy_ray.storage import child
 from airy_ray.storage.files import is_no_space, write_synced
 
 logger = logging.getLogger(__name__)
-
-DIFFERENCES = "replay.diff.arrow"
-"""The file with all differences, in the partition's directory."""
 
 _TOLD_MAX = 1_000
 """More places than this that show something else, and clients are told to reload everything."""
@@ -201,9 +199,10 @@ class Replayer:
         for done in self._watched(building.fold_on, self._spec, self._fresh, None):
             report = self._progress(report, done, max(head, done))
         with closing(State(self._fresh)) as state:
-            selection = order.selection.told()
-            state.set_origin(origin("replay", state.applied, run=order.run, selection=selection))
-        self._tell(report, phase="comparing")
+            selection, applied = order.selection.told(), state.applied
+            state.set_origin(origin("replay", applied, run=order.run, selection=selection))
+        total = max(report.total, applied)
+        self._tell(report, phase="comparing", done=total, total=total)
 
     def _compare(self, order: Order, report: Report) -> None:
         """Hold the new state against the present one as it is at one moment."""
@@ -231,6 +230,7 @@ class Replayer:
         self._tell(
             report,
             phase="ready",
+            is_compared=True,
             counts=found.counts,
             samples=found.samples,
             messages=found.messages,
