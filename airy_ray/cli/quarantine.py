@@ -7,7 +7,7 @@ import typer
 
 from airy_ray.cli import records
 from airy_ray.cli.data import ConfigOption, DataOption, JsonOption
-from airy_ray.cli.output import console, error_console, fail, print_json, print_table
+from airy_ray.cli.output import error_console, fail, print_json, print_table, say
 from airy_ray.cli.records import (
     BeforeOption,
     BodyOption,
@@ -171,7 +171,7 @@ def _deal_with(given: Given, named: list[str], path: str, done: str) -> None:
     for record in named:
         records.ask(found, path, record, missing="it is not in quarantine")
         if not given.as_json:
-            console.print(f"{record} {done}", highlight=False)
+            say(f"{record} {done}")
     if given.as_json:
         print_json({done: named})
 
@@ -182,7 +182,7 @@ def _show(docket: Docket) -> None:
         rows = [(case.place, received(case.fault.at), case.fault.error) for case in docket.cases]
         print_table(columns, rows)
     elif not docket.unreadable:
-        console.print("no record is in quarantine")
+        say("no record is in quarantine")
     records.complain_of(docket.unreadable)
     if docket.count > len(docket.cases):
         error_console.print(f"{docket.count:,} in all", style="dim")
@@ -191,7 +191,7 @@ def _show(docket: Docket) -> None:
 
 def _show_case(told: Told, fault: Fault) -> None:
     for line in (*records.headline(told), "", fault.traceback.rstrip(), fault.error):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(line)
 
 
 def _for_programs(docket: Docket) -> dict[str, Any]:

@@ -1,37 +1,28 @@
 """`airy-ray replay`: history processed again, held against what there is, and put in its place."""
 
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, assert_never
+from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from airy_ray.cli.data import ConfigOption, Data, DataOption, JsonOption, opened
-from airy_ray.cli.output import (
-    complain,
-    console,
-    error_console,
-    fail,
-    print_json,
-    print_table,
-)
-from airy_ray.cli.units import age, instant, parsed_instant
+from airy_ray.cli.output import complain, error_console, fail, print_json, say
+from airy_ray.cli.replay_screen import show, show_generations
+from airy_ray.cli.units import parsed_id, parsed_instant
 from airy_ray.clock import Millis, now_millis, to_millis
 from airy_ray.errors import AiryError, ConfigError, ReplayError
-from airy_ray.model.ids import ChannelId, ConversationId, parse_id
-from airy_ray.partition.inventory import Made, inventories, told
+from airy_ray.model.ids import ChannelId, ConversationId
+from airy_ray.partition.inventory import inventories, told
 from airy_ray.partition.ownership import owner_of
 from airy_ray.replay import run as runs
 from airy_ray.replay.run import Run
 from airy_ray.replay.selection import Selection, channels_in, obstacle_to
-from airy_ray.state.origin import Origin
 from airy_ray.storage import child
 
 _LOOK_S = 0.3
-_SAMPLE_MAX = 160
 _INTERRUPTED = 130
 """Exit code of what Ctrl-C ends, as shells have it."""
 
@@ -144,14 +135,7 @@ def generations(
     if as_json:
         print_json(told(found))
         return
-    rows = []
-    for each in found:
-        rows += [_generation(each.partition, "former", former) for former in each.former]
-        if each.present is not None:
-            rows.append(_generation(each.partition, "serves", each.present))
-    print_table(
-        ("partition", "generation", "", "projection", "records", "made of", "release", "at"), rows
-    )
+    show_generations(found)
 
 
 @replay.command()
@@ -225,36 +209,7 @@ def diff(
         fail(error)
     except OSError as error:
         fail(f"{to}: {error.strerror}")
-    _say(f"{rows:,} rows that differ are in {to}")
-
-
-def _generation(partition: str, state: str, made: Made) -> tuple[object, ...]:
-    origin = made.origin
-    known = partition, made.number, state, made.projection, f"{made.applied:,}"
-    if origin is None:
-        return (*known, "-", "-", "-")
-    return (*known, _made_of(origin), origin.release, instant(origin.at))
-
-
-def _made_of(origin: Origin) -> str:
-    """Tell in words what a generation was made of."""
-    history = f"records before {origin.until:,}"
-    match origin.kind:
-        case "live":
-            return "records as they came"
-        case "replay":
-            part = f", {json.dumps(origin.selection)}" if origin.selection else ""
-            return f"replay {origin.run} of {history}{part}"
-        case "upgrade":
-            return f"{history}, at an upgrade"
-        case "restore":
-            return f"{history}, of a backup"
-        case "repair":
-            return f"{history}, for what was before was in doubt"
-        case "erasure":
-            return f"{history}, as an erasure left them"
-        case _:
-            assert_never(origin.kind)
+    say(f"{rows:,} rows that differ are in {to}")
 
 
 def _do(
@@ -293,9 +248,9 @@ def _selection(
     now = now_millis()
     return Selection(
         sources=tuple(sources or ()),
-        channels=tuple(ChannelId(_id("--channel", each)) for each in channels or ()),
+        channels=tuple(ChannelId(parsed_id("--channel", each)) for each in channels or ()),
         conversations=tuple(
-            ConversationId(_id("--conversation", each)) for each in conversations or ()
+            ConversationId(parsed_id("--conversation", each)) for each in conversations or ()
         ),
         since=_instant("--since", since, now),
         until=_instant("--until", until, now),
@@ -305,13 +260,6 @@ def _selection(
 
 def _instant(name: str, text: str | None, now: Millis) -> Millis | None:
     return None if text is None else to_millis(parsed_instant(name, text, now))
-
-
-def _id(name: str, text: str) -> bytes:
-    try:
-        return parse_id(text)
-    except ValueError:
-        raise ConfigError(f"{name}: {text} is not an id") from None
 
 
 def _warn_if_stopped(found: Data, consequence: str) -> None:
@@ -373,78 +321,8 @@ def _end(
     if as_json:
         print_json(None if run is None else run.told())
     elif run is None:
-        _say("There was no replay yet.")
+        say("There was no replay yet.")
     else:
-        _show(run, with_differences=with_differences)
+        show(run, with_differences=with_differences)
     if run is not None and run.phase == "failed":
         raise typer.Exit(1)
-
-
-def _show(run: Run, *, with_differences: bool) -> None:
-    part = "" if run.selection.is_all else f", of {json.dumps(run.selection.told())}"
-    _say(f"replay {run.number}{part} is {run.phase}{_far(run)}")
-    for each in run.parts:
-        if each.report is not None and each.report.error is not None:
-            complain(f"partition {each.partition}: {each.report.error}")
-    if with_differences and run.is_compared:
-        _show_differences(run)
-    match run.phase:
-        case "ready":
-            _say("airy-ray replay swap puts it in place")
-        case "swapped" if run.rollback_until is not None:
-            until = instant(run.rollback_until)
-            _say(f"airy-ray replay rollback brings back what was before, until {until}")
-
-
-def _far(run: Run) -> str:
-    """Tell how far a replay is that is under way."""
-    if run.phase not in ("folding", "comparing", "preparing") or not run.total:
-        return ""
-    far = f": {run.done:,} of {run.total:,} records"
-    if not run.per_second:
-        return far
-    return f"{far}, {run.per_second:,.0f}/s, {age((run.total - run.done) / run.per_second)} left"
-
-
-def _show_differences(run: Run) -> None:
-    if not run.counts:
-        _say("nothing differs")
-        return
-    columns = ("rows of", "source", "only before", "only after", "changed")
-    rows = [
-        (each.table, each.source, each.only_before, each.only_after, each.changed)
-        for each in run.counts
-    ]
-    print_table(columns, rows)
-    console.print()
-    samples = [
-        (each.table, each.id, ", ".join(each.fields), _cut(each.before), _cut(each.after))
-        for each in run.samples
-    ]
-    print_table(("some of them", "id", "fields", "before", "after"), samples)
-    console.print()
-    _show_consequences(run)
-
-
-def _show_consequences(run: Run) -> None:
-    """Say what the tables do not."""
-    vanishing = sum(report.vanishing for report in run.reports)
-    unsent = sum(report.unsent for report in run.reports)
-    misrouted = sum(report.misrouted for report in run.reports)
-    if vanishing:
-        forced = ": a swap needs --force" if run.vanishing > runs.VANISHING_MAX else ""
-        _say(f"messages that vanish: {vanishing:,}, {run.vanishing:.2%} of all{forced}")
-    if unsent:
-        _say(f"messages that are new and wait to be sent, and are not sent: {unsent:,}")
-    if misrouted:
-        _say(f"records that belong to other partitions, and go there with the swap: {misrouted:,}")
-
-
-def _say(line: str) -> None:
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _cut(text: str | None) -> str:
-    if text is None:
-        return "-"
-    return text if len(text) <= _SAMPLE_MAX else text[: _SAMPLE_MAX - 1] + "…"

@@ -1,6 +1,7 @@
 """`airy-ray replay`: what it shows of a replay, what it refuses, and what it leaves behind."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -124,6 +125,20 @@ def test_a_stopped_system_is_told_of_and_nothing_is_said_to_be_the_same(bugged: 
     assert status.stdout.endswith(', of {"sources": ["facebook"]} is waiting\n')
     too_early = run(bugged, "replay", "diff", str(bugged.path / "diff.arrow"))
     assert (too_early.exit_code, "has not compared" in too_early.stderr) == (2, True)
+
+
+def test_who_stops_watching_is_told_that_it_goes_on(
+    bugged: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", interrupted)
+    left = run(bugged, "replay", "start")
+
+    assert left.exit_code == 130
+    assert "this waits until `airy-ray up` runs" in left.stderr
+    assert "goes on: airy-ray replay status tells how far it is" in left.stderr
 
 
 def test_a_dry_run_shows_what_differs_and_keeps_nothing_of_it(tried: Directory) -> None:
