@@ -7,7 +7,7 @@ import typer
 
 from airy_ray.cli import records
 from airy_ray.cli.data import ConfigOption, DataOption, JsonOption
-from airy_ray.cli.output import error_console, fail, print_json, print_table, say
+from airy_ray.cli.output import complain, error_console, fail, print_json, print_table, say
 from airy_ray.cli.records import (
     BeforeOption,
     BodyOption,
@@ -122,7 +122,8 @@ def retry(
 
     One that fails again is in quarantine again, under its new place. The platform has to run.
 
-    Exit code 0: they will be. 1: the system refused. 2: wrong use, or nothing runs here.
+    Exit code 0: they will be. 1: the system refused, or one is not in quarantine. 2: wrong use, or
+    nothing runs here.
 
     Example: airy-ray quarantine retry 02:1746 03:12
     """
@@ -141,7 +142,8 @@ def drop(
 ) -> None:
     """Take records out of quarantine for good. They stay in the log. The platform has to run.
 
-    Exit code 0: dropped. 1: the system refused. 2: wrong use, or nothing runs here.
+    Exit code 0: dropped. 1: the system refused, or one is not in quarantine. 2: wrong use, or
+    nothing runs here.
 
     Example: airy-ray quarantine drop 02:1746
     """
@@ -168,12 +170,19 @@ def _list(given: Given, limit: int, before: str | None) -> None:
 
 def _deal_with(given: Given, named: list[str], path: str, done: str) -> None:
     found = given.opened()
+    dealt_with = []
     for record in named:
+        if records.read(found, record).fault is None:  # the system takes it for done already
+            complain(f"airy-ray: {record} is not in quarantine")
+            continue
         records.ask(found, path, record, missing="it is not in quarantine")
+        dealt_with.append(record)
         if not given.as_json:
             say(f"{record} {done}")
     if given.as_json:
-        print_json({done: named})
+        print_json({done: dealt_with})
+    if dealt_with != named:
+        raise typer.Exit(1)
 
 
 def _show(docket: Docket) -> None:
