@@ -497,6 +497,8 @@ class ReplayPart(Model):
     """Messages that would have been sent, and are not."""
     misrouted: int | None = Field(default=None)
     """Bodies that belong elsewhere."""
+    pause_ms: float | None = Field(default=None)
+    """How long its owner paused for the swap."""
     error: str | None = Field(default=None)
 
 
@@ -518,6 +520,9 @@ class ReplayStatus(Model):
     """Its number."""
     phase: str
     """That of the slowest partition."""
+    selection: ReplaySelection
+    rollback_until: str | None
+    """How long what was before the swap is kept; null if nothing is."""
     vanishing: float
     """The share of all messages that would be gone."""
     partitions: list[ReplayPart]

@@ -37,7 +37,7 @@ from airy_ray.state.queries import Reading
 _ROWS_PER_STEP = 2_000
 
 FIRST_TIME = "it was not exported before"
-ASKED = "as was asked for"
+ASKED = "that was asked for"
 ANOTHER_HISTORY = "what was there is of another history or schema"
 ANOTHER_GENERATION = "its state was folded anew since the last export"
 ERASED = "something was erased since the last export"

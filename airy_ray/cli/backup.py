@@ -13,11 +13,11 @@ from airy_ray.backup.target import Target, open_target, private_files
 from airy_ray.cli.data import ConfigOption, DataOption, JsonOption
 from airy_ray.cli.output import (
     complain,
-    console,
     error_console,
     fail,
     print_json,
     print_table,
+    say,
 )
 from airy_ray.cli.scratch import scratch
 from airy_ray.cli.units import instant, size
@@ -141,7 +141,7 @@ def verify(
     if damages:
         raise typer.Exit(1)
     if not as_json:
-        _say(f"backup {manifest.id} is whole: {len(manifest.files)} files", "green")
+        say(f"backup {manifest.id} is whole: {len(manifest.files)} files", "green")
 
 
 def chosen(target: Target, identifier: str | None) -> Manifest:
@@ -176,16 +176,16 @@ def trouble_told() -> Iterator[None]:
 
 def _show(taken: Taken, to: str, gone: list[str]) -> None:
     manifest = taken.manifest
-    _say(
+    say(
         f"backup {manifest.id} is in {to}: {_records(manifest)} records, "
         f"{len(manifest.files)} files of {size(_bytes(manifest))}, "
         f"{taken.sent_files} of them new ({size(taken.sent_bytes)})",
         "none",
     )
     if not manifest.has_media:
-        _say("files of messages are not in it: they are in an object store already", "dim")
+        say("files of messages are not in it: they are in an object store already", "dim")
     if gone:
-        _say(f"deleted: {', '.join(gone)}", "dim")
+        say(f"deleted: {', '.join(gone)}", "dim")
 
 
 def _for_programs(manifest: Manifest) -> dict[str, Any]:
@@ -211,7 +211,3 @@ def _records(manifest: Manifest) -> str:
 
 def _bytes(manifest: Manifest) -> int:
     return sum(file.size for file in manifest.files)
-
-
-def _say(line: str, style: str) -> None:
-    console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)

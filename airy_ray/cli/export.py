@@ -8,7 +8,7 @@ import typer
 from airy_ray.analytics.export import Done, Step, exported
 from airy_ray.analytics.schema import SCHEMAS
 from airy_ray.cli.data import ConfigOption, DataOption, JsonOption, opened
-from airy_ray.cli.output import console, error_console, fail, print_json, print_table
+from airy_ray.cli.output import error_console, fail, print_json, print_table, say
 from airy_ray.errors import AiryError, ConfigError
 from airy_ray.storage import child
 
@@ -72,7 +72,7 @@ def _show(done: list[Done]) -> None:
     for each in done:
         if each.reason is not None:
             line = f"partition {each.partition}: all of it, for {each.reason}"
-            console.print(line, style="dim", markup=False, highlight=False, soft_wrap=True)
+            say(line, "dim")
 
 
 def _row(done: Done) -> tuple[object, ...]:

@@ -8,7 +8,7 @@ import typer
 
 from airy_ray.cli import records
 from airy_ray.cli.data import ConfigOption, DataOption, JsonOption
-from airy_ray.cli.output import console, error_console, fail, print_json, print_table
+from airy_ray.cli.output import error_console, fail, print_json, print_table, say
 from airy_ray.cli.records import (
     BeforeOption,
     BodyOption,
@@ -17,10 +17,10 @@ from airy_ray.cli.records import (
     RecordArgument,
     received,
 )
-from airy_ray.cli.units import parsed_instant
+from airy_ray.cli.units import parsed_id, parsed_instant
 from airy_ray.clock import Micros, Millis, now_millis
 from airy_ray.errors import AiryError, ConfigError
-from airy_ray.model.ids import ConversationId, MessageId, format_id, parse_id
+from airy_ray.model.ids import ConversationId, MessageId, format_id
 from airy_ray.partition import ledger as ledgers
 from airy_ray.partition.ledger import Line, Page, Question, Told
 from airy_ray.partition.newest import cursor_of
@@ -95,8 +95,10 @@ def listed(
             verdict=verdict,
             since=_instant("--since", since, now_millis()),
             until=_instant("--until", until, now_millis()),
-            conversation=_id("--conversation", conversation, ConversationId),
-            message=_id("--message", message, MessageId),
+            conversation=None
+            if conversation is None
+            else ConversationId(parsed_id("--conversation", conversation)),
+            message=None if message is None else MessageId(parsed_id("--message", message)),
             payload=_digest(payload, payload_file),
         )
         positions = records.positions(before, found)
@@ -173,24 +175,11 @@ def resend(
     if given.as_json:
         print_json({"resent": str(told.place), "payload_id": payload})
     else:
-        console.print(
-            f"taken in again; airy-ray ledger --payload {payload} tells what becomes of it",
-            highlight=False,
-            soft_wrap=True,
-        )
+        say(f"taken in again; airy-ray ledger --payload {payload} tells what becomes of it")
 
 
 def _instant(name: str, text: str | None, now: Millis) -> Micros | None:
     return None if text is None else parsed_instant(name, text, now)
-
-
-def _id(name: str, text: str | None, kind: Any) -> Any:
-    if text is None:
-        return None
-    try:
-        return kind(parse_id(text))
-    except ValueError:
-        raise ConfigError(f"{name}: {text} is not an id") from None
 
 
 def _digest(payload: str | None, file: Path | None) -> bytes | None:
@@ -219,7 +208,7 @@ def _show(page: Page) -> None:
         columns = ("when", "record", "source", "kind", "bytes", "verdict", "why", "made or changed")
         print_table(columns, [_row(line) for line in page.lines])
     else:
-        console.print("nothing was found")
+        say("nothing was found")
     records.complain_of(page.unreadable)
     records.tell_more(page.following)
 
@@ -284,7 +273,7 @@ def _route(route: Route) -> dict[str, Any]:
 
 def _show_all_of(told: Told) -> None:
     for line in records.headline(told):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(line)
     shown = _all_of(told)
     became = shown["verdict"] or "what became of it is not known any more"
     print_table(

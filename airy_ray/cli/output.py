@@ -29,6 +29,11 @@ def complain(line: str) -> None:
     error_console.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
 
 
+def say(line: str, style: str = "none") -> None:
+    """Print a line for people, however long, as it is."""
+    console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
 def print_json(value: Any) -> None:
     """Print a value for programs."""
     print(json.dumps(value, indent=2, default=str))

@@ -7,7 +7,7 @@ import typer
 
 from airy_ray.cli import records
 from airy_ray.cli.data import ConfigOption, DataOption, JsonOption
-from airy_ray.cli.output import console, error_console, fail, print_json, print_table
+from airy_ray.cli.output import complain, error_console, fail, print_json, print_table, say
 from airy_ray.cli.records import (
     BeforeOption,
     BodyOption,
@@ -122,7 +122,8 @@ def retry(
 
     One that fails again is in quarantine again, under its new place. The platform has to run.
 
-    Exit code 0: they will be. 1: the system refused. 2: wrong use, or nothing runs here.
+    Exit code 0: they will be. 1: the system refused, or one is not in quarantine. 2: wrong use, or
+    nothing runs here.
 
     Example: airy-ray quarantine retry 02:1746 03:12
     """
@@ -141,7 +142,8 @@ def drop(
 ) -> None:
     """Take records out of quarantine for good. They stay in the log. The platform has to run.
 
-    Exit code 0: dropped. 1: the system refused. 2: wrong use, or nothing runs here.
+    Exit code 0: dropped. 1: the system refused, or one is not in quarantine. 2: wrong use, or
+    nothing runs here.
 
     Example: airy-ray quarantine drop 02:1746
     """
@@ -168,12 +170,19 @@ def _list(given: Given, limit: int, before: str | None) -> None:
 
 def _deal_with(given: Given, named: list[str], path: str, done: str) -> None:
     found = given.opened()
+    dealt_with = []
     for record in named:
+        if records.read(found, record).fault is None:  # the system takes it for done already
+            complain(f"airy-ray: {record} is not in quarantine")
+            continue
         records.ask(found, path, record, missing="it is not in quarantine")
+        dealt_with.append(record)
         if not given.as_json:
-            console.print(f"{record} {done}", highlight=False)
+            say(f"{record} {done}")
     if given.as_json:
-        print_json({done: named})
+        print_json({done: dealt_with})
+    if dealt_with != named:
+        raise typer.Exit(1)
 
 
 def _show(docket: Docket) -> None:
@@ -182,7 +191,7 @@ def _show(docket: Docket) -> None:
         rows = [(case.place, received(case.fault.at), case.fault.error) for case in docket.cases]
         print_table(columns, rows)
     elif not docket.unreadable:
-        console.print("no record is in quarantine")
+        say("no record is in quarantine")
     records.complain_of(docket.unreadable)
     if docket.count > len(docket.cases):
         error_console.print(f"{docket.count:,} in all", style="dim")
@@ -191,7 +200,7 @@ def _show(docket: Docket) -> None:
 
 def _show_case(told: Told, fault: Fault) -> None:
     for line in (*records.headline(told), "", fault.traceback.rstrip(), fault.error):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(line)
 
 
 def _for_programs(docket: Docket) -> dict[str, Any]:

@@ -1,30 +1,30 @@
 """`airy-ray replay`: history processed again, held against what there is, and put in its place."""
 
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, assert_never
+from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from airy_ray.cli.data import ConfigOption, Data, DataOption, JsonOption, opened
-from airy_ray.cli.output import console, error_console, fail, print_json, print_table
-from airy_ray.cli.units import instant, parsed_instant
+from airy_ray.cli.output import complain, error_console, fail, print_json, say
+from airy_ray.cli.replay_screen import show, show_generations
+from airy_ray.cli.units import parsed_id, parsed_instant
 from airy_ray.clock import Millis, now_millis, to_millis
-from airy_ray.errors import ConfigError, ReplayError
-from airy_ray.model.ids import ChannelId, ConversationId, parse_id
-from airy_ray.partition.inventory import Made, inventories, told
+from airy_ray.errors import AiryError, ConfigError, ReplayError
+from airy_ray.model.ids import ChannelId, ConversationId
+from airy_ray.partition.inventory import inventories, told
 from airy_ray.partition.ownership import owner_of
 from airy_ray.replay import run as runs
-from airy_ray.replay.replayer import DIFFERENCES
 from airy_ray.replay.run import Run
-from airy_ray.replay.selection import Selection
-from airy_ray.state.origin import Origin
+from airy_ray.replay.selection import Selection, channels_in, obstacle_to
+from airy_ray.storage import child
 
 _LOOK_S = 0.3
-_SAMPLE_MAX = 160
+_INTERRUPTED = 130
+"""Exit code of what Ctrl-C ends, as shells have it."""
 
 replay = typer.Typer(
     name="replay",
@@ -34,7 +34,9 @@ replay = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Source = Annotated[list[str] | None, typer.Option(help="Conversations of this source.")]
+Source = Annotated[
+    list[str] | None, typer.Option(help="Conversations of this source, such as twilio.sms.")
+]
 
 
 @replay.command()
@@ -66,34 +68,39 @@ def start(
     """Process history again, beside the running system, and show what comes out differently.
 
     Without an option, everything; else the conversations for which all options hold, whole, with
-    all that belongs to the same people. Nothing changes before `airy-ray replay swap`, nothing is
-    sent again, and no webhook is called.
+    all that belongs to the same people. --source, --channel and --conversation may be repeated.
+    Nothing changes before `airy-ray replay swap`, nothing is sent again, and no webhook is called.
 
-    Exit code 0: done. 1: it failed. 2: wrong use.
+    Exit code 0: done. 1: it failed, or --swap was refused. 2: wrong use.
 
     Example: airy-ray replay start --source telegram --since 7d
     """
+    if dry_run and swap:
+        fail("--dry-run: keeps nothing, so there is nothing for --swap")
+    if not wait and (dry_run or swap):
+        fail(f"--no-wait: {'--dry-run' if dry_run else '--swap'} waits for what comes out")
     found = opened(data, config)
     try:
         selection = _selection(source, channel, conversation, since, until, quarantined)
+        _check(found, selection)
         number = runs.start(found.specs, selection, now_millis())
     except (ConfigError, ReplayError) as error:
         fail(error)
-    _warn_if_stopped(found)
     if not wait:
+        _warn_if_stopped(found, "it begins when `airy-ray up` runs")
         _end(found, as_json=as_json)
         return
     run = _watched(found, number)
-    if run.phase == "ready" and swap:
+    if swap and run.phase == "ready":
         try:
             runs.swap(found.specs)
         except ReplayError as error:
-            _end(found, as_json=as_json)
+            _end(found, as_json=as_json, run=run)
             fail(error, code=1)
         run = _watched(found, number)
     if dry_run and run.phase == "ready":
         runs.cancel(found.specs)
-        _watched(found, number)
+        run = _watched(found, number)
     _end(found, as_json=as_json, run=run)
 
 
@@ -103,9 +110,15 @@ def status(
 ) -> None:
     """Show how far the newest replay is, and what differs.
 
+    Exit code 0: shown. 1: that replay failed. 2: wrong use.
+
     Example: airy-ray replay status
     """
-    _end(opened(data, config), as_json=as_json)
+    found = opened(data, config)
+    run = runs.status(found.specs)
+    if run is not None and not _is_done(run):
+        _warn_if_stopped(found, "it goes on when `airy-ray up` runs")
+    _end(found, as_json=as_json, run=run)
 
 
 @replay.command()
@@ -114,20 +127,15 @@ def generations(
 ) -> None:
     """Show which generations of the rows there are, and what each was made of.
 
+    Exit code 0: shown. 2: wrong use.
+
     Example: airy-ray replay generations
     """
     found = inventories(opened(data, config).specs)
     if as_json:
         print_json(told(found))
         return
-    rows = []
-    for each in found:
-        rows += [_generation(each.partition, "former", former) for former in each.former]
-        if each.present is not None:
-            rows.append(_generation(each.partition, "serves", each.present))
-    print_table(
-        ("partition", "generation", "", "projection", "records", "made of", "release", "at"), rows
-    )
+    show_generations(found)
 
 
 @replay.command()
@@ -145,6 +153,8 @@ def swap(
     Who listens hears of what is different; `airy-ray replay rollback` brings back what was before,
     for a day.
 
+    Exit code 0: swapped. 1: it failed. 2: there is nothing to swap, or too much would vanish.
+
     Example: airy-ray replay swap
     """
     _do(lambda found: runs.swap(found.specs, is_forced=force), data, config, as_json=as_json)
@@ -156,6 +166,8 @@ def cancel(
 ) -> None:
     """Throw away what a replay has made so far.
 
+    Exit code 0: thrown away. 1: it failed. 2: there is nothing, or it is swapped already.
+
     Example: airy-ray replay cancel
     """
     _do(lambda found: runs.cancel(found.specs), data, config, as_json=as_json)
@@ -166,6 +178,8 @@ def rollback(
     config: ConfigOption = None, data: DataOption = None, *, as_json: JsonOption = False
 ) -> None:
     """Bring back what was before the swap, with all that came in since.
+
+    Exit code 0: brought back. 1: it failed. 2: nothing is swapped, or it is longer ago than a day.
 
     Example: airy-ray replay rollback
     """
@@ -180,51 +194,22 @@ def diff(
 ) -> None:
     """Write all rows that differ to an Arrow file, with what they were and what they become.
 
-    It holds what people wrote: only its owner may read it.
+    It holds what people wrote: only its owner may read it. docs/replay.md tells the columns.
+
+    Exit code 0: written. 2: nothing was compared yet, or it cannot be written.
 
     Example: airy-ray replay diff differences.arrow
     """
     from airy_ray.replay import diff as diffs  # loads Arrow
 
     found = opened(data, config)
-    files = [spec.directory / DIFFERENCES for spec in found.specs]
-    present = [file for file in files if file.exists()]
-    if not present:
-        fail("there are no differences: start a replay first")
     try:
-        rows = diffs.joined(present, to)
+        rows = diffs.joined(runs.differences(found.specs), to)
+    except ReplayError as error:
+        fail(error)
     except OSError as error:
         fail(f"{to}: {error.strerror}")
-    console.print(f"{rows:,} rows that differ are in {to}", highlight=False)
-
-
-def _generation(partition: str, state: str, made: Made) -> tuple[object, ...]:
-    origin = made.origin
-    known = partition, made.number, state, made.projection, f"{made.applied:,}"
-    if origin is None:
-        return (*known, "-", "-", "-")
-    return (*known, _made_of(origin), origin.release, instant(origin.at))
-
-
-def _made_of(origin: Origin) -> str:
-    """Tell in words what a generation was made of."""
-    history = f"records before {origin.until:,}"
-    match origin.kind:
-        case "live":
-            return "records as they came"
-        case "replay":
-            part = f", {json.dumps(origin.selection)}" if origin.selection else ""
-            return f"replay {origin.run} of {history}{part}"
-        case "upgrade":
-            return f"{history}, at an upgrade"
-        case "restore":
-            return f"{history}, of a backup"
-        case "repair":
-            return f"{history}, for what was before was in doubt"
-        case "erasure":
-            return f"{history}, as an erasure left them"
-        case _:
-            assert_never(origin.kind)
+    say(f"{rows:,} rows that differ are in {to}")
 
 
 def _do(
@@ -235,8 +220,21 @@ def _do(
         number = what(found)
     except ReplayError as error:
         fail(error)
-    _warn_if_stopped(found)
-    _end(found, as_json=as_json, run=_watched(found, number))
+    _end(found, as_json=as_json, run=_watched(found, number), with_differences=False)
+
+
+def _check(found: Data, selection: Selection) -> None:
+    """Refuse what selects nothing.
+
+    Raises:
+        ConfigError: it does.
+    """
+    try:
+        channels = child.first(channels_in, found.specs[-1])
+    except (AiryError, FileNotFoundError):
+        return  # nobody knows now
+    if (obstacle := obstacle_to(selection, channels)) is not None:
+        raise ConfigError(f"that selects nothing: {obstacle}")
 
 
 def _selection(
@@ -250,9 +248,9 @@ def _selection(
     now = now_millis()
     return Selection(
         sources=tuple(sources or ()),
-        channels=tuple(ChannelId(_id("--channel", each)) for each in channels or ()),
+        channels=tuple(ChannelId(parsed_id("--channel", each)) for each in channels or ()),
         conversations=tuple(
-            ConversationId(_id("--conversation", each)) for each in conversations or ()
+            ConversationId(parsed_id("--conversation", each)) for each in conversations or ()
         ),
         since=_instant("--since", since, now),
         until=_instant("--until", until, now),
@@ -264,22 +262,14 @@ def _instant(name: str, text: str | None, now: Millis) -> Millis | None:
     return None if text is None else to_millis(parsed_instant(name, text, now))
 
 
-def _id(name: str, text: str) -> bytes:
-    try:
-        return parse_id(text)
-    except ValueError:
-        raise ConfigError(f"{name}: {text} is not an id") from None
-
-
-def _warn_if_stopped(found: Data) -> None:
+def _warn_if_stopped(found: Data, consequence: str) -> None:
     if all(owner_of(spec.directory) is None for spec in found.specs):
-        error_console.print(
-            "the system is stopped: it begins when `airy-ray up` runs", style="yellow"
-        )
+        error_console.print(f"the system is stopped: {consequence}", style="yellow")
 
 
 def _watched(found: Data, number: int) -> Run:
     """Show how far it is until nothing more happens by itself."""
+    _warn_if_stopped(found, "this waits until `airy-ray up` runs")
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -287,75 +277,52 @@ def _watched(found: Data, number: int) -> Run:
         TextColumn("{task.fields[rate]:,.0f}/s"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=error_console, transient=True) as progress:
-        task = progress.add_task("waiting", total=1, rate=0.0)
-        while True:
-            run = runs.status(found.specs)
-            if run is None or run.number != number:
-                fail("another replay was started meanwhile", code=1)
-            progress.update(
-                task,
-                description=run.phase,
-                completed=sum(report.done for report in run.reports),
-                total=max(1, sum(report.total for report in run.reports)),
-                rate=sum(report.per_second for report in run.reports),
-            )
-            if run.is_at_rest and _is_heard(run):
-                return run
-            time.sleep(_LOOK_S)
+    is_shown = error_console.is_terminal
+    try:
+        with Progress(
+            *columns, console=error_console, transient=True, disable=not is_shown
+        ) as progress:
+            task = progress.add_task("waiting", total=1, rate=0.0)
+            while True:
+                run = runs.status(found.specs)
+                if run is None or run.number != number:
+                    fail("another replay was started meanwhile", code=1)
+                progress.update(
+                    task,
+                    description=run.phase,
+                    completed=run.done,
+                    total=max(1, run.total),
+                    rate=run.per_second,
+                )
+                if _is_done(run):
+                    return run
+                time.sleep(_LOOK_S)
+    except KeyboardInterrupt:
+        complain(f"replay {number} goes on: airy-ray replay status tells how far it is")
+        raise typer.Exit(_INTERRUPTED) from None
 
 
-def _is_heard(run: Run) -> bool:
+def _is_done(run: Run) -> bool:
     """Whether all owners have done what they were told last."""
     done = {
         "compare": {"ready", "failed"},
         "swap": {"swapped", "failed"},
-        "cancel": {"cancelled", "swapped", "failed"},
+        "cancel": {"cancelled", "swapped", "rolled back", "failed"},
         "roll back": {"rolled back", "cancelled", "failed"},
     }
-    return all(part.phase in done[part.order.wanted] for part in run.parts)
+    return run.is_at_rest and all(part.phase in done[part.order.wanted] for part in run.parts)
 
 
-def _end(found: Data, *, as_json: bool, run: Run | None = None) -> None:
+def _end(
+    found: Data, *, as_json: bool, run: Run | None = None, with_differences: bool = True
+) -> None:
     """Print how far a replay is; end with code 1 if it failed."""
     run = run or runs.status(found.specs)
     if as_json:
         print_json(None if run is None else run.told())
     elif run is None:
-        console.print("There was no replay yet.")
+        say("There was no replay yet.")
     else:
-        _show(run)
+        show(run, with_differences=with_differences)
     if run is not None and run.phase == "failed":
         raise typer.Exit(1)
-
-
-def _show(run: Run) -> None:
-    console.print(f"replay {run.number} is {run.phase}", highlight=False)
-    for part in run.parts:
-        if part.report is not None and part.report.error is not None:
-            console.print(f"partition {part.partition}: {part.report.error}", style="red")
-    if run.phase in ("waiting", "folding", "comparing"):
-        return
-    if not run.counts:
-        console.print("Nothing differs.")
-        return
-    columns = ("rows of", "source", "only before", "only after", "changed")
-    rows = [
-        (each.table, each.source, each.only_before, each.only_after, each.changed)
-        for each in run.counts
-    ]
-    print_table(columns, rows)
-    console.print()
-    samples = [
-        (each.table, each.id, ", ".join(each.fields), _cut(each.before), _cut(each.after))
-        for each in run.samples
-    ]
-    print_table(("some of them", "id", "fields", "before", "after"), samples)
-    if run.phase == "ready":
-        console.print("\n`airy-ray replay swap` puts it in place.", highlight=False)
-
-
-def _cut(text: str | None) -> str:
-    if text is None:
-        return "-"
-    return text if len(text) <= _SAMPLE_MAX else text[: _SAMPLE_MAX - 1] + "…"

@@ -8,7 +8,7 @@ from airy_ray.backup.restoring import restore as restored
 from airy_ray.backup.target import open_target, private_files
 from airy_ray.cli.backup import TargetOption, chosen, told, trouble_told
 from airy_ray.cli.data import ConfigOption, DataOption, JsonOption
-from airy_ray.cli.output import console, error_console, print_json
+from airy_ray.cli.output import error_console, print_json, say
 from airy_ray.config import load
 
 
@@ -65,11 +65,8 @@ def restore(
             }
         )
         return
-    console.print(
+    say(
         f"backup {manifest.id} is restored: {sum(manifest.records.values()):,} records in "
         f"{layout.partitions} partitions and the registry\n"
-        f"start it with: airy-ray up --data {settings.data}",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
+        f"start it with: airy-ray up --data {settings.data}"
     )

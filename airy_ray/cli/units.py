@@ -1,10 +1,11 @@
-"""Instants, ages and sizes as people read and write them."""
+"""Instants, ages, sizes and ids as people read and write them."""
 
 import re
 from datetime import UTC, datetime, timedelta
 
 from airy_ray.clock import Micros, Millis
 from airy_ray.errors import ConfigError
+from airy_ray.model.ids import parse_id
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _AGE = re.compile(r"(\d{1,6})([smhd])")
@@ -35,6 +36,18 @@ def parsed_instant(name: str, text: str, now: Millis) -> Micros:
         ) from None
     told = told if told.tzinfo else told.replace(tzinfo=UTC)
     return Micros((told - _EPOCH) // timedelta(microseconds=1))
+
+
+def parsed_id(name: str, text: str) -> bytes:
+    """Return the id that a person means.
+
+    Raises:
+        ConfigError: it is none; the text begins with `name`.
+    """
+    try:
+        return parse_id(text)
+    except ValueError:
+        raise ConfigError(f"{name}: {text} is not an id") from None
 
 
 def seconds(name: str, text: str) -> int:

@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from airy_ray.cli.data import ConfigOption, Data, DataOption, JsonOption, opened
-from airy_ray.cli.output import console, error_console, fail, print_json
+from airy_ray.cli.output import error_console, fail, print_json, say
 from airy_ray.cli.scratch import scratch
 from airy_ray.errors import DiskFullError
 from airy_ray.partition.verify import Damage, Note, Step
@@ -75,7 +75,7 @@ def verify(
         print_json(_for_programs(found, damages, notes) | drawn)
     else:
         if sample:
-            _print(f"conversations of each partition: {sample}, drawn with --seed {seed}", "dim")
+            say(f"conversations of each partition: {sample}, drawn with --seed {seed}", "dim")
         _show(found, damages, notes)
     if damages:
         raise typer.Exit(1)
@@ -88,27 +88,23 @@ def _told_step(step: Step, data: Path) -> str:
 
 def _show(data: Data, damages: list[Damage], notes: list[Note]) -> None:
     for note in notes:
-        _print(f"{_place(note, data.directory)}: {note.note}", "dim")
+        say(f"{_place(note, data.directory)}: {note.note}", "dim")
     for file, found in groupby(damages, key=lambda damage: _place(damage, data.directory)):
         problems = [damage.problem for damage in found]
         for problem in problems[:_SHOWN_PER_FILE]:
-            _print(f"{file}: {problem}", "red")
+            say(f"{file}: {problem}", "red")
         if len(problems) > _SHOWN_PER_FILE:
-            _print(f"{file}: {len(problems) - _SHOWN_PER_FILE} more; --json tells them", "red")
+            say(f"{file}: {len(problems) - _SHOWN_PER_FILE} more; --json tells them", "red")
     if not damages:
-        _print(f"all is whole: {len(data.specs) - 1} partitions and the registry", "green")
+        say(f"all is whole: {len(data.specs) - 1} partitions and the registry", "green")
         return
     files = len({damage.file for damage in damages})
-    _print("one file is damaged" if files == 1 else f"{files} files are damaged", "red")
-    _print(
+    say("one file is damaged" if files == 1 else f"{files} files are damaged", "red")
+    say(
         "airy-ray up repairs what it meets: a damaged state is folded again out of the log, and "
         "records that are nowhere whole are marked as lost",
         "none",
     )
-
-
-def _print(line: str, style: str) -> None:
-    console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def _place(finding: Damage | Note, data: Path) -> str:

@@ -178,6 +178,8 @@ def _loss(spec: PartitionSpec, number: int, known_head: int) -> str:
     left = repair.what_is_left(spec, number, at_least=known_head)
     if not left.lost:
         return "no record is lost: those that are not archived are whole in its bytes"
+    if left.lost[0][0] == left.lost[-1][1]:
+        return f"the record at offset {left.lost[0][0]} is damaged or missing"
     told = " and ".join(f"{first} to {last}" for first, last in left.lost)
     return f"the records at offsets {told} are damaged or missing"
 

@@ -1,7 +1,7 @@
 """What two generations that hold the same records differ in: row by row, field by field.
 
-Tables that lose rows by age are left out. The differences go into an Arrow file, all of them; some
-are returned as samples, with how many there are of each kind.
+Tables that lose rows by age are left out. The differences go into an Arrow stream, all of them;
+some are returned as samples, with how many there are of each kind.
 """
 
 import os
@@ -24,11 +24,11 @@ from airy_ray.state.tables import ROW_TYPES, decoded, unsealed
 
 SCHEMA = pa.schema(
     [
-        pa.field("table", pa.dictionary(pa.int32(), pa.string()), nullable=False),
-        pa.field("source", pa.dictionary(pa.int32(), pa.string()), nullable=False),
+        pa.field("table", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
         pa.field("id", pa.string(), nullable=False),
         pa.field("conversation_id", pa.string()),
-        pa.field("change", pa.dictionary(pa.int32(), pa.string()), nullable=False),
+        pa.field("change", pa.string(), nullable=False),
         pa.field("fields", pa.list_(pa.string()), nullable=False),
         pa.field("before", pa.string()),
         pa.field("after", pa.string()),
@@ -91,12 +91,27 @@ class Difference(NamedTuple):
         return None
 
     @property
+    def subject(self) -> bytes:
+        """The id in the key of whose row it is: the rest of a key may be what people wrote."""
+        match self.table:
+            case "messages" | "unread" | "unseen" | "contacts_by_name" | "conversations_by_time":
+                return self.key[-ID_BYTES:]
+            case "metadata":
+                return self.key[1 : 1 + ID_BYTES]
+            case _:
+                return self.key[:ID_BYTES]
+
+    @property
     def id(self) -> str:
-        """What people call it: the id in the row, else its key."""
-        identifier = getattr(self.row, "id", None)
-        if isinstance(identifier, bytes) and len(identifier) == ID_BYTES:
-            return format_id(identifier)
-        return format_id(self.key) if len(self.key) == ID_BYTES else self.key.hex()
+        """Whose row it is, as people call it; which one of several, as far as they know that."""
+        if self.table == "quarantine":
+            return f"offset {int.from_bytes(self.key, 'big')}"
+        subject = self.subject
+        name = format_id(subject) if len(subject) == ID_BYTES else subject.hex()
+        if self.table == "metadata":
+            kept = self.key[1 + ID_BYTES :].decode("utf-8", "replace")
+            return f"{name} {self.row.long_key or kept}"
+        return name
 
     @property
     def row(self) -> Any:
@@ -122,7 +137,7 @@ class Found(NamedTuple):
 
 
 def compare(before: Path, after: Path, file: Path, told_max: int) -> Iterator[int | Found]:
-    """Write all differences to an Arrow file; yield how many rows were looked at, then the result.
+    """Write all differences as Arrow; yield how many rows were looked at, then the result.
 
     Nobody may write either state.
     """
@@ -167,13 +182,15 @@ def differing(before: Path, after: Path) -> Iterator[Difference]:
 
 
 def joined(files: Sequence[Path], to: Path) -> int:
-    """Write the differences of all partitions to one file; return how many rows there are.
+    """Write the differences of all partitions to one Arrow file; return how many rows there are.
 
-    Only its owner may read it.
+    Only its owner may read it, whoever might read what was there before.
     """
     rows = 0
-    descriptor = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as sink, pa.ipc.new_stream(sink, SCHEMA) as writer:
+    descriptor = os.open(to, os.O_WRONLY | os.O_CREAT, 0o600)
+    os.fchmod(descriptor, 0o600)
+    os.ftruncate(descriptor, 0)
+    with os.fdopen(descriptor, "wb") as sink, pa.ipc.new_file(sink, SCHEMA) as writer:
         for file in files:
             with pa.memory_map(str(file)) as source, pa.ipc.open_stream(source) as batches:
                 for batch in batches:
@@ -220,12 +237,14 @@ class _Collecting:
             )
             for kind in kinds
         )
-        # of each kind of difference some, before there are more of any
+        # of each kind of difference some, before there are more of any; indexes come last
         ordered = [
             sample
-            for index in range(SAMPLES_MAX)
-            for samples in self._samples.values()
-            for sample in samples[index : index + 1]
+            for is_index in (False, True)
+            for number in range(SAMPLES_MAX)
+            for (table, _), samples in self._samples.items()
+            if (ROW_TYPES[table] is None) == is_index
+            for sample in samples[number : number + 1]
         ]
         return Found(
             counts,
@@ -312,13 +331,10 @@ def _arrow(found: list[Difference]) -> pa.RecordBatch:
         [_text(each.before, ()) for each in found],
         [_text(each.after, ()) for each in found],
     ]
-    arrays = [
-        pa.array(column, type=field.type.value_type).dictionary_encode()
-        if pa.types.is_dictionary(field.type)
-        else pa.array(column, type=field.type)
-        for column, field in zip(columns, SCHEMA, strict=True)
-    ]
-    return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
+    return pa.RecordBatch.from_arrays(
+        [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)],
+        schema=SCHEMA,
+    )
 
 
 def _id(identifier: bytes | None) -> str | None:

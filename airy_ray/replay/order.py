@@ -15,6 +15,8 @@ from airy_ray.storage.files import write_synced
 T = TypeVar("T")
 
 _ORDER, _REPORT = "replay.order.json", "replay.report.json"
+DIFFERENCES = "replay.diff.arrow"
+"""The Arrow stream with all differences, in the partition's directory."""
 SAMPLES_MAX = 20
 
 Wanted = Literal["compare", "swap", "roll back", "cancel"]
@@ -79,6 +81,7 @@ class Report(msgspec.Struct, frozen=True):
     Attributes:
         done, total: records; a part of the history is looked at twice.
         per_second: how many of them lately.
+        is_compared: whether what follows is known: what differs, and how much.
         messages: how many there are in the present generation.
         vanishing: how many of them are not in the new one.
         unsent: how many messages only the new one would send, and does not.
@@ -99,6 +102,7 @@ class Report(msgspec.Struct, frozen=True):
     done: int = 0
     total: int = 0
     per_second: float = 0.0
+    is_compared: bool = False
     counts: tuple[Counted, ...] = ()
     samples: tuple[Sample, ...] = ()
     messages: int = 0

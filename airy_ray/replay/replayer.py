@@ -24,12 +24,14 @@ from airy_ray.clock import Micros, Millis
 from airy_ray.errors import AiryError, ChildDiedError, DiskFullError, RecordCorruptError
 from airy_ray.model.events import HistorySwapped
 from airy_ray.model.ids import REGISTRY
-from airy_ray.partition import erasure, generations, ownership, repair
+from airy_ray.partition import generations, ownership, repair
 from airy_ray.partition.fold import decode_event, encode_event
 from airy_ray.partition.partition import Partition
 from airy_ray.rawlog.record import Record, payload_id, prepare
 from airy_ray.replay import building
+from airy_ray.replay.makings import Makings
 from airy_ray.replay.order import (
+    DIFFERENCES,
     Order,
     Phase,
     Report,
@@ -44,9 +46,6 @@ from airy_ray.storage import child
 from airy_ray.storage.files import is_no_space, write_synced
 
 logger = logging.getLogger(__name__)
-
-DIFFERENCES = "replay.diff.arrow"
-"""The file with all differences, in the partition's directory."""
 
 _TOLD_MAX = 1_000
 """More places than this that show something else, and clients are told to reload everything."""
@@ -77,6 +76,7 @@ class Replayer:
         self._spec = partition.spec
         self._directory = partition.spec.directory
         self._order = Order(0, "cancel")
+        self._made = Makings(partition, 0)
         self._not_before = Millis(0)
         self._told_at = 0.0
 
@@ -85,7 +85,7 @@ class Replayer:
         order = read_order(self._directory)
         if order is None or now < self._not_before or not self._partition.is_readable:
             return
-        self._order = order
+        self._order, self._made = order, Makings(self._partition, order.run)
         report = read_report(self._directory)
         if report is None or report.run != order.run:
             report = self._begun(order, now)
@@ -118,7 +118,7 @@ class Replayer:
             return
         is_given_up = report.phase in _MADE_ANEW
         if is_given_up:
-            self._wipe(report)
+            self._made.wipe(report)
             logger.error("partition %s: no space for the replay", self._spec.name)
         self._tell(report, error=error, phase="failed" if is_given_up else report.phase)
 
@@ -132,14 +132,14 @@ class Replayer:
             case "cancel" | "roll back", (
                 "waiting" | "folding" | "comparing" | "ready" | "preparing"
             ):
-                self._wipe(report)
+                self._made.wipe(report)
                 self._tell(report, phase="cancelled")
             case "compare" | "swap", "waiting" | "folding":
                 self._build(order, report)
             case "compare" | "swap", "comparing":
                 self._compare(order, report)
             case "swap", "ready" | "preparing":
-                self._prepare(report, self._fresh, "swapping")
+                self._prepare(report, self._made.fresh, "swapping")
             case _, "swapping":
                 self._settle(report, now, "swapped")
             case "roll back", "swapped":
@@ -151,9 +151,9 @@ class Replayer:
                 self._let_go(order, report, now)
 
     def _begun(self, order: Order, now: Millis) -> Report:
-        self._wipe(read_report(self._directory))
-        self._drop_older()  # nobody can roll back to what an earlier replay has left
-        self._aside("").mkdir(mode=0o700)
+        self._made.wipe(read_report(self._directory))
+        self._made.drop_older()  # nobody can roll back to what an earlier replay has left
+        self._made.aside("").mkdir(mode=0o700)
         (self._directory / DIFFERENCES).unlink(missing_ok=True)
         phase: Phase = "waiting" if order.wanted in ("compare", "swap") else "cancelled"
         report = Report(
@@ -174,7 +174,7 @@ class Replayer:
             report.phase == "swapping" and not self._is_taken(report)
         )
         if report.projection != PROJECTION_VERSION and is_made_anew:
-            self._wipe(report)
+            self._made.wipe(report)
             return self._tell(report, phase="failed", error="another release began it: start anew")
         if report.erased != self._erased():
             logger.info(
@@ -193,36 +193,37 @@ class Replayer:
         if repair.is_erasing(self._partition.tail):
             raise InterruptedReplayError
         report = self._tell(report, phase="folding", error=None)
-        if not order.selection.is_all and not self._fresh.exists():
+        if not order.selection.is_all and not self._made.fresh.exists():
             part = building.begin_part
-            for done, total in self._watched(part, self._spec, order.selection, self._fresh):
+            for done, total in self._watched(part, self._spec, order.selection, self._made.fresh):
                 report = self._progress(report, done, total)
         head = self._partition.tail.head
-        for done in self._watched(building.fold_on, self._spec, self._fresh, None):
+        for done in self._watched(building.fold_on, self._spec, self._made.fresh, None):
             report = self._progress(report, done, max(head, done))
-        with closing(State(self._fresh)) as state:
-            selection = order.selection.told()
-            state.set_origin(origin("replay", state.applied, run=order.run, selection=selection))
-        self._tell(report, phase="comparing")
+        with closing(State(self._made.fresh)) as state:
+            selection, applied = order.selection.told(), state.applied
+            state.set_origin(origin("replay", applied, run=order.run, selection=selection))
+        total = max(report.total, applied)
+        self._tell(report, phase="comparing", done=total, total=total)
 
     def _compare(self, order: Order, report: Report) -> None:
         """Hold the new state against the present one as it is at one moment."""
-        with closing(State(self._fresh)) as fresh:
+        with closing(State(self._made.fresh)) as fresh:
             if fresh.applied > self._partition.applied:
                 raise InterruptedReplayError  # the owner is behind: they would differ in that
-        present = self._aside("present")
+        present = self._made.aside("present")
         (applied,) = self._watched(building.copy_present, self._spec, present)
-        for _ in self._watched(building.fold_on, self._spec, self._fresh, applied):
+        for _ in self._watched(building.fold_on, self._spec, self._made.fresh, applied):
             pass
-        unsent = tuple(self._watched(building.drop_unsent, present, self._fresh))
+        unsent = tuple(self._watched(building.drop_unsent, present, self._made.fresh))
         found: Any = None
-        file = self._aside("diff")
-        for found in self._watched(_compared, present, self._fresh, file):
+        file = self._made.aside("diff")
+        for found in self._watched(_compared, present, self._made.fresh, file):
             if isinstance(found, int):
                 report = self._progress(report, report.total, report.total)
         shutil.rmtree(present, ignore_errors=True)
         file.replace(self._directory / DIFFERENCES)
-        misrouted = building.misrouted(self._fresh) if order.selection.is_all else ()
+        misrouted = building.misrouted(self._made.fresh) if order.selection.is_all else ()
         swapped = HistorySwapped(
             order.run,
             found.told,
@@ -231,11 +232,12 @@ class Replayer:
             misrouted[:_MISROUTED_MAX],
             found.channels,
         )
-        write_synced(self._aside("told"), encode_event(swapped))
+        write_synced(self._made.aside("told"), encode_event(swapped))
         vanishing = sum(each.only_before for each in found.counts if each.table == "messages")
         self._tell(
             report,
             phase="ready",
+            is_compared=True,
             counts=found.counts,
             samples=found.samples,
             messages=found.messages,
@@ -247,14 +249,14 @@ class Replayer:
 
     def _prepare(self, report: Report, state: Path, then: Phase) -> None:
         """Bring a state level with the log, and offer it to the owner."""
-        state = self._placed(report) or state
+        state = self._made.placed(report) or state
         if not state.exists():
             self._tell(
                 report, phase="failed", error="the generation to go to is not there any more"
             )
             return
         if then == "rolling back":
-            self._close_left(state)
+            self._made.close_left(state)
             if not is_readable(_version(state)):
                 self._tell(report, phase="failed", error="this release cannot read what was before")
                 return
@@ -264,29 +266,21 @@ class Replayer:
             pass
         if repair.is_erasing(self._partition.tail):
             raise InterruptedReplayError
-        self._mark(state, _made_by(report, then))
+        with closing(State(state)) as opened, opened.environment.write() as transaction:
+            opened.set_fact(transaction, _REPLAYED, _made_by(report, then))
         self._offer(report, state, then)
 
     def _offer(self, report: Report, state: Path, then: Phase) -> None:
         """Have a state taken; what is told first leads whoever goes on to where it is then."""
         present = self._partition.generation
         number = generations.unused_number(self._directory, present)
-        if state == self._placed(report):
+        if state == self._made.placed(report):
             assert report.after is not None
             number = report.after
         before = present.number if then == "swapping" else report.before
         head = self._partition.tail.head
         self._tell(report, phase=then, before=before, after=number, offered_at=head)
         self._partition.offer(state, number)
-
-    def _placed(self, report: Report) -> Path | None:
-        """Return where a state is that was given a generation's place and is not taken yet."""
-        if report.after is None:
-            return None
-        path = generations.path_of(self._directory, report.after)
-        # in this order: a generation that a rebuild makes counts before it is there
-        is_placed = path.exists() and report.after > self._partition.generation.number
-        return path if is_placed else None
 
     def _is_taken(self, report: Report) -> bool:
         """Whether the owner has taken what it was offered; it may have died, or rebuilt."""
@@ -314,7 +308,7 @@ class Replayer:
 
     def _append_swap(self, report: Report, now: Millis) -> None:
         """Say what is different; of messages that nobody is to send, when they appear."""
-        told = self._aside("told")
+        told = self._made.aside("told")
         swapped = HistorySwapped(report.run, (), is_whole=False)
         if told.exists():  # else an erasure has deleted it
             swapped = decode_event(told.read_bytes())
@@ -328,8 +322,8 @@ class Replayer:
         """Delete the generation before, once nobody is to roll back to it any more."""
         if report.swapped_at is None or now < report.swapped_at + order.keep_ms:
             return
-        self._drop_older()
-        self._wipe(report)
+        self._made.drop_older()
+        self._made.wipe(report)
         self._tell(report, before=None)
 
     def _watched(self, work: Any, *args: Any) -> Iterator[Any]:
@@ -362,37 +356,6 @@ class Replayer:
         if told.phase != report.phase:
             logger.info("partition %s: replay %d is %s", self._spec.name, told.run, told.phase)
         return told
-
-    def _mark(self, state: Path, number: int) -> None:
-        with closing(State(state)) as opened, opened.environment.write() as transaction:
-            opened.set_fact(transaction, _REPLAYED, number)
-
-    def _close_left(self, path: Path) -> None:
-        """Close a generation that was taken over from: no thread reads it any more."""
-        for left in [each for each in self._partition.left if each.path == path]:
-            self._partition.left.remove(left)
-            left.close()
-
-    def _aside(self, name: str) -> Path:
-        return self._directory / f"{erasure.REPLAYED}{self._order.run}" / name
-
-    @property
-    def _fresh(self) -> Path:
-        return self._aside("state")
-
-    def _drop_older(self) -> None:
-        """Delete the generations before the one that counts."""
-        for left in [each.path for each in self._partition.left]:
-            self._close_left(left)
-        generations.drop_older(self._directory, self._partition.generation.number)
-
-    def _wipe(self, report: Report | None) -> None:
-        """Delete what was made and has not taken over."""
-        placed = None if report is None else self._placed(report)
-        if placed is not None:
-            shutil.rmtree(placed, ignore_errors=True)
-        for left in self._directory.glob(f"{erasure.REPLAYED}*"):
-            shutil.rmtree(left, ignore_errors=True)
 
     def _erased(self) -> int:
         return repair.erased_before(self._partition.tail, repair.ERASED_LOG)

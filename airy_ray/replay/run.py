@@ -2,16 +2,19 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 import msgspec
 
 from airy_ray.clock import Millis
 from airy_ray.errors import ReplayError
+from airy_ray.model import json_text
 from airy_ray.model.ids import REGISTRY
 from airy_ray.partition.spec import PartitionSpec
 from airy_ray.replay.order import (
     AT_REST,
+    DIFFERENCES,
     SAMPLES_MAX,
     Counted,
     Order,
@@ -72,6 +75,24 @@ class Run(NamedTuple):
         )
 
     @property
+    def selection(self) -> Selection:
+        """What part of history it takes."""
+        return self.parts[0].order.selection
+
+    @property
+    def rollback_until(self) -> Millis | None:
+        """When what was before the swap goes, somewhere; None if nobody can roll back to it."""
+        kept = [
+            part.report.swapped_at + part.order.keep_ms
+            for part in self.parts
+            if part.report is not None
+            and part.report.phase == "swapped"
+            and part.report.before is not None
+            and part.report.swapped_at is not None
+        ]
+        return Millis(min(kept)) if len(kept) == len(self.parts) else None
+
+    @property
     def upgrades_to(self) -> int | None:
         """The version of the projection for whose sake a start has ordered it, if one has."""
         return self.parts[0].order.upgrades_to
@@ -80,6 +101,26 @@ class Run(NamedTuple):
     def reports(self) -> list[Report]:
         """What owners have told."""
         return [part.report for part in self.parts if part.report is not None]
+
+    @property
+    def done(self) -> int:
+        """How many records were looked at; those of a part twice."""
+        return sum(report.done for report in self.reports)
+
+    @property
+    def total(self) -> int:
+        """How many are to be."""
+        return sum(report.total for report in self.reports)
+
+    @property
+    def per_second(self) -> float:
+        """How many are looked at in a second, lately."""
+        return sum(report.per_second for report in self.reports)
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether what differs is known, of all partitions."""
+        return all(part.report is not None and part.report.is_compared for part in self.parts)
 
     @property
     def counts(self) -> list[Counted]:
@@ -111,9 +152,12 @@ class Run(NamedTuple):
 
     def told(self) -> dict[str, Any]:
         """Return all of that as JSON shows it."""
+        until = self.rollback_until
         return {
             "run": self.number,
             "phase": self.phase,
+            "selection": self.selection.told(),
+            "rollback_until": None if until is None else json_text.instant(until),
             "vanishing": self.vanishing,
             "partitions": [
                 {"partition": part.partition, "phase": part.phase, **_told(part.report)}
@@ -124,7 +168,17 @@ class Run(NamedTuple):
         }
 
 
-_TOLD = ("done", "total", "per_second", "messages", "vanishing", "unsent", "misrouted", "error")
+_TOLD = (
+    "done",
+    "total",
+    "per_second",
+    "messages",
+    "vanishing",
+    "unsent",
+    "misrouted",
+    "pause_ms",
+    "error",
+)
 
 
 def _told(report: Report | None) -> dict[str, Any]:
@@ -146,15 +200,20 @@ def start(
     Raises:
         ReplayError: another one is at work. One that has swapped cannot be rolled back any more.
     """
-    present = status(specs)
-    number = max(now, 0 if present is None else present.number + 1)
-    if present is not None and not present.is_at_rest:
-        number = present.number
-        if not _untold(specs, number, selection) or present.parts[0].order.selection != selection:
-            raise ReplayError(f"replay {number} is {present.phase}: cancel it first")
+    number = check_start(specs, selection, now)
     for spec in _untold(specs, number, selection):
         give_order(spec.directory, Order(number, "compare", selection, keep_ms, upgrades_to))
     return number
+
+
+def check_start(specs: Sequence[PartitionSpec], selection: Selection, now: Millis) -> int:
+    """Return the number that a replay would have; raises as `start`, and orders nothing."""
+    present = status(specs)
+    if present is None or present.is_at_rest:
+        return max(now, 0 if present is None else present.number + 1)
+    if not _untold(specs, present.number, selection) or present.selection != selection:
+        raise ReplayError(f"replay {present.number} is {present.phase}: cancel it first")
+    return present.number
 
 
 def _untold(
@@ -189,12 +248,32 @@ def _meant(specs: Sequence[PartitionSpec], selection: Selection) -> list[Partiti
     return [spec for spec in specs if selection.is_all or spec.index != REGISTRY]
 
 
+def differences(specs: Sequence[PartitionSpec]) -> list[Path]:
+    """Return the Arrow streams with all that the newest replay has found to differ.
+
+    Raises:
+        ReplayError: there is none that has found it, or it was deleted.
+    """
+    run = _present(specs)
+    if not run.is_compared:
+        raise ReplayError(f"replay {run.number} is {run.phase}, and has not compared everything")
+    files = [spec.directory / DIFFERENCES for spec in _meant(specs, run.selection)]
+    if not all(file.exists() for file in files):
+        raise ReplayError(f"replay {run.number}: what differs was deleted, for people were erased")
+    return files
+
+
 def swap(specs: Sequence[PartitionSpec], *, is_forced: bool = False) -> int:
     """Have the new generations take over; return the number of the replay.
 
     Raises:
         ReplayError: not all of them are ready, or too many messages would vanish.
     """
+    return _order(specs, check_swap(specs, is_forced=is_forced), "swap")
+
+
+def check_swap(specs: Sequence[PartitionSpec], *, is_forced: bool = False) -> Run:
+    """Return the replay that would be swapped; raises as `swap`, and orders nothing."""
     run = _present(specs)
     if any(part.phase not in _SWAPS for part in run.parts):
         raise ReplayError(f"replay {run.number} is {run.phase}, not ready")
@@ -203,7 +282,7 @@ def swap(specs: Sequence[PartitionSpec], *, is_forced: bool = False) -> int:
             f"{run.vanishing:.2%} of the messages would vanish, more than {VANISHING_MAX:.2%}: "
             "look at the differences, and force it if that is meant"
         )
-    return _order(specs, run, "swap")
+    return run
 
 
 def cancel(specs: Sequence[PartitionSpec]) -> int:
@@ -212,10 +291,15 @@ def cancel(specs: Sequence[PartitionSpec]) -> int:
     Raises:
         ReplayError: it is too late: some partition has swapped.
     """
+    return _order(specs, check_cancel(specs), "cancel")
+
+
+def check_cancel(specs: Sequence[PartitionSpec]) -> Run:
+    """Return the replay that would be cancelled; raises as `cancel`, and orders nothing."""
     run = _present(specs)
     if any(part.phase in ("swapping", "swapped", "rolling back") for part in run.parts):
         raise ReplayError(f"replay {run.number} has swapped: roll it back instead")
-    return _order(specs, run, "cancel")
+    return run
 
 
 def roll_back(specs: Sequence[PartitionSpec]) -> int:
@@ -224,13 +308,18 @@ def roll_back(specs: Sequence[PartitionSpec]) -> int:
     Raises:
         ReplayError: it has not swapped, or they are not kept any more.
     """
+    return _order(specs, check_roll_back(specs), "roll back")
+
+
+def check_roll_back(specs: Sequence[PartitionSpec]) -> Run:
+    """Return the replay that would be rolled back; raises as `roll_back`, and orders nothing."""
     run = _present(specs)
     swapped = [report for report in run.reports if report.phase == "swapped"]
     if not swapped:
         raise ReplayError(f"replay {run.number} is {run.phase}: there is nothing to roll back")
     if any(report.before is None for report in swapped):
         raise ReplayError(f"replay {run.number}: what was before the swap is not kept any more")
-    return _order(specs, run, "roll back")
+    return run
 
 
 def _present(specs: Sequence[PartitionSpec]) -> Run:

@@ -68,17 +68,6 @@ def _problems(kept: Path, fresh: Path) -> Iterator[str]:
                 told = "does not give it"
             case _:
                 told = "gives it, and it is missing"
-        subject = _subject(found.table, found.key)
+        subject = found.subject
         row = format_id(subject) if len(subject) == ID_BYTES else subject.hex()
         yield f"table {found.table}, {row}: folding its history again {told}"
-
-
-def _subject(table: str, key: bytes) -> bytes:
-    """Return the id in a key whose other parts may be what people wrote."""
-    match table:
-        case "messages" | "contacts_by_name" | "conversations_by_time":
-            return key[-ID_BYTES:]
-        case "metadata":
-            return key[1 : 1 + ID_BYTES]
-        case _:
-            return key[:ID_BYTES]

@@ -4,7 +4,8 @@ Rows that span conversations are a contact's, so whoever is chosen brings all co
 contact along, and those whom it took over.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from typing import Any, NamedTuple
 
 import msgspec
@@ -22,8 +23,11 @@ from airy_ray.model.ids import (
 )
 from airy_ray.partition.fold import Understood
 from airy_ray.partition.naming import ids_of, is_about_people
+from airy_ray.partition.reader import PartitionReader
+from airy_ray.partition.spec import PartitionSpec
 from airy_ray.projections import contacts
 from airy_ray.projections.view import View
+from airy_ray.rawlog.tail import LogTail
 
 
 class Selection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,6 +62,39 @@ class Selection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "quarantined": self.is_quarantined,
         }
         return {name: value for name, value in said.items() if value not in (None, False, [])}
+
+
+def obstacle_to(selection: Selection, channels: Mapping[ChannelId, str]) -> str | None:
+    """Return why nothing can be meant, given all channels there ever were with their sources."""
+    since, until = selection.since, selection.until
+    if since is not None and until is not None and since >= until:
+        return f"until {json_text.instant(until)} is not after since {json_text.instant(since)}"
+    there = set(channels.values())
+    for source in selection.sources:
+        if source not in there:
+            return (
+                f"there never was a channel of {source}, only of {', '.join(sorted(there)) or '-'}"
+            )
+    for channel in selection.channels:
+        if channel not in channels:
+            return f"there never was a channel {format_id(channel)}"
+        if selection.sources and channels[channel] not in selection.sources:
+            return f"channel {format_id(channel)} is of {channels[channel]}"
+    return None
+
+
+def channels_in(registry: PartitionSpec) -> Iterator[dict[ChannelId, str]]:
+    """Yield all channels that there ever were with their sources, once.
+
+    Raises:
+        AiryError, FileNotFoundError: they cannot be told now.
+    """
+    with (
+        closing(LogTail(registry.directory, is_read_only=True)) as tail,
+        closing(PartitionReader(tail)) as reader,
+        reader.read() as view,
+    ):
+        yield {each.id: each.source for each in view.channels()}
 
 
 class Chosen(NamedTuple):

@@ -105,6 +105,11 @@ def test_a_part_of_history_is_processed_again(running: Running) -> None:
         client.call("/replay.swap")
         until(lambda: phase(client, "swapped"), WITHIN_S)
         too_late = client.post("/replay.cancel")
+        nothing = client.post("/replay.start", {"sources": ["gogle"]})
 
         assert too_late.status_code == 409
+        assert nothing.status_code == 400
+        assert "only of google" in nothing.json()["message"]
+        (newest,) = client.call("/audit.list", {"page_size": 1})["data"]
+        assert newest["action"] == "replay.swap"
         assert client.conversations(channel) == before

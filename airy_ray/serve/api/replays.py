@@ -21,7 +21,7 @@ from airy_ray.model.commands import (
 from airy_ray.model.ids import ChannelId, ConversationId
 from airy_ray.partition.inventory import inventories, told
 from airy_ray.replay import run as runs
-from airy_ray.replay.selection import Selection
+from airy_ray.replay.selection import Selection, obstacle_to
 from airy_ray.serve.api.endpoint import Body, Endpoint, Id, Nothing
 from airy_ray.serve.api.examples import ANSWERED_AT, example
 from airy_ray.serve.api.platform import Caller, Platform
@@ -51,6 +51,17 @@ class SwapsReplay(Body):
     force: bool = False
 
 
+class ReplaySelection(Shape):
+    """What part of history was taken; all of it, if this says nothing."""
+
+    sources: list[str] | None = None
+    channels: list[Id] | None = None
+    conversations: list[Id] | None = None
+    since: str | None = None
+    until: str | None = None
+    quarantined: bool | None = None
+
+
 class ReplayPart(Shape):
     """How far one partition is."""
 
@@ -63,6 +74,7 @@ class ReplayPart(Shape):
     vanishing: int | None = Field(None, description="Messages that would be gone.")
     unsent: int | None = Field(None, description="Messages that would have been sent, and are not.")
     misrouted: int | None = Field(None, description="Bodies that belong elsewhere.")
+    pause_ms: float | None = Field(None, description="How long its owner paused for the swap.")
     error: str | None = None
 
 
@@ -93,6 +105,8 @@ class ReplayStatus(Shape):
     model_config = example(
         run=_RUN,
         phase="ready",
+        selection={"sources": ["telegram"]},
+        rollback_until=None,
         vanishing=0.0,
         partitions=[{"partition": "00", "phase": "ready", "done": 1746, "total": 1746}],
         differences=[
@@ -108,21 +122,14 @@ class ReplayStatus(Shape):
     )
     run: int = Field(description="Its number.")
     phase: str = Field(description="That of the slowest partition.")
+    selection: ReplaySelection
+    rollback_until: str | None = Field(
+        description="How long what was before the swap is kept; null if nothing is."
+    )
     vanishing: float = Field(description="The share of all messages that would be gone.")
     partitions: list[ReplayPart]
     differences: list[Differing]
     samples: list[DifferingRow]
-
-
-class ReplaySelection(Shape):
-    """What part of history was taken; all of it, if this says nothing."""
-
-    sources: list[str] | None = None
-    channels: list[Id] | None = None
-    conversations: list[Id] | None = None
-    since: str | None = None
-    until: str | None = None
-    quarantined: bool | None = None
 
 
 class GenerationOrigin(Shape):
@@ -197,9 +204,15 @@ async def start(platform: Platform, caller: Caller, asked: StartsReplay) -> Resp
         until=_millis(asked.until),
         is_quarantined=asked.quarantined,
     )
-    specs = platform.machine.spec.partitions
+    known = {each.id: each.source for each in platform.machine.registry.channels()}
+    if (obstacle := obstacle_to(selection, known)) is not None:
+        raise RequestError(400, obstacle)
+    specs, now = platform.machine.spec.partitions, now_millis()
     return await _ordered(
-        platform, StartReplay(**caller.signed()), lambda: runs.start(specs, selection, now_millis())
+        platform,
+        StartReplay(**caller.signed()),
+        lambda: runs.check_start(specs, selection, now),
+        lambda: runs.start(specs, selection, now),
     )
 
 
@@ -224,6 +237,7 @@ async def swap(platform: Platform, caller: Caller, asked: SwapsReplay) -> Respon
     return await _ordered(
         platform,
         SwapReplay(**caller.signed()),
+        lambda: runs.check_swap(specs, is_forced=asked.force),
         lambda: runs.swap(specs, is_forced=asked.force),
     )
 
@@ -231,25 +245,37 @@ async def swap(platform: Platform, caller: Caller, asked: SwapsReplay) -> Respon
 async def cancel(platform: Platform, caller: Caller, _: Nothing) -> Response:
     """Throw away what a replay has made so far."""
     specs = platform.machine.spec.partitions
-    return await _ordered(platform, CancelReplay(**caller.signed()), lambda: runs.cancel(specs))
+    return await _ordered(
+        platform,
+        CancelReplay(**caller.signed()),
+        lambda: runs.check_cancel(specs),
+        lambda: runs.cancel(specs),
+    )
 
 
 async def rollback(platform: Platform, caller: Caller, _: Nothing) -> Response:
     """Bring back what was before the swap, with all that came in since; for a day."""
     specs = platform.machine.spec.partitions
     return await _ordered(
-        platform, RollBackReplay(**caller.signed()), lambda: runs.roll_back(specs)
+        platform,
+        RollBackReplay(**caller.signed()),
+        lambda: runs.check_roll_back(specs),
+        lambda: runs.roll_back(specs),
     )
 
 
 async def _ordered(
-    platform: Platform, command: ReplayCommand, order: Callable[[], int]
+    platform: Platform,
+    command: ReplayCommand,
+    check: Callable[[], object],
+    order: Callable[[], object],
 ) -> Response:
-    """Note who wishes it, and tell the owners; return how far that is."""
-    noted = await platform.register(command)
-    if noted.status >= 400:
-        return noted
+    """Note who wishes what can be done, and tell the owners; return how far that is."""
     try:
+        await asyncio.to_thread(check)  # what is refused is not noted as done
+        noted = await platform.register(command)
+        if noted.status >= 400:
+            return noted
         await asyncio.to_thread(order)
     except ReplayError as error:
         raise RequestError(409, str(error)) from None

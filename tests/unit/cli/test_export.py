@@ -55,7 +55,7 @@ def test_people_are_told_what_was_exported_and_why_all_of_it(
     assert rows[2:] == [f"partition {name}: all of it, for {FIRST_TIME}" for name in ("00", "01")]
 
     assert "all of it" not in run(directory, "export", "--to", str(to)).stdout
-    assert "as was asked for" in run(directory, "export", "--to", str(to), "--full").stdout
+    assert "for that was asked for" in run(directory, "export", "--to", str(to), "--full").stdout
 
 
 def test_a_data_directory_that_nothing_ever_ran_on_has_nothing_to_export(

@@ -167,6 +167,16 @@ def test_a_record_is_dealt_with_by_the_system_that_runs(failed: Directory, comma
     assert failed.digest() == before
 
 
+@pytest.mark.parametrize("command", ["retry", "drop"])
+def test_what_is_not_in_quarantine_is_not_said_to_be_dealt_with(
+    failed: Directory, command: str
+) -> None:
+    refused = run(failed, "quarantine", command, "00:0")
+
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert refused.stderr == "airy-ray: 00:0 is not in quarantine\n"
+
+
 def test_pages_begin_where_one_has_ended(failed: Directory) -> None:
     refused = run(failed, "quarantine", "--before", "7")
 

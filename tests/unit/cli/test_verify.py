@@ -142,7 +142,7 @@ def test_copies_that_a_killed_check_left_are_removed_and_others_are_not(
             "the record at offset 40 is damaged: its checksum is wrong",
             id="record",
         ),
-        pytest.param(log_file, spoil, "records at offsets 40 to 40", id="pages of the log"),
+        pytest.param(log_file, spoil, "the record at offset 40 is", id="pages of the log"),
         pytest.param(
             log_file,
             lambda file: os.truncate(file, 3 * PAGE),
