@@ -18,21 +18,14 @@ from airy_ray.errors import (
     DamagedError,
     RecordCorruptError,
     StateError,
-    UnstorableError,
 )
 from airy_ray.partition import generations, opening, ownership, repair
-from airy_ray.partition.fold import (
-    FallenTimer,
-    FoldError,
-    Understood,
-    fold,
-    quarantine,
-    understand,
-)
+from airy_ray.partition.fold import FallenTimer, Understood, understand
 from airy_ray.partition.generations import Generation
 from airy_ray.partition.history import History
 from airy_ray.partition.ownership import OwnerLock
 from airy_ray.partition.spec import PartitionSpec
+from airy_ray.partition.writing import write
 from airy_ray.projections import keys
 from airy_ray.rawlog.record import Record, payload_id, prepare
 from airy_ray.rawlog.tail import LogTail
@@ -245,47 +238,15 @@ class Partition:
 
     def _fold(self, understood: list[Understood]) -> None:
         try:
-            self._write(understood)
-        except FoldError as error:
-            self._fold_around(understood, error)
-        except UnstorableError as error:
-            self._fold_singly(understood, error)
+            aside = write(self.state, understood)
         except (StateError, DamagedError) as error:
             self._distrust(error)
-
-    def _write(self, understood: list[Understood]) -> None:
-        with self.state.batch() as writing:
-            if understood[0].offset != writing.applied:
-                return  # somebody else has folded these; read again
-            for each in understood:
-                fold(writing.batch, each)
-            writing.applied = understood[-1].offset + 1
-        self._folded = writing.applied
-
-    def _fold_singly(self, understood: list[Understood], error: UnstorableError) -> None:
-        """Fold records one by one, to put the one aside that asks for what cannot be stored."""
-        if len(understood) == 1:
-            self._fold_around(understood, FoldError(understood[0], error))
             return
-        for each in understood:
-            self._fold([each])
-
-    def _fold_around(self, understood: list[Understood], error: FoldError) -> None:
-        """Fold the records before one whose projection fails, then put that one aside."""
-        before = [each for each in understood if each.offset < error.failed.offset]
-        if before:
-            self._fold(before)
-        logger.error(
-            "partition %s: offset %d is in quarantine: %s",
-            self.spec.name,
-            error.failed.offset,
-            type(error.cause).__name__,
-        )
-        with self.state.batch() as writing:
-            if error.failed.offset == writing.applied:
-                quarantine(writing.batch, error)
-                writing.applied += 1
-        self._folded = writing.applied
+        self._folded = understood[-1].offset + 1
+        for offset, why in aside.items():
+            logger.error(
+                "partition %s: offset %d is in quarantine: %s", self.spec.name, offset, why
+            )
 
     def _distrust(self, error: Exception) -> None:
         logger.error("partition %s: the state is damaged: %s", self.spec.name, error)

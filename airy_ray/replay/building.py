@@ -19,13 +19,13 @@ import msgspec
 
 from airy_ray.model.events import HistorySwapped
 from airy_ray.model.ids import ID_BYTES, ContactId, ConversationId, MessageId
-from airy_ray.partition import refold
 from airy_ray.partition.fold import FoldError, Understood, fold, quarantine, request_of, understand
 from airy_ray.partition.history import History
 from airy_ray.partition.naming import ids_in, ids_of
 from airy_ray.partition.partition import TELLS_FROM
 from airy_ray.partition.reader import PartitionReader
 from airy_ray.partition.spec import PartitionSpec
+from airy_ray.partition.writing import write
 from airy_ray.projections import erasure, keys
 from airy_ray.rawlog.tail import LogTail
 from airy_ray.replay.selection import Chooser, People, Selection
@@ -235,20 +235,30 @@ def _fold_part(
     state: State, understood: list[Understood], chosen: set[bytes], answered: set[bytes]
 ) -> None:
     """Fold what records say of whoever is chosen; `answered` are requests that were met again."""
+    error = _failed_part(state, understood, chosen, answered)
+    while error is not None:
+        failed = error.failed.offset
+        before = [each for each in understood if each.offset < failed]
+        _failed_part(state, before, chosen, answered)  # they went well a moment ago
+        with state.batch(is_history=True) as writing:
+            quarantine(writing.batch, error)
+        understood = [each for each in understood if each.offset > failed]
+        error = _failed_part(state, understood, chosen, answered)
+
+
+def _failed_part(
+    state: State, understood: list[Understood], chosen: set[bytes], answered: set[bytes]
+) -> FoldError | None:
+    """Fold it in one transaction, unless one of the records fails: then nothing, and return why."""
     given: set[bytes] = set()
     try:
         with state.batch(is_history=True) as writing:
             for each in understood:
                 _fold_one(writing.batch, each, chosen, answered, given)
     except FoldError as error:
-        before = [each for each in understood if each.offset < error.failed.offset]
-        _fold_part(state, before, chosen, answered)
-        with state.batch(is_history=True) as writing:
-            quarantine(writing.batch, error)
-        behind = [each for each in understood if each.offset > error.failed.offset]
-        _fold_part(state, behind, chosen, answered)
-    else:
-        answered |= given
+        return error
+    answered |= given
+    return None
 
 
 def _fold_one(
@@ -299,7 +309,7 @@ def _is_about(batch: Batch, chosen: set[bytes], named: Iterator[bytes]) -> bool:
 def _fold_on(spec: PartitionSpec, history: History, state: State, end: int) -> Iterator[int]:
     for batch in _understood(spec, history, state.applied, end):
         _note_misrouted(state, batch)
-        refold.write(state, batch, is_history=True)
+        write(state, batch, is_history=True)
         yield batch[-1].offset + 1
 
 

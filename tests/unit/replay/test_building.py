@@ -4,18 +4,25 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airy_ray.clock import Millis
+from airy_ray.model.events import Event
+from airy_ray.partition import fold
 from airy_ray.partition.partition import Partition
 from airy_ray.partition.spec import PartitionSpec
+from airy_ray.projections.messages import Effect
+from airy_ray.projections.project import project as really_project
+from airy_ray.projections.view import View
 from airy_ray.replay import building
 from airy_ray.replay.selection import Selection
+from airy_ray.state.queries import reading
 from airy_ray.state.state import State
 from tests import builders
 from tests.builders import NOW
-from tests.log_builders import kept_rows, owned, rows, spec
+from tests.log_builders import append, kept_rows, owned, rows, settle, spec, webhooks
 from tests.replaying import PEOPLE, Action, histories, live
 
 TOLD = ("changes", "outbox", "audit")
@@ -70,3 +77,23 @@ def test_any_part_of_it_gives_the_same(history: list[Action], selection: Selecti
             folded(own, Path(directory) / "fresh", selection)
 
             assert differences(partition, Path(directory) / "fresh") == []
+
+
+def test_however_many_records_of_a_part_fail_each_is_put_aside_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(view: View, event: Event, at: Millis) -> Effect:
+        really_project(view, event, at)
+        raise KeyError
+
+    own = spec(tmp_path)
+    with owned(own) as partition:
+        append(own.directory, webhooks(1_200, contacts=1))
+        settle(partition)
+        monkeypatch.setattr(fold, "project", fails)
+        chosen = Selection(conversations=(builders.conversation_id("contact-0"),))
+        folded(own, tmp_path / "fresh", chosen)
+
+    with closing(State(tmp_path / "fresh")) as state, reading(state.environment) as view:
+        assert len(view.quarantine()) == 1_200
+        assert view.counts()["messages"] == 0
