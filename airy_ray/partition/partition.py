@@ -1,6 +1,7 @@
 """A partition as its owner runs it: log, projections, state (design: §4).
 
-1. `project_batch` folds what was appended, in order, into the live generation.
+1. `project_batch` folds what was appended, in order, into the live generation: few records at once,
+   or many as long as it is made anew and nobody may read it.
 2. State in doubt is discarded and folded again from a snapshot and the log; readers are told to
    wait meanwhile. A damaged log is repaired; see `partition.repair`.
 3. Projecting runs on one thread. What `partition.upkeep` does may run beside it on another.
@@ -22,7 +23,7 @@ from airy_ray.errors import (
 from airy_ray.partition import generations, opening, ownership, repair
 from airy_ray.partition.fold import FallenTimer, Understood, understand
 from airy_ray.partition.generations import Generation
-from airy_ray.partition.history import History
+from airy_ray.partition.history import History, Onward
 from airy_ray.partition.ownership import OwnerLock
 from airy_ray.partition.spec import PartitionSpec
 from airy_ray.partition.writing import write
@@ -53,6 +54,7 @@ class Partition:
         self.state = State(generations.path_of(spec.directory, generation.number))
         self._lock = lock
         self._folded: int | None = None
+        self._rebuilt: Onward | None = None
         self._due: Millis | None = None
         self._due_of: tuple[State, int] | None = None
         self.offered: int | None = None
@@ -226,7 +228,7 @@ class Partition:
             self._distrust(error)
             return []
         try:
-            records = self.history.read(applied, spec.batch_records, spec.batch_bytes)
+            records = self._read(applied)
             if not records and applied > self.tail.head:
                 raise DamagedError(str(self.tail.path), f"it ends before offset {applied}")
         except (RecordCorruptError, DamagedError) as error:
@@ -235,6 +237,15 @@ class Partition:
             return []
         self._folded = applied
         return [understand(offset, record, spec.index, spec.count) for offset, record in records]
+
+    def _read(self, applied: int) -> list[tuple[int, Record]]:
+        """Return the next records: few of them while others wait for what comes meanwhile."""
+        spec, target = self.spec, self.generation.target
+        if target is None or applied >= target:
+            return self.history.read(applied, spec.batch_records, spec.batch_bytes)
+        if self._rebuilt is None:
+            self._rebuilt = Onward(self.history, spec.rebuilt_records, spec.rebuilt_bytes)
+        return self._rebuilt.read(applied, target)
 
     def _fold(self, understood: list[Understood]) -> None:
         try:
@@ -278,6 +289,7 @@ class Partition:
     def _set_live(self, generation: Generation) -> None:
         generations.set_live(self.tail, generation)
         self.generation = generation
+        self._rebuilt = None
 
 
 def open_partition(spec: PartitionSpec, now: Millis) -> Partition:
