@@ -167,6 +167,9 @@ def rollback(
 ) -> None:
     """Bring back what was before the swap, with all that came in since.
 
+    It is refused once that is not kept any more: after a day, after an erasure, or if a damaged
+    state had to be made anew.
+
     Example: airy-ray replay rollback
     """
     _do(lambda found: runs.roll_back(found.specs), data, config, as_json=as_json)
