@@ -14,6 +14,7 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from secrets import token_hex
 
 import msgspec
 
@@ -43,6 +44,7 @@ _ROWS_AT_ONCE = 2_048
 _NEAR = 256
 """So few records behind the present one, the owner folds the rest before anybody notices."""
 _POLL_S = 0.02
+_COPY = ".copy-"
 _LAST = b"\xff" * 32
 
 
@@ -52,16 +54,27 @@ def begin_part(spec: PartitionSpec, selection: Selection, fresh: Path) -> Iterat
     Yields how far it is, of how much. If a record that is meant does not tell of whom it is, there
     is no copy in the end: all is to be folded again.
     """
-    copying = fresh.with_name(f"{fresh.name}.copy")
-    shutil.rmtree(copying, ignore_errors=True)
+    copying = _own_directory(fresh)
     with _opened(spec) as (history, reader):
-        _copy(reader, copying)
+        reader.live().environment.copy(copying)
         with closing(State(copying)) as state:
             is_folded = yield from _fold_part_of(spec, history, state, selection)
-    if is_folded:
+    if is_folded and not fresh.exists():
         copying.rename(fresh)
     else:
         shutil.rmtree(copying)
+
+
+def _own_directory(fresh: Path) -> Path:
+    """Make a directory for a copy that no other process uses; what others have left goes.
+
+    The child of an owner that died may still be at work for a moment: it finds its copy gone then.
+    """
+    for left in fresh.parent.glob(f"{fresh.name}{_COPY}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    own = fresh.with_name(f"{fresh.name}{_COPY}{token_hex(8)}")
+    own.mkdir()
+    return own
 
 
 def fold_part(spec: PartitionSpec, copy: Path, selection: Selection) -> Iterator[tuple[int, int]]:
@@ -102,8 +115,9 @@ def fold_on(spec: PartitionSpec, fresh: Path, until: int | None) -> Iterator[int
 def copy_present(spec: PartitionSpec, copy: Path) -> Iterator[int]:
     """Copy the present state as one moment has it; yield how many records it holds."""
     shutil.rmtree(copy, ignore_errors=True)
+    copy.mkdir()
     with _opened(spec) as (_, reader):
-        _copy(reader, copy)
+        reader.live().environment.copy(copy)
     with closing(State(copy)) as state:
         yield state.applied
 
@@ -393,12 +407,6 @@ def _behind_last(state: State, table: str) -> bytes:
     with state.environment.read() as transaction:
         cursor = transaction.cursor(state.environment.tables[table])
         return cursor.key() + b"\0" if cursor.last() else b""
-
-
-def _copy(reader: PartitionReader, copy: Path) -> None:
-    shutil.rmtree(copy, ignore_errors=True)
-    copy.mkdir(parents=True)
-    reader.live().environment.copy(copy)
 
 
 @contextmanager

@@ -79,8 +79,63 @@ def test_any_part_of_it_gives_the_same(history: list[Action], selection: Selecti
             assert differences(partition, Path(directory) / "fresh") == []
 
 
+@pytest.fixture
+def chosen() -> Selection:
+    return Selection(conversations=(builders.conversation_id("contact-0"),))
+
+
+def test_a_child_that_outlives_its_owner_puts_nothing_in_place_that_another_is_making(
+    tmp_path: Path, chosen: Selection
+) -> None:
+    own, fresh = spec(tmp_path), tmp_path / "replay" / "fresh"
+    fresh.parent.mkdir()
+    with owned(own) as partition:
+        append(own.directory, webhooks(50))
+        settle(partition)
+        straggler = building.begin_part(own, chosen, fresh)
+        next(straggler)
+        successor = building.begin_part(own, chosen, fresh)
+        next(successor)
+
+        with pytest.raises(FileNotFoundError):
+            list(straggler)
+        assert not fresh.exists()
+        list(successor)
+
+        assert list(fresh.parent.iterdir()) == [fresh]
+        assert differences(partition, fresh) == []
+
+
+def test_a_child_that_finds_its_work_done_by_one_that_outlived_its_owner_leaves_it(
+    tmp_path: Path, chosen: Selection
+) -> None:
+    own, fresh = spec(tmp_path), tmp_path / "replay" / "fresh"
+    fresh.parent.mkdir()
+    with owned(own) as partition:
+        append(own.directory, webhooks(50))
+        settle(partition)
+        successor = building.begin_part(own, chosen, fresh)
+        next(successor)
+        fresh.mkdir()
+        list(successor)
+
+    assert list(fresh.parent.iterdir()) == [fresh]
+    assert list(fresh.iterdir()) == []
+
+
+def test_what_a_child_that_was_killed_has_left_goes(tmp_path: Path, chosen: Selection) -> None:
+    own, fresh = spec(tmp_path), tmp_path / "replay" / "fresh"
+    with owned(own) as partition:
+        append(own.directory, webhooks(50))
+        settle(partition)
+        (fresh.parent / "fresh.copy-killed").mkdir(parents=True)
+        list(building.begin_part(own, chosen, fresh))
+
+    assert list(fresh.parent.iterdir()) == [fresh]
+
+
 def test_however_many_records_of_a_part_fail_each_is_put_aside_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, chosen: Selection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(view: View, event: Event, at: Millis) -> Effect:
         really_project(view, event, at)
@@ -91,7 +146,6 @@ def test_however_many_records_of_a_part_fail_each_is_put_aside_alone(
         append(own.directory, webhooks(1_200, contacts=1))
         settle(partition)
         monkeypatch.setattr(fold, "project", fails)
-        chosen = Selection(conversations=(builders.conversation_id("contact-0"),))
         folded(own, tmp_path / "fresh", chosen)
 
     with closing(State(tmp_path / "fresh")) as state, reading(state.environment) as view:
