@@ -179,7 +179,10 @@ def rollback(
 ) -> None:
     """Bring back what was before the swap, with all that came in since.
 
-    Exit code 0: brought back. 1: it failed. 2: nothing is swapped, or it is longer ago than a day.
+    It is refused once that is not kept any more: after a day, after an erasure, or if a damaged
+    state had to be made anew.
+
+    Exit code 0: brought back. 1: it failed. 2: nothing is swapped, or what was before is gone.
 
     Example: airy-ray replay rollback
     """

@@ -29,7 +29,8 @@ def status(
 
     Reads the data directory itself, so it works while the system runs, hangs or is stopped.
 
-    Exit code 0: all is well. 1: something needs attention, and it says what. 2: wrong use.
+    Exit code 0: all is well, even if a replay is offered after an upgrade, which it notes. 1:
+    something needs attention, and it says what. 2: wrong use.
 
     Example: airy-ray status --data /var/lib/airy --json | jq .attention
     """
@@ -38,10 +39,11 @@ def status(
     running = running_on(found.directory)
     each = list(conditions(found.specs))
     needed = list(attention(running, each, now, killed=was_killed(found.directory)))
+    noted = list(notes(each))
     if as_json:
-        print_json(_for_programs(running, each, needed))
+        print_json(_for_programs(running, each, needed, noted))
     else:
-        _show(running, each, needed, now)
+        _show(running, each, needed, noted, now)
     if needed:
         raise typer.Exit(1)
 
@@ -63,13 +65,17 @@ def attention(
             yield "it is not running: nothing is received; start it with airy-ray up"
     elif running.ready_at is None and now - running.since > _STARTING_MS:
         yield f"it has been starting for {age((now - running.since) / 1_000)}"
-    projections = {each.name: each.projection for each in conditions if each.projection}
-    if (notice := upgrade.notice(projections, "offer")) is not None:
-        yield notice
     is_ready = running is not None and running.ready_at is not None
     for each in conditions:
         for problem in _problems(each, now, is_ready=is_ready):
             yield f"{_named(each)}: {problem}"
+
+
+def notes(conditions: Sequence[Condition]) -> Iterator[str]:
+    """Yield what is good to know and nobody has to do anything about, a sentence each."""
+    projections = {each.name: each.projection for each in conditions if each.projection}
+    if (notice := upgrade.notice(projections, "offer")) is not None:
+        yield notice
 
 
 def _problems(each: Condition, now: Millis, *, is_ready: bool) -> Iterator[str]:
@@ -96,7 +102,11 @@ def _problems(each: Condition, now: Millis, *, is_ready: bool) -> Iterator[str]:
 
 
 def _show(
-    running: Running | None, conditions: Sequence[Condition], needed: Sequence[str], now: Millis
+    running: Running | None,
+    conditions: Sequence[Condition],
+    needed: Sequence[str],
+    noted: Sequence[str],
+    now: Millis,
 ) -> None:
     console.print(_told(running, now), highlight=False, markup=False, soft_wrap=True)
     console.print()
@@ -107,6 +117,8 @@ def _show(
     print_table(kept, [_kept(each) for each in conditions])
     console.print()
     console.print(_channels(conditions), highlight=False, markup=False)
+    for note in noted:
+        console.print(f"- {note}", style="yellow", highlight=False, markup=False, soft_wrap=True)
     for problem in needed:
         console.print(f"! {problem}", style="red", highlight=False, markup=False, soft_wrap=True)
     if not needed:
@@ -159,7 +171,10 @@ def _channels(conditions: Sequence[Condition]) -> str:
 
 
 def _for_programs(
-    running: Running | None, conditions: Sequence[Condition], needed: Sequence[str]
+    running: Running | None,
+    conditions: Sequence[Condition],
+    needed: Sequence[str],
+    noted: Sequence[str],
 ) -> dict[str, Any]:
     partitions = [
         {**msgspec.to_builtins(each), "lag": each.lag}
@@ -171,6 +186,7 @@ def _for_programs(
         "running": None if running is None else msgspec.to_builtins(running),
         "healthy": not needed,
         "attention": list(needed),
+        "notes": list(noted),
         "partitions": partitions,
         "registry": {**msgspec.to_builtins(registry), "lag": registry.lag},
     }

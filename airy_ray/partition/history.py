@@ -127,3 +127,30 @@ class History:
         if segment is None:
             raise DamagedError(str(self.tail.path), f"offset {offset} is in no archive file")
         return segment
+
+
+class Onward:
+    """Reads a log on from where it was read last, many records at once.
+
+    As long as it does go on from there, an archive file is read once.
+    """
+
+    def __init__(self, history: History, limit: int, bytes_max: int) -> None:
+        self._history = history
+        self._bounds = limit, bytes_max
+        self._batches: Iterator[list[tuple[int, Record]]] = iter(())
+        self._next: int | None = None
+
+    def read(self, first: int, end: int) -> list[tuple[int, Record]]:
+        """Return the records from offset `first` on before `end`, as `History.batches` has them.
+
+        Raises:
+            RecordCorruptError, DamagedError: what comes next cannot be read.
+        """
+        if first != self._next:
+            self._batches = self._history.batches(first, end, *self._bounds)
+        self._next = None  # what fails begins anew
+        records = next(self._batches, [])
+        if records:
+            self._next = records[-1][0] + 1
+        return records

@@ -1,6 +1,7 @@
 """A partition as its owner runs it: log, projections, state (design: §4).
 
-1. `project_batch` folds what was appended, in order, into the live generation.
+1. `project_batch` folds what was appended, in order, into the live generation: few records at once,
+   or many as long as it is made anew and nobody may read it.
 2. State in doubt is discarded and folded again from a snapshot and the log; readers are told to
    wait meanwhile. A damaged log is repaired; see `partition.repair`.
 3. Projecting runs on one thread. What `partition.upkeep` does may run beside it on another.
@@ -18,21 +19,14 @@ from airy_ray.errors import (
     DamagedError,
     RecordCorruptError,
     StateError,
-    UnstorableError,
 )
 from airy_ray.partition import generations, opening, ownership, repair
-from airy_ray.partition.fold import (
-    FallenTimer,
-    FoldError,
-    Understood,
-    fold,
-    quarantine,
-    understand,
-)
+from airy_ray.partition.fold import FallenTimer, Understood, understand
 from airy_ray.partition.generations import Generation
-from airy_ray.partition.history import History
+from airy_ray.partition.history import History, Onward
 from airy_ray.partition.ownership import OwnerLock
 from airy_ray.partition.spec import PartitionSpec
+from airy_ray.partition.writing import write
 from airy_ray.projections import keys
 from airy_ray.rawlog.record import Record, payload_id, prepare
 from airy_ray.rawlog.tail import LogTail
@@ -60,6 +54,7 @@ class Partition:
         self.state = State(generations.path_of(spec.directory, generation.number))
         self._lock = lock
         self._folded: int | None = None
+        self._rebuilt: Onward | None = None
         self._due: Millis | None = None
         self._due_of: tuple[State, int] | None = None
         self.offered: int | None = None
@@ -233,7 +228,7 @@ class Partition:
             self._distrust(error)
             return []
         try:
-            records = self.history.read(applied, spec.batch_records, spec.batch_bytes)
+            records = self._read(applied)
             if not records and applied > self.tail.head:
                 raise DamagedError(str(self.tail.path), f"it ends before offset {applied}")
         except (RecordCorruptError, DamagedError) as error:
@@ -243,49 +238,26 @@ class Partition:
         self._folded = applied
         return [understand(offset, record, spec.index, spec.count) for offset, record in records]
 
+    def _read(self, applied: int) -> list[tuple[int, Record]]:
+        """Return the next records: few of them while others wait for what comes meanwhile."""
+        spec, target = self.spec, self.generation.target
+        if target is None or applied >= target:
+            return self.history.read(applied, spec.batch_records, spec.batch_bytes)
+        if self._rebuilt is None:
+            self._rebuilt = Onward(self.history, spec.rebuilt_records, spec.rebuilt_bytes)
+        return self._rebuilt.read(applied, target)
+
     def _fold(self, understood: list[Understood]) -> None:
         try:
-            self._write(understood)
-        except FoldError as error:
-            self._fold_around(understood, error)
-        except UnstorableError as error:
-            self._fold_singly(understood, error)
+            aside = write(self.state, understood)
         except (StateError, DamagedError) as error:
             self._distrust(error)
-
-    def _write(self, understood: list[Understood]) -> None:
-        with self.state.batch() as writing:
-            if understood[0].offset != writing.applied:
-                return  # somebody else has folded these; read again
-            for each in understood:
-                fold(writing.batch, each)
-            writing.applied = understood[-1].offset + 1
-        self._folded = writing.applied
-
-    def _fold_singly(self, understood: list[Understood], error: UnstorableError) -> None:
-        """Fold records one by one, to put the one aside that asks for what cannot be stored."""
-        if len(understood) == 1:
-            self._fold_around(understood, FoldError(understood[0], error))
             return
-        for each in understood:
-            self._fold([each])
-
-    def _fold_around(self, understood: list[Understood], error: FoldError) -> None:
-        """Fold the records before one whose projection fails, then put that one aside."""
-        before = [each for each in understood if each.offset < error.failed.offset]
-        if before:
-            self._fold(before)
-        logger.error(
-            "partition %s: offset %d is in quarantine: %s",
-            self.spec.name,
-            error.failed.offset,
-            type(error.cause).__name__,
-        )
-        with self.state.batch() as writing:
-            if error.failed.offset == writing.applied:
-                quarantine(writing.batch, error)
-                writing.applied += 1
-        self._folded = writing.applied
+        self._folded = understood[-1].offset + 1
+        for offset, why in aside.items():
+            logger.error(
+                "partition %s: offset %d is in quarantine: %s", self.spec.name, offset, why
+            )
 
     def _distrust(self, error: Exception) -> None:
         logger.error("partition %s: the state is damaged: %s", self.spec.name, error)
@@ -317,6 +289,7 @@ class Partition:
     def _set_live(self, generation: Generation) -> None:
         generations.set_live(self.tail, generation)
         self.generation = generation
+        self._rebuilt = None
 
 
 def open_partition(spec: PartitionSpec, now: Millis) -> Partition:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import lmdb
 
-from airy_ray.errors import UnstorableError
-from airy_ray.partition.fold import FoldError, Understood, fold, quarantine, understand
+from airy_ray.partition.fold import understand
 from airy_ray.partition.history import History
 from airy_ray.partition.spec import PartitionSpec
+from airy_ray.partition.writing import write
 from airy_ray.rawlog.tail import LogTail
 from airy_ray.state.state import State
 from airy_ray.state.tables import ROW_TYPES
@@ -62,40 +62,6 @@ def differences(kept: Path, fresh: Path) -> Iterator[str]:
                 ours = left.cursor(one.open_db(table.encode(), txn=left, create=False))
                 theirs = right.cursor(other.open_db(table.encode(), txn=right, create=False))
                 yield from _table_differences(table, ours, theirs)
-
-
-def write(state: State, understood: list[Understood], *, is_history: bool = False) -> None:
-    """Fold the records that follow what a state holds; one whose projection fails is put aside.
-
-    What it holds is passed over: the child of an owner that died may still write for a moment.
-    """
-    if not understood:
-        return
-    try:
-        with state.batch(is_history=is_history) as writing:
-            for each in understood:
-                if each.offset >= writing.applied:
-                    fold(writing.batch, each)
-            writing.applied = max(writing.applied, understood[-1].offset + 1)
-    except FoldError as error:
-        _write_around(state, understood, error, is_history=is_history)
-    except UnstorableError as error:
-        for each in understood if len(understood) > 1 else ():
-            write(state, [each], is_history=is_history)
-        if len(understood) == 1:
-            failed = FoldError(understood[0], error)
-            _write_around(state, understood, failed, is_history=is_history)
-
-
-def _write_around(
-    state: State, understood: list[Understood], error: FoldError, *, is_history: bool
-) -> None:
-    failed = error.failed.offset
-    write(state, [each for each in understood if each.offset < failed], is_history=is_history)
-    with state.batch(is_history=is_history) as writing:
-        quarantine(writing.batch, error)
-        writing.applied = failed + 1
-    write(state, [each for each in understood if each.offset > failed], is_history=is_history)
 
 
 def _opened(path: Path) -> lmdb.Environment:

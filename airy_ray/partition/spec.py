@@ -75,6 +75,10 @@ class PartitionSpec:
         batch_records: how many records one transaction folds at most: what comes in meanwhile waits
             behind them, but in longer ones each takes a little less time.
         batch_bytes: how many bytes of them at most, the first one apart.
+        rebuilt_records: how many it folds of a state that is made anew, which nobody may read yet:
+            in fewer each takes more time, and more take memory that the owner keeps, and have
+            whoever stops it wait.
+        rebuilt_bytes: how many bytes of them at most, the last one apart.
     """
 
     index: PartitionIndex
@@ -86,6 +90,8 @@ class PartitionSpec:
     retention: Retention = Retention()
     batch_records: int = 128
     batch_bytes: int = 4 << 20
+    rebuilt_records: int = 4_096
+    rebuilt_bytes: int = 16 << 20
 
     @property
     def name(self) -> str:

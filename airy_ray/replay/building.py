@@ -14,18 +14,19 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from secrets import token_hex
 
 import msgspec
 
 from airy_ray.model.events import HistorySwapped
 from airy_ray.model.ids import ID_BYTES, ContactId, ConversationId, MessageId
-from airy_ray.partition import refold
 from airy_ray.partition.fold import FoldError, Understood, fold, quarantine, request_of, understand
 from airy_ray.partition.history import History
 from airy_ray.partition.naming import ids_in, ids_of
 from airy_ray.partition.partition import TELLS_FROM
 from airy_ray.partition.reader import PartitionReader
 from airy_ray.partition.spec import PartitionSpec
+from airy_ray.partition.writing import write
 from airy_ray.projections import erasure, keys
 from airy_ray.rawlog.tail import LogTail
 from airy_ray.replay.selection import Chooser, People, Selection
@@ -44,6 +45,7 @@ _ROWS_AT_ONCE = 2_048
 _NEAR = 256
 """So few records behind the present one, the owner folds the rest before anybody notices."""
 _POLL_S = 0.02
+_COPY = ".copy-"
 _LAST = b"\xff" * 32
 
 
@@ -53,16 +55,27 @@ def begin_part(spec: PartitionSpec, selection: Selection, fresh: Path) -> Iterat
     Yields how far it is, of how much. If a record that is meant does not tell of whom it is, there
     is no copy in the end: all is to be folded again.
     """
-    copying = fresh.with_name(f"{fresh.name}.copy")
-    shutil.rmtree(copying, ignore_errors=True)
+    copying = _own_directory(fresh)
     with _opened(spec) as (history, reader):
-        _copy(reader, copying)
+        reader.live().environment.copy(copying)
         with closing(State(copying)) as state:
             is_folded = yield from _fold_part_of(spec, history, state, selection)
-    if is_folded:
+    if is_folded and not fresh.exists():
         copying.rename(fresh)
     else:
         shutil.rmtree(copying)
+
+
+def _own_directory(fresh: Path) -> Path:
+    """Make a directory for a copy that no other process uses; what others have left goes.
+
+    The child of an owner that died may still be at work for a moment: it finds its copy gone then.
+    """
+    for left in fresh.parent.glob(f"{fresh.name}{_COPY}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    own = fresh.with_name(f"{fresh.name}{_COPY}{token_hex(8)}")
+    own.mkdir()
+    return own
 
 
 def fold_part(spec: PartitionSpec, copy: Path, selection: Selection) -> Iterator[tuple[int, int]]:
@@ -103,8 +116,9 @@ def fold_on(spec: PartitionSpec, fresh: Path, until: int | None) -> Iterator[int
 def copy_present(spec: PartitionSpec, copy: Path) -> Iterator[int]:
     """Copy the present state as one moment has it; yield how many records it holds."""
     shutil.rmtree(copy, ignore_errors=True)
+    copy.mkdir()
     with _opened(spec) as (_, reader):
-        _copy(reader, copy)
+        reader.live().environment.copy(copy)
     with closing(State(copy)) as state:
         yield state.applied
 
@@ -236,20 +250,30 @@ def _fold_part(
     state: State, understood: list[Understood], chosen: set[bytes], answered: set[bytes]
 ) -> None:
     """Fold what records say of whoever is chosen; `answered` are requests that were met again."""
+    error = _failed_part(state, understood, chosen, answered)
+    while error is not None:
+        failed = error.failed.offset
+        before = [each for each in understood if each.offset < failed]
+        _failed_part(state, before, chosen, answered)  # they went well a moment ago
+        with state.batch(is_history=True) as writing:
+            quarantine(writing.batch, error)
+        understood = [each for each in understood if each.offset > failed]
+        error = _failed_part(state, understood, chosen, answered)
+
+
+def _failed_part(
+    state: State, understood: list[Understood], chosen: set[bytes], answered: set[bytes]
+) -> FoldError | None:
+    """Fold it in one transaction, unless one of the records fails: then nothing, and return why."""
     given: set[bytes] = set()
     try:
         with state.batch(is_history=True) as writing:
             for each in understood:
                 _fold_one(writing.batch, each, chosen, answered, given)
     except FoldError as error:
-        before = [each for each in understood if each.offset < error.failed.offset]
-        _fold_part(state, before, chosen, answered)
-        with state.batch(is_history=True) as writing:
-            quarantine(writing.batch, error)
-        behind = [each for each in understood if each.offset > error.failed.offset]
-        _fold_part(state, behind, chosen, answered)
-    else:
-        answered |= given
+        return error
+    answered |= given
+    return None
 
 
 def _fold_one(
@@ -300,7 +324,7 @@ def _is_about(batch: Batch, chosen: set[bytes], named: Iterator[bytes]) -> bool:
 def _fold_on(spec: PartitionSpec, history: History, state: State, end: int) -> Iterator[int]:
     for batch in _understood(spec, history, state.applied, end):
         _note_misrouted(state, batch)
-        refold.write(state, batch, is_history=True)
+        write(state, batch, is_history=True)
         yield batch[-1].offset + 1
 
 
@@ -384,12 +408,6 @@ def _behind_last(state: State, table: str) -> bytes:
     with state.environment.read() as transaction:
         cursor = transaction.cursor(state.environment.tables[table])
         return cursor.key() + b"\0" if cursor.last() else b""
-
-
-def _copy(reader: PartitionReader, copy: Path) -> None:
-    shutil.rmtree(copy, ignore_errors=True)
-    copy.mkdir(parents=True)
-    reader.live().environment.copy(copy)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from airy_ray.clock import Millis
 from airy_ray.errors import ReplayError
 from airy_ray.model import json_text
 from airy_ray.model.ids import REGISTRY
+from airy_ray.partition import generations
 from airy_ray.partition.spec import PartitionSpec
 from airy_ray.replay.order import (
     AT_REST,
@@ -306,7 +307,8 @@ def roll_back(specs: Sequence[PartitionSpec]) -> int:
     """Have the generations from before the swap take over again; return the number of the replay.
 
     Raises:
-        ReplayError: it has not swapped, or they are not kept any more.
+        ReplayError: it has not swapped, or they are not kept any more: for a time that is over, or
+            because a state was damaged and had to be made anew.
     """
     return _order(specs, check_roll_back(specs), "roll back")
 
@@ -314,12 +316,27 @@ def roll_back(specs: Sequence[PartitionSpec]) -> int:
 def check_roll_back(specs: Sequence[PartitionSpec]) -> Run:
     """Return the replay that would be rolled back; raises as `roll_back`, and orders nothing."""
     run = _present(specs)
-    swapped = [report for report in run.reports if report.phase == "swapped"]
+    swapped = [part for part in run.parts if part.phase == "swapped"]
     if not swapped:
         raise ReplayError(f"replay {run.number} is {run.phase}: there is nothing to roll back")
-    if any(report.before is None for report in swapped):
-        raise ReplayError(f"replay {run.number}: what was before the swap is not kept any more")
+    directories = {spec.name: spec.directory for spec in specs}
+    gone = [
+        part.partition for part in swapped if not _keeps_former(part, directories[part.partition])
+    ]
+    if gone:
+        raise ReplayError(
+            f"replay {run.number}: what was before the swap is not kept any more in partition "
+            f"{', '.join(gone)}"
+        )
     return run
+
+
+def _keeps_former(part: Part, directory: Path) -> bool:
+    """Whether a partition has what was before the swap still; a rebuild drops it."""
+    if part.report is None or part.report.before is None:
+        return False
+    is_ordered = part.order.wanted == "roll back"  # it may have got its new place already
+    return is_ordered or generations.path_of(directory, part.report.before).exists()
 
 
 def _present(specs: Sequence[PartitionSpec]) -> Run:

@@ -647,6 +647,8 @@ class World:
 
     def _spec(self, index: PartitionIndex) -> PartitionSpec:
         name = "registry" if index == REGISTRY else f"{index:02}"
+        records = self.rng.choice([2, 8, 256])
+        size = self.rng.choice([2_000, 1 << 20, 1 << 20])
         return PartitionSpec(
             index=index,
             count=PARTITIONS,
@@ -655,8 +657,10 @@ class World:
             answers=self._root / "answers",
             upkeep=_UPKEEP,
             retention=_RETENTION,
-            batch_records=self.rng.choice([2, 8, 256]),
-            batch_bytes=self.rng.choice([2_000, 1 << 20, 1 << 20]),
+            batch_records=records,
+            batch_bytes=size,
+            rebuilt_records=records,
+            rebuilt_bytes=size,
         )
 
     @contextmanager

@@ -26,12 +26,30 @@ def earlier(tmp_path: Path) -> Directory:
     return Directory(unpack(READABLE_SINCE, tmp_path))
 
 
-def test_status_says_how_they_are_made_anew(earlier: Directory) -> None:
-    status = told(earlier, "status")
+def test_a_running_system_that_serves_them_is_well_and_status_says_what_is_offered(
+    earlier: Directory,
+) -> None:
+    with earlier.running():
+        shown = run(earlier, "status")
+        status = told(earlier, "status")
 
-    (line,) = [each for each in status["attention"] if each.startswith(OFFER)]
+    assert shown.exit_code == 0
+    assert OFFER in shown.stdout
+    assert "all is well" in shown.stdout
+    assert (status["healthy"], status["attention"]) == (True, [])
+    (line,) = status["notes"]
+    assert line.startswith(OFFER)
     assert "airy-ray replay start --swap" in line
     assert {each["projection"] for each in status["partitions"]} == {READABLE_SINCE}
+
+
+def test_a_stopped_one_needs_to_be_started_and_nothing_else(earlier: Directory) -> None:
+    status = told(earlier, "status")
+
+    assert status["attention"] == [
+        "it is not running: nothing is received; start it with airy-ray up"
+    ]
+    assert len(status["notes"]) == 1
 
 
 def test_their_generations_are_shown(earlier: Directory) -> None:

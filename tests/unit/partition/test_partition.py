@@ -1,7 +1,7 @@
 """A partition as its owner runs it: folded once, trusted when it may be, rebuilt when not."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -18,12 +18,13 @@ from airy_ray.model.ids import format_id
 from airy_ray.partition import fold, ownership
 from airy_ray.partition.partition import Partition
 from airy_ray.partition.reader import PartitionReader
-from airy_ray.partition.spec import PartitionSpec
+from airy_ray.partition.spec import PartitionSpec, Upkeep
 from airy_ray.projections.messages import Effect
 from airy_ray.projections.project import project as project_event
 from airy_ray.projections.view import View
+from airy_ray.rawlog import archive
 from airy_ray.rawlog.record import Record
-from airy_ray.rawlog.tail import LogTail
+from airy_ray.rawlog.tail import LogTail, Segment
 from airy_ray.state import snapshot
 from airy_ray.state.queries import reading
 from airy_ray.state.state import State
@@ -44,6 +45,9 @@ from tests.log_builders import (
     webhooks,
 )
 
+SEALING = Upkeep(sync_ms=0, segment_age_ms=0, tail_records=1)
+"""Upkeep that seals all there is at once."""
+
 
 def test_what_was_appended_is_folded_in_batches(tmp_path: Path) -> None:
     own = spec(tmp_path)
@@ -54,6 +58,75 @@ def test_what_was_appended_is_folded_in_batches(tmp_path: Path) -> None:
 
         assert batches == [128, 128, 128, 128, 88, 0]
         assert partition.applied == 600
+
+
+@pytest.mark.parametrize("from_archive", [False, True])
+def test_a_state_that_nobody_may_read_yet_is_folded_in_large_batches(
+    tmp_path: Path, from_archive: bool
+) -> None:
+    own = replace(spec(tmp_path, upkeep=SEALING), rebuilt_records=450)
+    project(own, webhooks(600))
+    with owned(own) as partition:
+        if from_archive:
+            _archive(partition)
+        partition.rebuild()
+        append(own.directory, webhooks(300, first=600))
+
+        batches = iter(lambda: partition.project_batch(NOW), 0)
+
+        assert list(batches) == [450, 150, 128, 128, 44]
+
+
+def test_a_batch_of_a_rebuild_holds_no_more_bytes_than_wanted_but_for_one_record(
+    tmp_path: Path,
+) -> None:
+    records = webhooks(600)
+    own = replace(spec(tmp_path, upkeep=SEALING), rebuilt_bytes=200 * len(records[-1].body))
+    project(own, records)
+    with owned(own) as partition:
+        _archive(partition)
+        partition.rebuild()
+
+        assert 200 <= partition.project_batch(NOW) <= 205  # bodies of the first are a bit shorter
+
+
+def test_an_archive_file_is_opened_once_by_a_rebuild(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = replace(spec(tmp_path, upkeep=BUSY), rebuilt_records=10)
+    project(own, webhooks(300))
+    read, firsts = archive.read, []
+
+    def noted(directory: Path, segment: Segment, first: int) -> Iterator[tuple[int, Record]]:
+        firsts.append((segment.file, first))
+        return read(directory, segment, first)
+
+    with owned(own) as partition:
+        _archive(partition)
+        monkeypatch.setattr(archive, "read", noted)
+        partition.rebuild()
+        settle(partition)
+
+        segments = partition.tail.segments()
+    assert firsts == [(each.file, each.first) for each in segments]
+
+
+def test_a_rebuild_that_is_stopped_on_its_way_goes_on_and_ends_with_the_same_bytes(
+    tmp_path: Path,
+) -> None:
+    own = replace(spec(tmp_path, upkeep=BUSY), rebuilt_records=70)
+    project(own, _mixed(300))
+    with owned(own) as partition:
+        _archive(partition)
+        before = rows(partition.state)
+        partition.rebuild()
+        partition.project_batch(NOW)
+    with owned(own) as partition:
+        assert (partition.applied, partition.is_readable) == (70, False)
+        settle(partition)
+
+        assert partition.generation.number == 2
+        assert rows(partition.state) == before
 
 
 def test_folded_twice_is_folded_once(tmp_path: Path) -> None:
@@ -101,7 +174,7 @@ def test_a_rebuilt_state_is_the_same_bytes(
 
 
 def test_while_a_state_is_rebuilt_reads_say_how_far_it_is(tmp_path: Path) -> None:
-    own = replace(spec(tmp_path), batch_records=40)
+    own = replace(spec(tmp_path), rebuilt_records=40)
     project(own, webhooks(100))
     with owned(own) as partition, closing(PartitionReader(partition.tail)) as reader:
         partition.rebuild()

@@ -4,18 +4,25 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airy_ray.clock import Millis
+from airy_ray.model.events import Event
+from airy_ray.partition import fold
 from airy_ray.partition.partition import Partition
 from airy_ray.partition.spec import PartitionSpec
+from airy_ray.projections.messages import Effect
+from airy_ray.projections.project import project as really_project
+from airy_ray.projections.view import View
 from airy_ray.replay import building
 from airy_ray.replay.selection import Selection
+from airy_ray.state.queries import reading
 from airy_ray.state.state import State
 from tests import builders
 from tests.builders import NOW
-from tests.log_builders import kept_rows, owned, rows, spec
+from tests.log_builders import append, kept_rows, owned, rows, settle, spec, webhooks
 from tests.replaying import PEOPLE, Action, histories, live
 
 TOLD = ("changes", "outbox", "audit")
@@ -70,3 +77,77 @@ def test_any_part_of_it_gives_the_same(history: list[Action], selection: Selecti
             folded(own, Path(directory) / "fresh", selection)
 
             assert differences(partition, Path(directory) / "fresh") == []
+
+
+@pytest.fixture
+def chosen() -> Selection:
+    return Selection(conversations=(builders.conversation_id("contact-0"),))
+
+
+def test_a_child_that_outlives_its_owner_puts_nothing_in_place_that_another_is_making(
+    tmp_path: Path, chosen: Selection
+) -> None:
+    own, fresh = spec(tmp_path), tmp_path / "replay" / "fresh"
+    fresh.parent.mkdir()
+    with owned(own) as partition:
+        append(own.directory, webhooks(50))
+        settle(partition)
+        straggler = building.begin_part(own, chosen, fresh)
+        next(straggler)
+        successor = building.begin_part(own, chosen, fresh)
+        next(successor)
+
+        with pytest.raises(FileNotFoundError):
+            list(straggler)
+        assert not fresh.exists()
+        list(successor)
+
+        assert list(fresh.parent.iterdir()) == [fresh]
+        assert differences(partition, fresh) == []
+
+
+def test_a_child_that_finds_its_work_done_by_one_that_outlived_its_owner_leaves_it(
+    tmp_path: Path, chosen: Selection
+) -> None:
+    own, fresh = spec(tmp_path), tmp_path / "replay" / "fresh"
+    fresh.parent.mkdir()
+    with owned(own) as partition:
+        append(own.directory, webhooks(50))
+        settle(partition)
+        successor = building.begin_part(own, chosen, fresh)
+        next(successor)
+        fresh.mkdir()
+        list(successor)
+
+    assert list(fresh.parent.iterdir()) == [fresh]
+    assert list(fresh.iterdir()) == []
+
+
+def test_what_a_child_that_was_killed_has_left_goes(tmp_path: Path, chosen: Selection) -> None:
+    own, fresh = spec(tmp_path), tmp_path / "replay" / "fresh"
+    with owned(own) as partition:
+        append(own.directory, webhooks(50))
+        settle(partition)
+        (fresh.parent / "fresh.copy-killed").mkdir(parents=True)
+        list(building.begin_part(own, chosen, fresh))
+
+    assert list(fresh.parent.iterdir()) == [fresh]
+
+
+def test_however_many_records_of_a_part_fail_each_is_put_aside_alone(
+    tmp_path: Path, chosen: Selection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(view: View, event: Event, at: Millis) -> Effect:
+        really_project(view, event, at)
+        raise KeyError
+
+    own = spec(tmp_path)
+    with owned(own) as partition:
+        append(own.directory, webhooks(1_200, contacts=1))
+        settle(partition)
+        monkeypatch.setattr(fold, "project", fails)
+        folded(own, tmp_path / "fresh", chosen)
+
+    with closing(State(tmp_path / "fresh")) as state, reading(state.environment) as view:
+        assert len(view.quarantine()) == 1_200
+        assert view.counts()["messages"] == 0

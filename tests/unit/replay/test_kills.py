@@ -9,9 +9,10 @@ import pytest
 
 from airy_ray.clock import Millis
 from airy_ray.errors import ReplayError
-from airy_ray.partition import fold, generations, refold
+from airy_ray.partition import fold, generations
 from airy_ray.partition.partition import Partition
 from airy_ray.partition.spec import PartitionSpec
+from airy_ray.partition.writing import write
 from airy_ray.projections.project import project as really_project
 from airy_ray.projections.view import View
 from airy_ray.rawlog.record import prepare
@@ -160,11 +161,11 @@ def test_what_the_child_of_a_dead_owner_folds_is_folded_once(
         partition.tail.append([prepare(each) for each in webhooks(10)])
         records = partition.history.records(0, 10, 1 << 20)
         understood = [fold.understand(*each, own.index, own.count) for each in records]
-        refold.write(state, understood[:7], is_history=True)
+        write(state, understood[:7], is_history=True)
         once = rows(state)
-        refold.write(state, understood[:5], is_history=True)
+        write(state, understood[:5], is_history=True)
         assert rows(state) == once
-        refold.write(state, understood, is_history=True)
+        write(state, understood, is_history=True)
         assert state.applied == 10
 
 

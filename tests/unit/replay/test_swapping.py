@@ -240,6 +240,44 @@ def test_the_generation_before_goes_after_a_while(partition: Partition) -> None:
         run.roll_back([partition.spec])
 
 
+def test_a_roll_back_is_refused_once_a_rebuild_has_dropped_what_was_before(
+    partition: Partition,
+) -> None:
+    own = partition.spec
+    came(partition, 10)
+    number = run.start([own], Selection(), Millis(AT))
+    replayed(partition, Order(number, "swap"), until="swapped")
+    partition.rebuild()
+    rest(partition, AT)
+
+    with pytest.raises(ReplayError, match="not kept any more in partition 00"):
+        run.roll_back([own])
+
+    found = run.status([own])
+    assert found is not None
+    assert (found.phase, found.parts[0].order.wanted) == ("swapped", "swap")
+
+
+def test_a_roll_back_that_has_put_a_state_in_its_place_can_be_ordered_again(
+    partition: Partition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever was killed between the two orders once more; what was before has another name now."""
+    own = partition.spec
+    came(partition, 10)
+    number = run.start([own], Selection(), Millis(AT))
+    report = replayed(partition, Order(number, "swap"), until="swapped")
+    run.roll_back([own])
+    Replayer(partition).work(Millis(AT))
+    assert partition.offered is not None
+    partition.offered = None  # its owner died
+    Replayer(partition).work(Millis(AT))
+    assert not generations.path_of(own.directory, report.before or 0).exists()
+
+    run.roll_back([own])
+
+    replayed(partition, Order(number, "roll back"), until="rolled back")
+
+
 def test_another_replay_leaves_one_generation_to_roll_back_to(partition: Partition) -> None:
     came(partition, 10)
     for number in (1, 2, 3):

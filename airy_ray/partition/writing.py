@@ -1,0 +1,64 @@
+"""Records folded into a state, many in one transaction; what fails is put aside alone."""
+
+from airy_ray.errors import UnstorableError
+from airy_ray.partition.fold import FoldError, Understood, fold, quarantine
+from airy_ray.state.state import State
+
+_Step = list[Understood] | FoldError
+"""Records to fold together, or one to put aside."""
+
+
+def write(
+    state: State, understood: list[Understood], *, is_history: bool = False
+) -> dict[int, str]:
+    """Fold the records that follow what a state holds; return which are put aside, and why.
+
+    What it holds is passed over: the child of an owner that died may still write for a moment. If
+    it fails, some of them may be folded.
+
+    Raises:
+        StorageError, StateError, MemoryError: not the fault of a record.
+    """
+    aside: dict[int, str] = {}
+    steps: list[_Step] = [understood]
+    while steps:
+        step = steps.pop()
+        if isinstance(step, FoldError):
+            put_aside(state, step, is_history=is_history)
+            aside[step.failed.offset] = type(step.cause).__name__
+        elif step:
+            steps += reversed(_written(state, step, is_history=is_history))
+    return aside
+
+
+def _written(state: State, understood: list[Understood], *, is_history: bool) -> list[_Step]:
+    """Fold records in one transaction; return what is to be done instead if that cannot be."""
+    try:
+        with state.batch(is_history=is_history) as writing:
+            for each in understood:
+                if each.offset >= writing.applied:
+                    fold(writing.batch, each)
+            writing.applied = max(writing.applied, understood[-1].offset + 1)
+    except FoldError as error:
+        return _around(understood, error)
+    except UnstorableError as error:  # of one that is not known
+        if len(understood) > 1:
+            return [[each] for each in understood]
+        return [FoldError(understood[0], error)]
+    return []
+
+
+def _around(understood: list[Understood], error: FoldError) -> list[_Step]:
+    failed = error.failed.offset
+    before = [each for each in understood if each.offset < failed]
+    behind = [each for each in understood if each.offset > failed]
+    return [before, error, behind]
+
+
+def put_aside(state: State, error: FoldError, *, is_history: bool) -> None:
+    """Put the record that follows what a state holds into quarantine, if it still does follow."""
+    offset = error.failed.offset
+    with state.batch(is_history=is_history) as writing:
+        if offset == writing.applied:
+            quarantine(writing.batch, error)
+            writing.applied = offset + 1
