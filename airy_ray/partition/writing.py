@@ -1,6 +1,6 @@
 """Records folded into a state, many in one transaction; what fails is put aside alone."""
 
-from airy_ray.errors import UnstorableError
+from airy_ray.errors import StateError, UnstorableError
 from airy_ray.partition.fold import FoldError, Understood, fold, quarantine
 from airy_ray.state.state import State
 
@@ -17,7 +17,8 @@ def write(
     it fails, some of them may be folded.
 
     Raises:
-        StorageError, StateError, MemoryError: not the fault of a record.
+        StateError: they do not follow what it holds, or it cannot be read.
+        StorageError, MemoryError: not the fault of a record either.
     """
     aside: dict[int, str] = {}
     steps: list[_Step] = [understood]
@@ -35,6 +36,8 @@ def _written(state: State, understood: list[Understood], *, is_history: bool) ->
     """Fold records in one transaction; return what is to be done instead if that cannot be."""
     try:
         with state.batch(is_history=is_history) as writing:
+            if understood[0].offset > writing.applied:
+                raise StateError(f"it ends before offset {understood[0].offset}")
             for each in understood:
                 if each.offset >= writing.applied:
                     fold(writing.batch, each)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from airy_ray.clock import Millis
+from airy_ray.errors import StateError
 from airy_ray.model.events import Event
 from airy_ray.partition import fold
 from airy_ray.partition.fold import FoldError, Understood, understand
@@ -65,3 +66,17 @@ def test_what_another_process_has_folded_meanwhile_is_not_put_aside_by_this_one(
     put_aside(state, FoldError(records[3], KeyError()), is_history=False)
 
     assert rows(state) == before
+
+
+def test_records_that_do_not_follow_what_a_state_holds_are_not_folded(
+    tmp_path: Path, state: State
+) -> None:
+    first, *behind = understood(tmp_path, 3)
+
+    with pytest.raises(StateError):
+        write(state, behind)
+
+    assert state.applied == 0
+    write(state, [first])
+    write(state, behind)
+    assert state.applied == 3
