@@ -116,7 +116,9 @@ class Partition:
         return len(records)
 
     def next_due(self) -> Millis | None:
-        """Return when the next timer is due."""
+        """Return when the next timer is due; not while the state is made anew: most fell before."""
+        if not self.is_readable:
+            return None
         written = self.state, self.state.batches_with("timers")
         if written != self._due_of:
             first = self.state.first_keys("timers", before=keys.NEVER_DUE, limit=1)

@@ -14,6 +14,7 @@ from airy_ray.partition import fold
 from airy_ray.projections.messages import Effect
 from airy_ray.projections.project import project as really_project
 from airy_ray.projections.view import View
+from tests import builders
 from tests.log_builders import NOW, append, owned, rows, settle, spec, webhooks
 from tests.replaying import Action, histories, live
 
@@ -55,3 +56,19 @@ def test_what_failed_is_put_aside_with_the_same_bytes_again(
 
         assert partition.project_batch(NOW) == 500
         assert rows(partition.state) == before
+
+
+def test_no_timer_falls_again_while_a_state_is_made_anew(tmp_path: Path) -> None:
+    own = replace(spec(tmp_path), rebuilt_records=1)
+    with owned(own) as partition:
+        body = fold.encode_event(builders.echo_received("e"))
+        append(own.directory, [builders.record(body, kind="outcome", source=""), *webhooks(1)])
+        settle(partition)
+        due = partition.next_due()
+
+        partition.rebuild()
+        assert partition.project_batch(NOW) == 1
+
+        assert partition.next_due() is None
+        settle(partition)
+        assert partition.next_due() == due is not None
