@@ -16,7 +16,6 @@ from airy_ray.partition.repair import FORWARDED
 from airy_ray.partition.repartitioning import Placed, repartitioned
 from airy_ray.partition.spec import PartitionSpec
 from airy_ray.projections import keys
-from airy_ray.rawlog import archive
 from airy_ray.rawlog.record import Record, prepare, stored
 from airy_ray.rawlog.tail import LogTail, Segment, create
 from airy_ray.storage.files import write_synced
@@ -93,6 +92,8 @@ class _Writer:
         create(self.spec.directory, 1, self._values, self._segments, facts)
 
     def _seal(self) -> None:
+        from airy_ray.rawlog import archive  # loads Arrow: half a second
+
         segment = archive.seal(self.spec.archive, self.spec.index, self._values)
         self._segments.append(segment)
         self._values, self._bytes = [], 0

@@ -28,8 +28,8 @@ from airy_ray.config import Settings
 from airy_ray.errors import ConfigError, DamagedError, LogBusyError
 from airy_ray.partition.condition import has_begun
 from airy_ray.partition.spec import PartitionSpec
-from airy_ray.rawlog import archive, moment
 from airy_ray.rawlog import check as log_check
+from airy_ray.rawlog import moment
 from airy_ray.rawlog.tail import BEACON, LogTail, Segment, path_of
 from airy_ray.storage import child, pages
 from airy_ray.storage.beacon import Beacon
@@ -166,6 +166,8 @@ class _Taking:
         return kept
 
     def _send_archived(self, segment: Segment, file: File) -> None:
+        from airy_ray.rawlog import archive  # loads Arrow: half a second
+
         for path in archive.written(self._archive, segment):
             if not path.exists():
                 continue

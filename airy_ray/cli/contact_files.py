@@ -12,8 +12,6 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from airy_ray.errors import ConfigError
-from airy_ray.serve.api.contacts import NewContact
-from airy_ray.serve.api.endpoint import told
 
 _GROUPS = ("via", "address", "conversations", "metadata")
 _DELIMITERS = ",;\t|"
@@ -94,6 +92,8 @@ def _rows(file: Path, lines: Any) -> Iterator[tuple[str, Any]]:
 
 def _check_columns(file: Path, columns: list[str]) -> None:
     """Refuse columns that would come to nothing: in a table they are spelled wrong."""
+    from airy_ray.serve.api.contacts import NewContact  # with it half of the API is loaded
+
     plain = [name for name in NewContact.model_fields if name not in _GROUPS]
     for column in columns:
         group, dot, key = column.partition(".")
@@ -117,6 +117,9 @@ def _nested(row: dict[str, str]) -> dict[str, Any]:
 
 
 def _checked(file: Path, place: str, contact: Any) -> dict[str, Any]:
+    from airy_ray.serve.api.contacts import NewContact
+    from airy_ray.serve.api.endpoint import told
+
     try:
         NewContact.model_validate(contact)
     except ValidationError as error:

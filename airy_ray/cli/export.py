@@ -1,16 +1,17 @@
 """`airy-ray export`: everything as Parquet files, for people who evaluate it."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
-from airy_ray.analytics.export import Done, Step, exported
-from airy_ray.analytics.schema import SCHEMAS
 from airy_ray.cli.data import ConfigOption, DataOption, JsonOption, opened
 from airy_ray.cli.output import error_console, fail, print_json, print_table, say
 from airy_ray.errors import AiryError, ConfigError
 from airy_ray.storage import child
+
+if TYPE_CHECKING:
+    from airy_ray.analytics.export import Done, Step
 
 
 def export(
@@ -42,6 +43,8 @@ def export(
 
     Example: airy-ray export --to /srv/export
     """
+    from airy_ray.analytics.export import Done, Step, exported  # loads Arrow: half a second
+
     found = opened(data, config)
     done: list[Done] = []
     try:
@@ -62,22 +65,22 @@ def export(
         _show(done)
 
 
-def _told_step(step: Step) -> str:
+def _told_step(step: "Step") -> str:
     return f"exporting partition {step.partition}, {step.table}: {step.rows:,} rows"
 
 
-def _show(done: list[Done]) -> None:
-    columns = ("partition", *SCHEMAS, "files")
-    print_table(columns, [_row(each) for each in done])
+def _show(done: "list[Done]") -> None:
+    tables = list(done[0].rows)
+    print_table(("partition", *tables, "files"), [_row(each, tables) for each in done])
     for each in done:
         if each.reason is not None:
             line = f"partition {each.partition}: all of it, for {each.reason}"
             say(line, "dim")
 
 
-def _row(done: Done) -> tuple[object, ...]:
-    return (done.partition, *(f"{done.rows[table]:,}" for table in SCHEMAS), done.files)
+def _row(done: "Done", tables: list[str]) -> tuple[object, ...]:
+    return (done.partition, *(f"{done.rows[table]:,}" for table in tables), done.files)
 
 
-def _for_programs(to: str, done: list[Done]) -> dict[str, Any]:
+def _for_programs(to: str, done: "list[Done]") -> dict[str, Any]:
     return {"to": to, "partitions": msgspec.to_builtins(done)}

@@ -116,7 +116,7 @@ def _show(
     kept = ("partition", "last received", "log", "archive", "state", "snapshots", "quarantined")
     print_table(kept, [_kept(each) for each in conditions])
     console.print()
-    console.print(_channels(conditions), highlight=False, markup=False)
+    console.print(_channels(conditions), highlight=False, markup=False, soft_wrap=True)
     for note in noted:
         console.print(f"- {note}", style="yellow", highlight=False, markup=False, soft_wrap=True)
     for problem in needed:
