@@ -101,6 +101,7 @@ def _run(
 
     began = time.monotonic()
     system = System(settings, layout)
+    code = 1
     try:
         _stop_on_signals()
         with console.status("starting Ray"):
@@ -123,13 +124,15 @@ def _run(
             time.sleep(_LOOK_S)
         _give_up(run)
     except _Stopped:
-        pass
+        code = 0
     except (RuntimeError, TimeoutError, RayError) as error:
         reason = str(error).strip().splitlines()[-1]
         fail(f"cannot start: {reason} (the logs are in {run / 'ray'})", code=1)
     finally:
         with console.status("stopping"):
-            system.stop()
+            is_in_order = system.stop()
+        if not is_in_order:
+            os._exit(code)  # as if killed: what is left of Ray ends with this process
 
 
 def _tell_of_earlier(settings: Settings, layout: Layout) -> None:

@@ -8,6 +8,7 @@ import contextlib
 import logging
 import time
 from pathlib import Path
+from threading import Thread
 
 import ray
 from ray.exceptions import RayError
@@ -107,17 +108,30 @@ class System:
         node = ray._private.worker._global_node
         return node is None or not _VITAL.intersection(kind for kind, _ in node.dead_processes())
 
-    def stop(self) -> None:
-        """Stop what was started, in order: no more requests, then the owners, then Ray."""
+    def stop(self) -> bool:
+        """Stop what was started, in order: no more requests, then the owners, then Ray.
+
+        Return False if Ray's own processes ended meanwhile, as they do if all of a process group or
+        a service is sent SIGTERM: then nothing can be stopped in order any more.
+        """
         if not ray.is_initialized():
-            return
+            return True
+        stopping = Thread(target=self._stop_applications, daemon=True)
+        stopping.start()
+        while stopping.is_alive():
+            if not self.is_alive():
+                return False
+            stopping.join(_POLL_S)
+        ray.shutdown()
+        return True
+
+    def _stop_applications(self) -> None:
         with contextlib.suppress(RayError):
             if self._is_serving:
                 deploy.shut_down()
         with contextlib.suppress(RayError):
             if self._supervisor is not None:
                 self._supervisor.stop()
-        ray.shutdown()
 
 
 def _end_unused() -> None:

@@ -117,7 +117,7 @@ class Running:
         try:
             code = self.process.wait(STOP_S)
         finally:
-            left = _alive(running)
+            left = alive(running)
             for pid in left:
                 _kill(pid)
             self.process.kill()
@@ -191,7 +191,7 @@ def descendants(root: int) -> dict[int, str]:
     return {pid: _title(pid) for pid in sorted(found)}
 
 
-def _alive(known: Mapping[int, str]) -> dict[int, str]:
+def alive(known: Mapping[int, str]) -> dict[int, str]:
     """Return those of some processes that are still there; an id may come again for others."""
     return {
         pid: title
