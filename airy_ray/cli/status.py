@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from airy_ray.cli.data import ConfigOption, DataOption, JsonOption, opened
-from airy_ray.cli.output import console, print_json, print_table
+from airy_ray.cli.output import console, print_json, print_table, say
 from airy_ray.cli.running import Running, running_on, was_killed
 from airy_ray.cli.units import age, instant, ranges, size
 from airy_ray.clock import Millis, now_millis
@@ -108,7 +108,7 @@ def _show(
     noted: Sequence[str],
     now: Millis,
 ) -> None:
-    console.print(_told(running, now), highlight=False, markup=False, soft_wrap=True)
+    say(_told(running, now))
     console.print()
     counts = ("partition", "owner", "head", "applied", "lag", "conversations", "messages")
     print_table(counts, [_counts(each) for each in conditions])
@@ -116,13 +116,13 @@ def _show(
     kept = ("partition", "last received", "log", "archive", "state", "snapshots", "quarantined")
     print_table(kept, [_kept(each) for each in conditions])
     console.print()
-    console.print(_channels(conditions), highlight=False, markup=False, soft_wrap=True)
+    say(_channels(conditions))
     for note in noted:
-        console.print(f"- {note}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+        say(f"- {note}", "yellow")
     for problem in needed:
-        console.print(f"! {problem}", style="red", highlight=False, markup=False, soft_wrap=True)
+        say(f"! {problem}", "red")
     if not needed:
-        console.print("all is well", style="green")
+        say("all is well", "green")
 
 
 def _told(running: Running | None, now: Millis) -> str:

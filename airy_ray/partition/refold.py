@@ -47,9 +47,7 @@ def fold_again(spec: PartitionSpec, fresh: Path, until: int) -> Iterator[int]:
         closing(State(fresh)) as state,
     ):
         history = History(tail, spec.archive)
-        while (applied := state.applied) < until:
-            count = min(_RECORDS_AT_ONCE, until - applied)
-            records = history.read(applied, count, _BYTES_AT_ONCE)
+        for records in history.batches(state.applied, until, _RECORDS_AT_ONCE, _BYTES_AT_ONCE):
             write(state, [understand(*each, spec.index, spec.count) for each in records])
             yield state.applied
 

@@ -1,6 +1,7 @@
 """History folded again gives what living through it gave, all of it or any part."""
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -84,14 +85,22 @@ def chosen() -> Selection:
     return Selection(conversations=(builders.conversation_id("contact-0"),))
 
 
-def test_a_child_that_outlives_its_owner_puts_nothing_in_place_that_another_is_making(
-    tmp_path: Path, chosen: Selection
-) -> None:
-    own, fresh = spec(tmp_path), tmp_path / "replay" / "fresh"
+@contextmanager
+def holding_messages(directory: Path) -> Iterator[tuple[Partition, Path]]:
+    """Own a partition that holds messages; return it, and where a replay puts its new state."""
+    own, fresh = spec(directory), directory / "replay" / "fresh"
     fresh.parent.mkdir()
     with owned(own) as partition:
         append(own.directory, webhooks(50))
         settle(partition)
+        yield partition, fresh
+
+
+def test_a_child_that_outlives_its_owner_puts_nothing_in_place_that_another_is_making(
+    tmp_path: Path, chosen: Selection
+) -> None:
+    with holding_messages(tmp_path) as (partition, fresh):
+        own = partition.spec
         straggler = building.begin_part(own, chosen, fresh)
         next(straggler)
         successor = building.begin_part(own, chosen, fresh)
@@ -109,12 +118,8 @@ def test_a_child_that_outlives_its_owner_puts_nothing_in_place_that_another_is_m
 def test_a_child_that_finds_its_work_done_by_one_that_outlived_its_owner_leaves_it(
     tmp_path: Path, chosen: Selection
 ) -> None:
-    own, fresh = spec(tmp_path), tmp_path / "replay" / "fresh"
-    fresh.parent.mkdir()
-    with owned(own) as partition:
-        append(own.directory, webhooks(50))
-        settle(partition)
-        successor = building.begin_part(own, chosen, fresh)
+    with holding_messages(tmp_path) as (partition, fresh):
+        successor = building.begin_part(partition.spec, chosen, fresh)
         next(successor)
         fresh.mkdir()
         list(successor)
