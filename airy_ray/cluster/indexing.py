@@ -106,6 +106,7 @@ class SearchFeeder:
                 return False
             self._has_more = self._feed()
         except RebuildingError:
+            self._has_more = True  # what ends it is no commit to the state
             self._ready_at = now + _COMMITS_APART_S
             return False
         except Exception as error:

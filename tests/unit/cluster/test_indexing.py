@@ -2,9 +2,10 @@
 
 import asyncio
 import os
+import shutil
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,10 @@ from airy_ray.filters.query import Query
 from airy_ray.filters.syntax import parse
 from airy_ray.model.commands import DescribeConversation
 from airy_ray.model.ids import format_id
+from airy_ray.partition import generations
+from airy_ray.partition.generations import Generation
 from airy_ray.partition.spec import PartitionSpec
+from airy_ray.rawlog.tail import LogTail
 from airy_ray.state.search import index
 from tests import builders
 from tests.log_builders import append, project, spec, webhook, webhooks
@@ -120,6 +124,32 @@ def test_a_rebuilt_state_is_indexed_again(own: PartitionSpec) -> None:
         with_access(own, lambda access: settled(access, 7))
 
         assert index.read_position(index.directory_of(owner.partition.state.path)) is not None
+
+
+def test_a_state_is_indexed_also_if_its_last_commit_came_before_it_could_be_read(
+    own: PartitionSpec,
+) -> None:
+    project(own, webhooks(30))
+    ringer = Ringer(own.directory.parent)
+    feeder = SearchFeeder(own.name, own.directory, ringer)
+    while feeder.step(1.0):
+        pass
+    with closing(LogTail(own.directory)) as tail:
+        before = generations.live(tail)
+        assert before is not None
+        number = before.number + 1
+        path = generations.path_of(own.directory, number)
+        shutil.copytree(generations.path_of(own.directory, before.number), path)
+        shutil.rmtree(index.directory_of(path))
+        generations.set_live(tail, Generation(number, target=30))
+        assert not feeder.step(2.0)
+        generations.set_live(tail, Generation(number))
+    while feeder.step(3.0):
+        pass
+
+    assert index.read_position(index.directory_of(path)) is not None
+    feeder.close()
+    ringer.close()
 
 
 def test_owners_are_spared_while_they_are_busy_and_not_for_a_few_records(
