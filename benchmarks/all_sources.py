@@ -1,13 +1,26 @@
 """Records of what the simulator's platforms tell: messages, receipts, reactions, of all sources."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from airy_ray.clock import Micros, Millis
 from airy_ray.model.channel import Channel
 from airy_ray.model.ids import ChannelId
 from airy_ray.partition.routing import custom_record_of, record_of
 from airy_ray.rawlog.record import Record
-from airy_ray.simulator import custom, instagram, telegram, twilio, viber, viber_api, whatsapp
+from airy_ray.simulator import (
+    business_messages,
+    custom,
+    instagram,
+    messenger,
+    telegram,
+    twilio,
+    viber,
+    viber_api,
+    whatsapp,
+)
+from airy_ray.simulator.hooks import Secrets
+from airy_ray.simulator.hooks import hooks as hooks_with
 from airy_ray.simulator.story import Delivery
 from airy_ray.simulator.traffic import Cast, Shape, Traffic, cast
 from airy_ray.sources.facebook import Facebook
@@ -17,28 +30,74 @@ from airy_ray.sources.telegram import Telegram
 from airy_ray.sources.twilio import Twilio
 from airy_ray.sources.viber import Account, Viber
 from airy_ray.sources.whatsapp import Whatsapp
+from benchmarks.load import Post
 
 _OTHERS = (
     instagram.SOURCE, whatsapp.SOURCE, twilio.SMS, twilio.WHATSAPP,
     viber.SOURCE, telegram.SOURCE, custom.SOURCE,
 )  # fmt: skip
+_APP_ID = "1"
+_SECRET = "secret"  # noqa: S105 - signs what we send to ourselves
+_SECRETS = Secrets(*[_SECRET] * 5)
+PUBLIC_URL = "http://127.0.0.1"
+SETTINGS: Mapping[str, Any] = {
+    "http": {"public_url": PUBLIC_URL},
+    "sources": {
+        "facebook": {"app_id": _APP_ID, "app_secret": _SECRET},
+        "google": {"partner_key": _SECRET},
+        "whatsapp": {"app_secret": _SECRET},
+        "twilio": {"auth_token": _SECRET},
+        "viber": {"auth_token": _SECRET},
+    },
+}
+"""What a system is told that takes them."""
+
 _PER_S = 1_000.0
 """By the clocks of the platforms; a year is 31,536,000,000 of them."""
 
 
-def records(seed: int, *, conversations: int, began_at: Millis) -> Iterator[Record]:
-    """Yield the records of webhooks for ever, all channels being connected.
+class AllSources:
+    """Webhooks of all sources for ever, so many `conversations` in each.
 
-    Each source has so many `conversations`. A tenth of the webhooks comes late and is stored where
-    it is in time, and none comes twice: history is made of what is new.
+    A tenth of them comes late and is where it is in time, and none comes twice: history is made of
+    what is new.
     """
-    named = cast(seed, began_at, pages=2, app_id="1", others=_OTHERS)
-    sources = _sources()
-    shape = Shape(rate=_PER_S, duration_s=None, conversations=conversations)
-    for planned in Traffic(shape, named, seed=seed, began_at=began_at).planned():
-        if isinstance(planned, Delivery):  # visitors of websites come by commands
-            at = Micros(int((began_at + planned.due_s * 1_000) * 1_000))
-            yield _record(sources, named, planned, at)
+
+    def __init__(self, seed: int, *, conversations: int, began_at: Millis) -> None:
+        self._began_at = began_at
+        self._named = cast(seed, began_at, pages=2, app_id=_APP_ID, others=_OTHERS)
+        self._known = _sources()
+        shape = Shape(rate=_PER_S, duration_s=None, conversations=conversations)
+        self._planned = Traffic(shape, self._named, seed=seed, began_at=began_at).planned()
+
+    def channels(self) -> Iterator[tuple[str, str]]:
+        """Yield the source of each channel, and what it is called there."""
+        yield from ((messenger.SOURCE, page) for page in self._named.pages)
+        yield business_messages.SOURCE, self._named.agent
+        yield from self._named.channels.items()
+
+    def records(self) -> Iterator[Record]:
+        """Yield what is stored of the webhooks that come next, all channels being connected."""
+        for told in self._deliveries():
+            at = Micros(int((self._began_at + told.due_s * 1_000) * 1_000))
+            yield _record(self._known, self._named, told, at)
+
+    def posts(self) -> Iterator[Post]:
+        """Yield the webhooks that come next, as they are posted to a system with `SETTINGS`.
+
+        Those of Telegram and of the custom source are left out: what proves that they come from
+        there is made when they are connected.
+        """
+        hooks = hooks_with(_SECRETS, PUBLIC_URL)
+        for told in self._deliveries():
+            if told.source in hooks:
+                path, headers = hooks[told.source](told.body)
+                yield Post(told.body, headers, path)
+
+    def _deliveries(self) -> Iterator[Delivery]:
+        for planned in self._planned:
+            if isinstance(planned, Delivery):  # visitors of websites come by commands
+                yield planned
 
 
 def _record(sources: Mapping[str, Source], named: Cast, told: Delivery, at: Micros) -> Record:
@@ -49,16 +108,16 @@ def _record(sources: Mapping[str, Source], named: Cast, told: Delivery, at: Micr
 
 
 def _sources() -> dict[str, Source]:
-    meta, by_twilio = Facebook("secret", app_id="1"), Twilio("secret")
+    meta, by_twilio = Facebook(_SECRET, app_id=_APP_ID), Twilio(_SECRET)
     return {
         "facebook": meta,
         instagram.SOURCE: meta,
-        "google": Google("secret"),
-        whatsapp.SOURCE: Whatsapp("secret"),
+        "google": Google(_SECRET),
+        whatsapp.SOURCE: Whatsapp(_SECRET),
         twilio.SMS: by_twilio,
         twilio.WHATSAPP: by_twilio,
-        viber.SOURCE: Viber("secret", lambda: Account(viber_api.ACCOUNT, "Bot")),
-        telegram.SOURCE: Telegram(lambda _: "secret"),
+        viber.SOURCE: Viber(_SECRET, lambda: Account(viber_api.ACCOUNT, "Bot")),
+        telegram.SOURCE: Telegram(lambda _: _SECRET),
     }
 
 

@@ -228,7 +228,7 @@ async def _begun(ours: Platform) -> tuple[list[str], list[str]]:
         for page in _PAGES:
             writing = (each for each, to in zip(contacts, pages, strict=True) if to == page)
             for body in text_messages(page, writing, begin_at=at, page=page):
-                header = ("x-hub-signature-256", signed(body).signature)
+                (header,) = signed(body).headers
                 await _post(http, "/webhooks/facebook", body, header)
         for body in agent_messages(_AGENT, contacts):
             await _post(http, "/webhooks/google", body, signature(APP_SECRET, body))

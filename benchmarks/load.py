@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 from benchmarks.measuring import BenchmarkError, temporary_directory
 
-_POSTS = """
+_POSTS = r"""
 local requests = {}
 init = function()
   for line in io.lines(%s) do
-    local signature, body = line:match("^(%%S*) (.*)$")
+    local path, given, body = line:match("^([^\t]*)\t([^\t]*)\t(.*)$")
     local headers = {["content-type"] = "application/json"}
-    if signature ~= "" then headers["x-hub-signature-256"] = signature end
-    requests[#requests + 1] = wrk.format("POST", nil, headers, body)
+    for name, value in given:gmatch("([^:\31]+): ([^\31]*)") do headers[name] = value end
+    requests[#requests + 1] = wrk.format("POST", path ~= "" and path or nil, headers, body)
   end
 end
 local sent = 0
@@ -49,12 +49,20 @@ class Post(NamedTuple):
     """What is posted.
 
     Attributes:
-        body: JSON without line breaks.
-        signature: as Facebook sends it, empty for none.
+        body: without line breaks; JSON, unless a header says otherwise.
+        headers: their names in lower case.
+        path: empty for that of the address it is posted to.
     """
 
     body: bytes
-    signature: str = ""
+    headers: Sequence[tuple[str, str]] = ()
+    path: str = ""
+
+    @property
+    def line(self) -> bytes:
+        """How the script reads it."""
+        headers = "\x1f".join(f"{name}: {value}" for name, value in self.headers)
+        return b"%b\t%b\t%b\n" % (self.path.encode(), headers.encode(), self.body)
 
 
 def wrk(url: str, posts: Sequence[Post], *, connections: int, seconds: float) -> Load:
@@ -68,7 +76,7 @@ def wrk(url: str, posts: Sequence[Post], *, connections: int, seconds: float) ->
         raise BenchmarkError("wrk is missing: apt-get install wrk (or brew install wrk)")
     with temporary_directory() as directory:
         lines, script = directory / "posts", directory / "posts.lua"
-        lines.write_bytes(b"".join(b"%b %b\n" % (s.encode(), body) for body, s in posts))
+        lines.write_bytes(b"".join(post.line for post in posts))
         script.write_text(_POSTS % json.dumps(str(lines)) + _DONE)
         command = [program, "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "20s"]
         told = subprocess.run([*command, "-s", str(script), url], capture_output=True, text=True)

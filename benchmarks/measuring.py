@@ -253,6 +253,14 @@ def cpu_s(pid: int) -> float:
     return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def busy_s() -> float:
+    """Return how long the machine's cores have been busy, with whatever it is."""
+    words = Path("/proc/stat").read_text().split(maxsplit=8)[1:8]
+    user, nice, system, _, _, interrupts, soft_interrupts = map(int, words)
+    ticks = user + nice + system + interrupts + soft_interrupts
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def raise_open_files() -> None:
     """Let this process, and those that it starts, have as many open files as they may have."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

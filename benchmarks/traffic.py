@@ -49,7 +49,7 @@ def agent_messages(agent: str, contacts: Iterable[str]) -> Iterator[bytes]:
 def signed(body: bytes, secret: str = APP_SECRET) -> Post:
     """Return a webhook's request with the signature that Facebook would send."""
     digest = hmac.new(secret.encode(), body, sha256).hexdigest()
-    return Post(body, f"sha256={digest}")
+    return Post(body, [("x-hub-signature-256", f"sha256={digest}")])
 
 
 def recorded(body: bytes, at: Micros) -> Record:

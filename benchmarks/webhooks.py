@@ -254,7 +254,7 @@ async def _post_at_a_rate(bench: _Bench, numbers: Sequence[int], rate: float) ->
 async def _post_one(http: HttpClient, number: int) -> None:
     contact = f"u{number % _CONTACTS}"
     [body] = text_messages(f"w{number}", [contact], begin_at=now_millis())
-    header = ("x-hub-signature-256", signed(body).signature)
+    (header,) = signed(body).headers
     answer = await http.post("/webhooks/facebook", body, (header,), timeout_s=_REPLY_S)
     if not answer.is_success:
         raise BenchmarkError(f"a webhook was answered {answer.status}")

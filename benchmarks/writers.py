@@ -64,7 +64,7 @@ class Writers:
 
     async def _post(self, body: bytes) -> None:
         post = signed(body, self._secret)
-        headers = {"x-hub-signature-256": post.signature, "content-type": "application/json"}
+        headers = {**dict(post.headers), "content-type": "application/json"}
         while True:
             began = time.monotonic()
             try:
