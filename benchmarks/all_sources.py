@@ -52,7 +52,7 @@ SETTINGS: Mapping[str, Any] = {
 }
 """What a system is told that takes them."""
 
-_PER_S = 1_000.0
+PER_S = 1_000
 """By the clocks of the platforms; a year is 31,536,000,000 of them."""
 
 
@@ -67,7 +67,7 @@ class AllSources:
         self._began_at = began_at
         self._named = cast(seed, began_at, pages=2, app_id=_APP_ID, others=_OTHERS)
         self._known = _sources()
-        shape = Shape(rate=_PER_S, duration_s=None, conversations=conversations)
+        shape = Shape(rate=PER_S, duration_s=None, conversations=conversations)
         self._planned = Traffic(shape, self._named, seed=seed, began_at=began_at).planned()
 
     def channels(self) -> Iterator[tuple[str, str]]:
