@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -229,7 +230,7 @@ def open_environment(
                 raise DamagedError(str(path), "it has lost a table") from error
             raise FileNotFoundError(str(path)) from error
         except lmdb.Error as error:
-            if not (path / _DATA).exists():
+            if error.code == errno.ENOENT or not (path / _DATA).exists():  # made a moment later
                 raise FileNotFoundError(str(path)) from error
             raise DamagedError(str(path), str(error)) from error
         try:

@@ -3,6 +3,7 @@
 import multiprocessing
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import lmdb
 import pytest
@@ -78,6 +79,23 @@ def test_what_is_not_there_is_not_made_for_a_reader(tmp_path: Path) -> None:
         open_environment(tmp_path / "nothing", TABLES, durable=False, create=False)
 
     assert not (tmp_path / "nothing").exists()
+
+
+def test_one_that_is_made_while_it_is_opened_is_not_there_and_not_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really_open = lmdb.open
+
+    def made_a_moment_later(path: str, **options: Any) -> lmdb.Environment:
+        try:
+            return really_open(path, **options)
+        finally:
+            Path(path).mkdir()
+            (Path(path) / "data.mdb").touch()
+
+    monkeypatch.setattr(lmdb, "open", made_a_moment_later)
+    with pytest.raises(FileNotFoundError):
+        open_environment(tmp_path / "new", TABLES, durable=True, create=False)
 
 
 def test_a_table_that_was_lost_is_damage_and_not_made_anew(tmp_path: Path) -> None:
