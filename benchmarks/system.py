@@ -52,12 +52,10 @@ class Progress(NamedTuple):
     Attributes:
         lag: records that are appended and not folded yet.
         messages: that can be read.
-        records: a number that grows with every record that is appended.
     """
 
     lag: int
     messages: int
-    records: int
 
 
 @dataclass(frozen=True)
@@ -113,16 +111,14 @@ class Platform:
         """Return how far the partitions are, by the API's own word."""
         answer = httpx.get(f"{self.url}/actuator/prometheus", timeout=30)
         answer.raise_for_status()
-        lag = messages = records = 0.0
+        lag = messages = 0.0
         for metric in text_string_to_metric_families(answer.text):
             for sample in metric.samples:
                 if sample.name == "airy_log_lag":
                     lag += max(0.0, sample.value)
-                elif sample.name == "airy_log_head":
-                    records += sample.value
                 elif sample.name == "airy_rows" and sample.labels["table"] == "messages":
                     messages += sample.value
-        return Progress(int(lag), int(messages), int(records))
+        return Progress(int(lag), int(messages))
 
     def wait_until_projected(self, *, messages: int = 0, timeout_s: float = 60) -> float:
         """Wait until all that was appended can be read, `messages` of them or more.
@@ -140,22 +136,6 @@ class Platform:
         began = time.monotonic()
         wait_until(is_projected, "everything projected", timeout_s=timeout_s, process=self.process)
         return time.monotonic() - began
-
-    def wait_until_settled(self, *, timeout_s: float) -> None:
-        """Wait until partitions have told one another what they had to, and all of it is projected.
-
-        Raises:
-            BenchmarkError: it is not so within `timeout_s`.
-        """
-        before: Progress | None = None
-
-        def is_settled() -> bool:
-            nonlocal before
-            time.sleep(_LOOK_S)
-            last, before = before, self.progress()
-            return before.lag == 0 and before == last
-
-        wait_until(is_settled, "nothing forwarded", timeout_s=timeout_s, process=self.process)
 
     def wait_until_quiet(self, *, timeout_s: float = 300) -> None:
         """Wait until it has done what it does unasked, such as archiving what is old.
