@@ -19,8 +19,7 @@ from airy_ray.simulator import (
     viber_api,
     whatsapp,
 )
-from airy_ray.simulator.hooks import Secrets
-from airy_ray.simulator.hooks import hooks as hooks_with
+from airy_ray.simulator.hooks import Secrets, hooks
 from airy_ray.simulator.story import Delivery
 from airy_ray.simulator.traffic import Cast, Shape, Traffic, cast
 from airy_ray.sources.facebook import Facebook
@@ -39,9 +38,9 @@ _OTHERS = (
 _APP_ID = "1"
 _SECRET = "secret"  # noqa: S105 - signs what we send to ourselves
 _SECRETS = Secrets(*[_SECRET] * 5)
-PUBLIC_URL = "http://127.0.0.1"
+_PUBLIC_URL = "http://127.0.0.1"
 SETTINGS: Mapping[str, Any] = {
-    "http": {"public_url": PUBLIC_URL},
+    "http": {"public_url": _PUBLIC_URL},
     "sources": {
         "facebook": {"app_id": _APP_ID, "app_secret": _SECRET},
         "google": {"partner_key": _SECRET},
@@ -88,10 +87,10 @@ class AllSources:
         Those of Telegram and of the custom source are left out: what proves that they come from
         there is made when they are connected.
         """
-        hooks = hooks_with(_SECRETS, PUBLIC_URL)
+        known = hooks(_SECRETS, _PUBLIC_URL)
         for told in self._deliveries():
-            if told.source in hooks:
-                path, headers = hooks[told.source](told.body)
+            if told.source in known:
+                path, headers = known[told.source](told.body)
                 yield Post(told.body, headers, path)
 
     def _deliveries(self) -> Iterator[Delivery]:

@@ -38,7 +38,7 @@ from unittest.mock import patch
 import pyarrow.parquet as pq
 
 from airy_ray.clock import Micros, Millis, now_millis
-from airy_ray.cluster.layout import read_layout, specs
+from airy_ray.cluster import layout
 from airy_ray.garbage import collect_seldom
 from airy_ray.model.ids import PartitionIndex
 from airy_ray.partition.partition import open_partition
@@ -100,8 +100,8 @@ def run(options: Options) -> int:
         traffic = _traffic(1)
         specs = _system_with_past(directory, traffic)
         seconds, growth, cores, used = _folded_at_once(specs, directory)
-        rate = _RECORDS / seconds
-        report.add("two processes", rate=rate, memory_growth=growth, cores=cores, by_them=used)
+        told = {"memory_growth": growth, "cores": cores, "by_them": used}
+        report.add("two processes", rate=_RECORDS / seconds, **told)
         for each in range(_PARTITIONS):
             shutil.rmtree(directory / f"fold-{each}")
         with platform(directory, _SETTINGS, folding_s=_QUIET_S) as ours:
@@ -133,8 +133,8 @@ def _compare(
     repeats: int,
 ) -> None:
     """Have one process fold records, and bare loops do what that does to LMDB, in turn."""
-    own = PartitionIndex(0), 1, directory / "00", directory / "archive", directory / "answers"
-    spec = PartitionSpec(*own)
+    own, archive, answers = (directory / name for name in ("00", "archive", "answers"))
+    spec = PartitionSpec(PartitionIndex(0), 1, own, archive, answers)
     _fill([spec], records(0, _COMPARED), _COMPARED)
     merged = bare_loop.traced(lambda: _sizes(spec, directory / "merged"))
     with patch.object(building, "RECORDS_AT_ONCE", 1):
@@ -178,7 +178,7 @@ def _system_with_past(directory: Path, traffic: AllSources) -> list[PartitionSpe
     with platform(directory, _SETTINGS) as ours:
         _connect(ours, traffic)
         settings = ours.settings
-    *own, _ = specs(settings, read_layout(settings.data))  # without the registry
+    *own, _ = layout.specs(settings, layout.read_layout(settings.data))  # without the registry
     _fill(own, traffic.records(), _RECORDS)
     return own
 

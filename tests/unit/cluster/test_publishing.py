@@ -203,7 +203,8 @@ def test_a_webhook_is_called_with_what_happens(publishing: Publishing) -> None:
     assert conversation["id"] == created["conversation_id"]
     assert conversation["metadata"]["unread_count"] == 1.0
     assert conversation["last_message"]["id"] == created["message"]["id"]
-    assert len({each.body["payload"]["id"] for each in _of_channels(publishing)}) == 2
+    channels = _of_channels(publishing)
+    assert len({each.body["payload"]["id"] for each in channels}) == len(channels) == 2
     assert all(each.body["timestamp"] > 0 for each in called)
 
 
