@@ -1,5 +1,7 @@
 """Records folded into a state, many in one transaction; what fails is put aside alone."""
 
+from collections.abc import Callable
+
 from airy_ray.errors import StateError, UnstorableError
 from airy_ray.partition.fold import FoldError, Understood, fold, quarantine
 from airy_ray.state.state import State
@@ -21,27 +23,49 @@ def write(
         StorageError, MemoryError: not the fault of a record either.
     """
     aside: dict[int, str] = {}
+
+    def write_aside(error: FoldError) -> None:
+        put_aside(state, error, is_history=is_history)
+        aside[error.failed.offset] = type(error.cause).__name__
+
+    in_steps(understood, lambda several: _write(state, several, is_history=is_history), write_aside)
+    return aside
+
+
+def _write(state: State, understood: list[Understood], *, is_history: bool) -> None:
+    with state.batch(is_history=is_history) as writing:
+        if understood[0].offset > writing.applied:
+            raise StateError(f"it ends before offset {understood[0].offset}")
+        for each in understood:
+            if each.offset >= writing.applied:
+                fold(writing.batch, each)
+        writing.applied = max(writing.applied, understood[-1].offset + 1)
+
+
+def in_steps(
+    understood: list[Understood],
+    write_all: Callable[[list[Understood]], None],
+    write_aside: Callable[[FoldError], None],
+) -> None:
+    """Write records in order, in as few transactions as that can be, and put aside what fails.
+
+    `write_all` writes several in one transaction, or none of them, and raises.
+    """
     steps: list[_Step] = [understood]
     while steps:
         step = steps.pop()
         if isinstance(step, FoldError):
-            put_aside(state, step, is_history=is_history)
-            aside[step.failed.offset] = type(step.cause).__name__
+            write_aside(step)
         elif step:
-            steps += reversed(_written(state, step, is_history=is_history))
-    return aside
+            steps += reversed(_tried(step, write_all))
 
 
-def _written(state: State, understood: list[Understood], *, is_history: bool) -> list[_Step]:
-    """Fold records in one transaction; return what is to be done instead if that cannot be."""
+def _tried(
+    understood: list[Understood], write_all: Callable[[list[Understood]], None]
+) -> list[_Step]:
+    """Write records in one transaction; return what is to be done instead if that cannot be."""
     try:
-        with state.batch(is_history=is_history) as writing:
-            if understood[0].offset > writing.applied:
-                raise StateError(f"it ends before offset {understood[0].offset}")
-            for each in understood:
-                if each.offset >= writing.applied:
-                    fold(writing.batch, each)
-            writing.applied = max(writing.applied, understood[-1].offset + 1)
+        write_all(understood)
     except FoldError as error:
         return _around(understood, error)
     except UnstorableError as error:  # of one that is not known

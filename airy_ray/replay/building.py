@@ -26,7 +26,7 @@ from airy_ray.partition.naming import ids_in, ids_of
 from airy_ray.partition.partition import TELLS_FROM
 from airy_ray.partition.reader import PartitionReader
 from airy_ray.partition.spec import PartitionSpec
-from airy_ray.partition.writing import write
+from airy_ray.partition.writing import in_steps, write
 from airy_ray.projections import erasure, keys
 from airy_ray.rawlog.tail import LogTail
 from airy_ray.replay.selection import Chooser, People, Selection
@@ -250,30 +250,19 @@ def _fold_part(
     state: State, understood: list[Understood], chosen: set[bytes], answered: set[bytes]
 ) -> None:
     """Fold what records say of whoever is chosen; `answered` are requests that were met again."""
-    error = _failed_part(state, understood, chosen, answered)
-    while error is not None:
-        failed = error.failed.offset
-        before = [each for each in understood if each.offset < failed]
-        _failed_part(state, before, chosen, answered)  # they went well a moment ago
+
+    def write_all(several: list[Understood]) -> None:
+        given: set[bytes] = set()
+        with state.batch(is_history=True) as writing:
+            for each in several:
+                _fold_one(writing.batch, each, chosen, answered, given)
+        answered.update(given)
+
+    def write_aside(error: FoldError) -> None:
         with state.batch(is_history=True) as writing:
             quarantine(writing.batch, error)
-        understood = [each for each in understood if each.offset > failed]
-        error = _failed_part(state, understood, chosen, answered)
 
-
-def _failed_part(
-    state: State, understood: list[Understood], chosen: set[bytes], answered: set[bytes]
-) -> FoldError | None:
-    """Fold it in one transaction, unless one of the records fails: then nothing, and return why."""
-    given: set[bytes] = set()
-    try:
-        with state.batch(is_history=True) as writing:
-            for each in understood:
-                _fold_one(writing.batch, each, chosen, answered, given)
-    except FoldError as error:
-        return error
-    answered |= given
-    return None
+    in_steps(understood, write_all, write_aside)
 
 
 def _fold_one(

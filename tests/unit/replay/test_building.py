@@ -156,3 +156,27 @@ def test_however_many_records_of_a_part_fail_each_is_put_aside_alone(
     with closing(State(tmp_path / "fresh")) as state, reading(state.environment) as view:
         assert len(view.quarantine()) == 1_200
         assert view.counts()["messages"] == 0
+
+
+def test_what_asks_for_a_row_that_cannot_be_stored_is_put_aside_in_a_part_as_well(
+    tmp_path: Path, chosen: Selection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database refuses such keys only when the whole batch is written."""
+
+    def spoils(view: View, event: Event, at: Millis) -> Effect:
+        if at == last_at:
+            view.unread.put(b"", b"")
+        return really_project(view, event, at)
+
+    own = spec(tmp_path)
+    with owned(own) as partition:
+        records = webhooks(50, contacts=1)
+        last_at = records[-1].at
+        append(own.directory, records)
+        settle(partition)
+        monkeypatch.setattr(fold, "project", spoils)
+        folded(own, tmp_path / "fresh", chosen)
+
+    with closing(State(tmp_path / "fresh")) as state, reading(state.environment) as view:
+        assert [offset for offset, _ in view.quarantine()] == [49]
+        assert view.counts()["messages"] == 49
