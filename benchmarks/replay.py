@@ -48,6 +48,7 @@ from airy_ray.partition.upkeep import Caretaker
 from airy_ray.rawlog.record import Prepared, Record, prepare
 from airy_ray.rawlog.tail import LogTail
 from airy_ray.replay import building
+from airy_ray.state.search.index import directory_of, distrust
 from airy_ray.storage.environments import Environment
 from benchmarks import all_sources, bare_loop
 from benchmarks.all_sources import AllSources
@@ -213,6 +214,8 @@ def _fill(specs: list[PartitionSpec], records: Iterator[Record], count: int) -> 
                     caretaker.trim()
         if any(each.tail.head - each.tail.first > _SEALED + 1 for each in partitions):
             raise BenchmarkError("the log is not in the archive")
+        for partition in partitions:  # out of rows it is made sooner than change by change
+            distrust(directory_of(partition.state.path))
 
 
 def _sizes(spec: PartitionSpec, fresh: Path) -> list[int]:
