@@ -11,12 +11,16 @@ _Step = list[Understood] | FoldError
 
 
 def write(
-    state: State, understood: list[Understood], *, is_history: bool = False
+    state: State,
+    understood: list[Understood],
+    *,
+    is_history: bool = False,
+    before_commit: Callable[[], object] | None = None,
 ) -> dict[int, str]:
     """Fold the records that follow what a state holds; return which are put aside, and why.
 
     What it holds is passed over: the child of an owner that died may still write for a moment. If
-    it fails, some of them may be folded.
+    it fails, some of them may be folded. `before_commit` is called before each that writes them.
 
     Raises:
         StateError: they do not follow what it holds, or it cannot be read.
@@ -28,18 +32,17 @@ def write(
         put_aside(state, error, is_history=is_history)
         aside[error.failed.offset] = type(error.cause).__name__
 
-    in_steps(understood, lambda several: _write(state, several, is_history=is_history), write_aside)
+    def write_all(several: list[Understood]) -> None:
+        with state.batch(is_history=is_history, before_commit=before_commit) as writing:
+            if several[0].offset > writing.applied:
+                raise StateError(f"it ends before offset {several[0].offset}")
+            for each in several:
+                if each.offset >= writing.applied:
+                    fold(writing.batch, each)
+            writing.applied = max(writing.applied, several[-1].offset + 1)
+
+    in_steps(understood, write_all, write_aside)
     return aside
-
-
-def _write(state: State, understood: list[Understood], *, is_history: bool) -> None:
-    with state.batch(is_history=is_history) as writing:
-        if understood[0].offset > writing.applied:
-            raise StateError(f"it ends before offset {understood[0].offset}")
-        for each in understood:
-            if each.offset >= writing.applied:
-                fold(writing.batch, each)
-        writing.applied = max(writing.applied, understood[-1].offset + 1)
 
 
 def in_steps(

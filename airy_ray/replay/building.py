@@ -29,6 +29,7 @@ from airy_ray.partition.spec import PartitionSpec
 from airy_ray.partition.writing import in_steps, write
 from airy_ray.projections import erasure, keys
 from airy_ray.rawlog.tail import LogTail
+from airy_ray.replay.ahead import Ahead
 from airy_ray.replay.selection import Chooser, People, Selection
 from airy_ray.state.batch import Batch
 from airy_ray.state.lmdb_tables import LmdbTables
@@ -311,10 +312,11 @@ def _is_about(batch: Batch, chosen: set[bytes], named: Iterator[bytes]) -> bool:
 
 
 def _fold_on(spec: PartitionSpec, history: History, state: State, end: int) -> Iterator[int]:
-    for batch in _understood(spec, history, state.applied, end):
-        _note_misrouted(state, batch)
-        write(state, batch, is_history=True)
-        yield batch[-1].offset + 1
+    with closing(Ahead(_understood(spec, history, state.applied, end))) as batches:
+        while batch := batches.take():
+            _note_misrouted(state, batch)
+            write(state, batch, is_history=True, before_commit=batches.begin)
+            yield batch[-1].offset + 1
 
 
 def _note_misrouted(state: State, batch: list[Understood]) -> None:

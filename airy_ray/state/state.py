@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -69,7 +69,9 @@ class State:
         return None if value is None else decode_origin(unsealed("meta", _ORIGIN, value))
 
     @contextmanager
-    def batch(self, *, is_history: bool = False) -> Iterator[Writing]:
+    def batch(
+        self, *, is_history: bool = False, before_commit: Callable[[], object] | None = None
+    ) -> Iterator[Writing]:
         """Fold records in one transaction; all of it is committed at the end, or nothing.
 
         What is history is told to nobody: the change feed and the outbox get nothing of it.
@@ -83,6 +85,8 @@ class State:
             yield writing
             writing.batch.write()
             self.set_fact(transaction, _APPLIED, writing.applied)
+            if before_commit is not None:
+                before_commit()
         self._batches_with.update(writing.batch.written)
 
     def batches_with(self, table: str) -> int:
