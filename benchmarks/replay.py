@@ -14,8 +14,8 @@ is a bulk load of what is left of that once the writes of a batch are merged and
 batches do it: the least that any of it can take.
 
 Cores are in use while anything runs on them: of a large state the kernel writes as many pages as
-takes a third of one. `BENCH_RECORDS=10000000` in the environment folds so many, and takes two
-hours, 80 GB of disk and 20 GB of memory.
+takes a third of one. `BENCH_RECORDS=10000000` in the environment folds so many, and takes an
+hour and a half, 80 GB of disk and 20 GB of memory.
 """
 
 from __future__ import annotations
