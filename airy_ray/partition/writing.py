@@ -20,7 +20,7 @@ def write(
     """Fold the records that follow what a state holds; return which are put aside, and why.
 
     What it holds is passed over: the child of an owner that died may still write for a moment. If
-    it fails, some of them may be folded. `before_commit` is called before each that writes them.
+    it fails, some of them may be folded. `before_commit` is called before each commit.
 
     Raises:
         StateError: they do not follow what it holds, or it cannot be read.

@@ -75,6 +75,7 @@ class State:
         """Fold records in one transaction; all of it is committed at the end, or nothing.
 
         What is history is told to nobody: the change feed and the outbox get nothing of it.
+        `before_commit` is called when nothing is left to do but the commit.
         """
         with self.environment.write() as transaction:
             tables = LmdbTables(self.environment, transaction)

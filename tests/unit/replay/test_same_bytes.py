@@ -30,7 +30,7 @@ def test_however_history_of_all_sources_becomes_rows_they_are_the_same_bytes(
         directory = Path(name)
         with Machine(directory / "lived", partitions) as machine:
             at = live(machine, draw, payloads=payloads)
-            lived = _but_for_when(machine.rows())
+            lived = _without_facts(machine.rows())
 
             assert _replayed(machine, directory / "replayed") == lived
             assert _replayed_from_the_archive(machine, directory / "archived", at) == lived
@@ -39,12 +39,12 @@ def test_however_history_of_all_sources_becomes_rows_they_are_the_same_bytes(
         restored(directory / "backup", directory / "restored")
         with Machine(directory / "restored") as machine:
             machine.settle(at)
-            assert _but_for_when(machine.rows()) == lived
+            assert _without_facts(machine.rows()) == lived
 
 
 def _replayed(machine: Machine, fresh: Path) -> dict[str, Rows]:
     """Fold all history again, as the children of owners do."""
-    return _but_for_when(dict(_folded(machine, fresh)))
+    return _without_facts(dict(_folded(machine, fresh)))
 
 
 def _folded(machine: Machine, fresh: Path) -> Iterator[tuple[str, Rows]]:
@@ -70,7 +70,7 @@ def _archived(partition: Partition) -> int:
     return segments[-1].last + 1 if segments else 0
 
 
-def _but_for_when(rows: dict[str, Rows]) -> dict[str, Rows]:
+def _without_facts(rows: dict[str, Rows]) -> dict[str, Rows]:
     """Leave out the facts about a state itself, such as who made it."""
     return {
         name: {table: kept for table, kept in tables.items() if table != "meta"}
