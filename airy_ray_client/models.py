@@ -490,6 +490,8 @@ class ReplayPart(Model):
     """Records; a part of the history is read twice."""
     total: int | None = Field(default=None)
     per_second: float | None = Field(default=None)
+    conversations: int | None = Field(default=None)
+    """Of how many the history was folded again; null if of all."""
     messages: int | None = Field(default=None)
     vanishing: int | None = Field(default=None)
     """Messages that would be gone."""
@@ -523,6 +525,8 @@ class ReplayStatus(Model):
     selection: ReplaySelection
     rollback_until: str | None
     """How long what was before the swap is kept; null if nothing is."""
+    conversations: int | None
+    """How many are of what was selected; null if all, or not known yet."""
     vanishing: float
     """The share of all messages that would be gone."""
     partitions: list[ReplayPart]

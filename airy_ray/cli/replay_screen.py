@@ -22,6 +22,10 @@ def show(run: Run, *, with_differences: bool) -> None:
         if each.report is not None and each.report.error is not None:
             complain(f"partition {each.partition}: {each.report.error}")
     if with_differences and run.is_compared:
+        if run.conversations is not None:
+            say(
+                f"conversations selected, with all others of the same people: {run.conversations:,}"
+            )
         _show_differences(run)
     match run.phase:
         case "ready":

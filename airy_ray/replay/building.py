@@ -60,8 +60,9 @@ def begin_part(spec: PartitionSpec, selection: Selection, fresh: Path) -> Iterat
     with _opened(spec) as (history, reader):
         reader.live().environment.copy(copying)
         with closing(State(copying)) as state:
-            is_folded = yield from _fold_part_of(spec, history, state, selection)
-    if is_folded and not fresh.exists():
+            chosen = yield from _fold_part_of(spec, history, state, selection)
+    if chosen is not None and not fresh.exists():
+        write_synced(_chosen_file(fresh), b"%d" % chosen)
         copying.rename(fresh)
     else:
         shutil.rmtree(copying)
@@ -79,6 +80,16 @@ def _own_directory(fresh: Path) -> Path:
     return own
 
 
+def conversations_chosen(fresh: Path) -> int | None:
+    """Return of how many conversations the history was folded again; None if of all."""
+    file = _chosen_file(fresh)
+    return int(file.read_bytes()) if file.exists() else None
+
+
+def _chosen_file(fresh: Path) -> Path:
+    return fresh.with_name("chosen")
+
+
 def fold_part(spec: PartitionSpec, copy: Path, selection: Selection) -> Iterator[tuple[int, int]]:
     """Fold the history of whoever is chosen again in a copy of a state; yield as `begin_part`."""
     with (
@@ -90,17 +101,25 @@ def fold_part(spec: PartitionSpec, copy: Path, selection: Selection) -> Iterator
 
 def _fold_part_of(
     spec: PartitionSpec, history: History, state: State, selection: Selection
-) -> Generator[tuple[int, int], None, bool]:
-    """Return whether it was done: not if a record does not tell of whom it is."""
+) -> Generator[tuple[int, int], None, int | None]:
+    """Return of how many conversations; None if a record does not tell of whom it is."""
     end = state.applied
     choosing = _Choosing(spec, history, state, selection)
     for done in choosing.run(end):
         yield done, 2 * end
     if choosing.chosen is None:
-        return False
+        return None
+    before = _conversations_of(state, choosing.chosen)
     for done in _fold_chosen(spec, history, state, choosing.chosen):
         yield end + done, 2 * end
-    return True
+    return len(before | _conversations_of(state, choosing.chosen))
+
+
+def _conversations_of(state: State, chosen: set[bytes]) -> set[bytes]:
+    """Return who of those chosen is a conversation: the others are contacts."""
+    with state.environment.read() as transaction:
+        view = Batch(LmdbTables(state.environment, transaction))
+        return {each for each in chosen if view.conversations.get(ConversationId(each))}
 
 
 def fold_on(spec: PartitionSpec, fresh: Path, until: int | None) -> Iterator[int]:

@@ -81,6 +81,7 @@ class Report(msgspec.Struct, frozen=True):
     Attributes:
         done, total: records; a part of the history is looked at twice.
         per_second: how many of them lately.
+        conversations: of how many a part of history was folded again; None if of all.
         is_compared: whether what follows is known: what differs, and how much.
         messages: how many there are in the present generation.
         vanishing: how many of them are not in the new one.
@@ -102,6 +103,7 @@ class Report(msgspec.Struct, frozen=True):
     done: int = 0
     total: int = 0
     per_second: float = 0.0
+    conversations: int | None = None
     is_compared: bool = False
     counts: tuple[Counted, ...] = ()
     samples: tuple[Sample, ...] = ()

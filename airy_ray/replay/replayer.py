@@ -204,7 +204,8 @@ class Replayer:
             selection, applied = order.selection.told(), state.applied
             state.set_origin(origin("replay", applied, run=order.run, selection=selection))
         total = max(report.total, applied)
-        self._tell(report, phase="comparing", done=total, total=total)
+        chosen = building.conversations_chosen(self._made.fresh)
+        self._tell(report, phase="comparing", done=total, total=total, conversations=chosen)
 
     def _compare(self, order: Order, report: Report) -> None:
         """Hold the new state against the present one as it is at one moment."""

@@ -119,6 +119,13 @@ class Run(NamedTuple):
         return sum(report.per_second for report in self.reports)
 
     @property
+    def conversations(self) -> int | None:
+        """Of how many the history was folded again; None if of all, or not told yet."""
+        chosen = [report.conversations for report in self.reports]
+        known = [each for each in chosen if each is not None]
+        return sum(known) if known and len(known) == len(self.parts) else None
+
+    @property
     def is_compared(self) -> bool:
         """Whether what differs is known, of all partitions."""
         return all(part.report is not None and part.report.is_compared for part in self.parts)
@@ -159,6 +166,7 @@ class Run(NamedTuple):
             "phase": self.phase,
             "selection": self.selection.told(),
             "rollback_until": None if until is None else json_text.instant(until),
+            "conversations": self.conversations,
             "vanishing": self.vanishing,
             "partitions": [
                 {"partition": part.partition, "phase": part.phase, **_told(part.report)}
@@ -173,6 +181,7 @@ _TOLD = (
     "done",
     "total",
     "per_second",
+    "conversations",
     "messages",
     "vanishing",
     "unsent",

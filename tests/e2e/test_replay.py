@@ -102,11 +102,13 @@ def test_a_part_of_history_is_processed_again(running: Running) -> None:
         before = client.conversations(channel)
         client.call("/replay.start", {"conversations": [before[0]["id"]]})
         until(lambda: phase(client, "ready"), WITHIN_S)
+        selected = client.call("/replay.status")["conversations"]
         client.call("/replay.swap")
         until(lambda: phase(client, "swapped"), WITHIN_S)
         too_late = client.post("/replay.cancel")
         nothing = client.post("/replay.start", {"sources": ["gogle"]})
 
+        assert selected == 1
         assert too_late.status_code == 409
         assert nothing.status_code == 400
         assert "only of google" in nothing.json()["message"]

@@ -70,6 +70,9 @@ class ReplayPart(Shape):
     done: int | None = Field(None, description="Records; a part of the history is read twice.")
     total: int | None = None
     per_second: float | None = None
+    conversations: int | None = Field(
+        None, description="Of how many the history was folded again; null if of all."
+    )
     messages: int | None = None
     vanishing: int | None = Field(None, description="Messages that would be gone.")
     unsent: int | None = Field(None, description="Messages that would have been sent, and are not.")
@@ -107,6 +110,7 @@ class ReplayStatus(Shape):
         phase="ready",
         selection={"sources": ["telegram"]},
         rollback_until=None,
+        conversations=3,
         vanishing=0.0,
         partitions=[{"partition": "00", "phase": "ready", "done": 1746, "total": 1746}],
         differences=[
@@ -125,6 +129,9 @@ class ReplayStatus(Shape):
     selection: ReplaySelection
     rollback_until: str | None = Field(
         description="How long what was before the swap is kept; null if nothing is."
+    )
+    conversations: int | None = Field(
+        description="How many are of what was selected; null if all, or not known yet."
     )
     vanishing: float = Field(description="The share of all messages that would be gone.")
     partitions: list[ReplayPart]

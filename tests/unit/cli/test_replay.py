@@ -13,6 +13,7 @@ import pytest
 from airy_ray.clock import now_millis
 from airy_ray.errors import ReplayError
 from airy_ray.model.events import ChannelStored
+from airy_ray.model.ids import format_id
 from airy_ray.partition import interpret
 from airy_ray.partition.fold import encode_event
 from airy_ray.partition.spec import PartitionSpec
@@ -167,6 +168,15 @@ def test_a_swap_says_how_long_there_is_a_way_back(bugged: Directory) -> None:
     assert all(each["done"] == each["total"] for each in status["partitions"])
     assert back.stdout.splitlines()[-1].endswith("is rolled back")
     assert told(bugged, "replay", "status")["rollback_until"] is None
+
+
+def test_a_conversation_that_there_is_not_is_seen_to_be_none(bugged: Directory) -> None:
+    nobody = format_id(builders.conversation_id("nobody"))
+    with owners(bugged):
+        ready = run(bugged, "replay", "start", "--conversation", nobody)
+
+    assert "conversations selected, with all others of the same people: 0\n" in ready.stdout
+    assert told(bugged, "replay", "status")["conversations"] == 0
 
 
 def test_all_that_differs_is_an_arrow_file_for_its_owner_alone(

@@ -96,6 +96,24 @@ def holding_messages(directory: Path) -> Iterator[tuple[Partition, Path]]:
         yield partition, fresh
 
 
+@pytest.mark.parametrize(("contacts", "count"), [(["contact-0", "contact-1"], 2), (["x"], 0)])
+def test_it_is_told_of_how_many_conversations_a_part_is(
+    tmp_path: Path, contacts: list[str], count: int
+) -> None:
+    asked = Selection(conversations=tuple(map(builders.conversation_id, contacts)))
+    with holding_messages(tmp_path) as (partition, fresh):
+        folded(partition.spec, fresh, asked)
+
+        assert building.conversations_chosen(fresh) == count
+
+
+def test_it_is_not_told_of_how_many_conversations_the_whole_history_is(tmp_path: Path) -> None:
+    with holding_messages(tmp_path) as (partition, fresh):
+        folded(partition.spec, fresh)
+
+        assert building.conversations_chosen(fresh) is None
+
+
 def test_a_child_that_outlives_its_owner_puts_nothing_in_place_that_another_is_making(
     tmp_path: Path, chosen: Selection
 ) -> None:
@@ -111,7 +129,7 @@ def test_a_child_that_outlives_its_owner_puts_nothing_in_place_that_another_is_m
         assert not fresh.exists()
         list(successor)
 
-        assert list(fresh.parent.iterdir()) == [fresh]
+        assert list(fresh.parent.glob("fresh*")) == [fresh]
         assert differences(partition, fresh) == []
 
 
@@ -124,7 +142,7 @@ def test_a_child_that_finds_its_work_done_by_one_that_outlived_its_owner_leaves_
         fresh.mkdir()
         list(successor)
 
-    assert list(fresh.parent.iterdir()) == [fresh]
+    assert list(fresh.parent.glob("fresh*")) == [fresh]
     assert list(fresh.iterdir()) == []
 
 
@@ -136,7 +154,7 @@ def test_what_a_child_that_was_killed_has_left_goes(tmp_path: Path, chosen: Sele
         (fresh.parent / "fresh.copy-killed").mkdir(parents=True)
         list(building.begin_part(own, chosen, fresh))
 
-    assert list(fresh.parent.iterdir()) == [fresh]
+    assert list(fresh.parent.glob("fresh*")) == [fresh]
 
 
 def test_however_many_records_of_a_part_fail_each_is_put_aside_alone(
