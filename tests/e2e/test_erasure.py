@@ -223,10 +223,12 @@ def test_a_visitor_of_a_website_is_erased_and_who_listens_to_it_hears_so(
         visitor.send({"text": f"{mark} {index}"})
     [conversation] = until(lambda: _enough(client.conversations(website["id"]), 1))
     contact = format_id(contact_id(parse_id(conversation["id"])))  # type: ignore[arg-type]
-    with StompClient(platform.url) as listening:
+    with StompClient(platform.url) as listening, StompClient(platform.url) as filtering:
         listening.subscribe(f"/channels/{website['id']}")
+        filtering.subscribe("/events", filter=f"id:{conversation['id']}")
         client.call("/contacts.erase", {"id": contact})
         told = listening.event()
+        assert told in iter(filtering.event, None), "it holds what is to go as well"
     until(
         lambda: client.call("/contacts.erasure-status", {"id": contact})["state"] == "done",
         WITHIN_S,

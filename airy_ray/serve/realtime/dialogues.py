@@ -370,12 +370,21 @@ class Visitor(Dialogue):
 
 
 def _found(filters: str) -> Wanted:
-    """Return whether a change is of a conversation that a filter finds, as that is now."""
+    """Return whether a change is of a conversation that a filter finds, as that is now.
+
+    Of one that is gone nobody can tell any more: all are told, for they may hold something of it.
+    """
     try:
         matches = compiled(parse(filters))
     except FilterError as error:
         raise ProtocolError(str(error)) from None
-    return lambda telling: telling.found_by is not None and matches(telling.found_by)
+
+    def is_found(telling: Telling) -> bool:
+        if telling.found_by is None:
+            return telling.is_of_what_is_gone
+        return matches(telling.found_by)
+
+    return is_found
 
 
 def _decoded(frame: Frame, form: type[_S]) -> _S:

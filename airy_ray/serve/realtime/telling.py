@@ -101,6 +101,11 @@ class Telling:
         return self.change.kind == RELOAD
 
     @property
+    def is_of_what_is_gone(self) -> bool:
+        """Whether it says that a conversation is gone, or a message of one that is gone now."""
+        return self.found_by is None and self.change.kind in _GONE_KINDS
+
+    @property
     def told_channel(self) -> ChannelId | None:
         """The channel that the change itself names."""
         change = self.change

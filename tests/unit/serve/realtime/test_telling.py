@@ -11,8 +11,10 @@ from airy_ray.model.ids import ChannelId, ConversationId, format_id
 from airy_ray.projections.view import Change
 from airy_ray.serve.realtime.telling import Telling, message_head
 from airy_ray.serve.realtime.wire import framed
+from airy_ray.state.search.documents import conversation_document
 from airy_ray.stomp.reader import Bounds, FrameReader
 from airy_ray.stomp.session import ServerSession
+from tests import builders
 
 CONVERSATION, CHANNEL = ConversationId(b"c" * 16), ChannelId(b"n" * 16)
 GONE = {"conversation_id": format_id(CONVERSATION), "channel_id": format_id(CHANNEL)}
@@ -31,6 +33,21 @@ def unframed(message: bytes) -> bytes:
         assert frame.opcode == 1
         return bytes(frame.data)
     raise AssertionError("the message is not whole")
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_told"),
+    [("conversation.erased", True), ("conversation.removed", True), ("message.created", False)],
+)
+def test_who_filters_hears_that_a_conversation_is_gone(kind: str, is_told: bool) -> None:
+    assert telling(kind, GONE, CONVERSATION).is_of_what_is_gone is is_told
+
+
+def test_a_message_that_is_gone_is_told_to_those_whose_filter_finds_its_conversation() -> None:
+    told = telling("message.removed", GONE, CONVERSATION)
+    told.found_by = conversation_document(builders.conversation("ada"))
+
+    assert not told.is_of_what_is_gone
 
 
 @given(st.sampled_from([0, 1, 125, 126, 127, 65_535, 65_536, 70_000]))
