@@ -12,7 +12,7 @@ from airy_ray.cli.data import ConfigOption, Data, DataOption, JsonOption, opened
 from airy_ray.cli.output import error_console, fail, print_json, say
 from airy_ray.cli.scratch import scratch
 from airy_ray.errors import DiskFullError
-from airy_ray.partition.verify import Damage, Note, Step
+from airy_ray.partition.finding import Damage, Note, Step
 from airy_ray.partition.verify import verify as verified
 from airy_ray.replay.sampling import check_of_sample
 

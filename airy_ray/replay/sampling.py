@@ -9,9 +9,9 @@ from itertools import islice
 from pathlib import Path
 
 from airy_ray.model.ids import ID_BYTES, ConversationId, format_id
-from airy_ray.partition import verify
+from airy_ray.partition.checks import not_folded, obstacle_to_folding
+from airy_ray.partition.finding import PROBLEMS_MAX, Check, Damage, Finding, Note, Step
 from airy_ray.partition.spec import PartitionSpec
-from airy_ray.partition.verify import Check, Damage, Finding, Note, Step
 from airy_ray.replay import building
 from airy_ray.replay.selection import Selection
 from airy_ray.state.state import State
@@ -32,9 +32,9 @@ def _check_sample(
     kept, fresh = scratch / "state", scratch / "sample"
     name = str(spec.directory / "state")
     yield Step(spec.name, name)
-    obstacle = verify.obstacle_to_folding(spec, kept, is_log_sound)
+    obstacle = obstacle_to_folding(spec, kept, is_log_sound)
     if obstacle is not None:
-        yield from verify.not_folded(spec, name, obstacle)
+        yield from not_folded(spec, name, obstacle)
         return
     with closing(State(kept)) as state:
         version, conversations = state.version, _drawn(state, count, f"{seed} {spec.name}")
@@ -46,7 +46,7 @@ def _check_sample(
     shutil.copytree(kept, fresh)
     for done, total in building.fold_part(spec, fresh, Selection(conversations=conversations)):
         yield Step(spec.name, name, done, total)
-    for problem in islice(_problems(kept, fresh), verify.PROBLEMS_MAX):
+    for problem in islice(_problems(kept, fresh), PROBLEMS_MAX):
         yield Damage(spec.name, name, problem)
 
 

@@ -189,7 +189,7 @@ def _own(directory: Path) -> int:
     """Have a process own the partition for a while; return how it ended."""
     owner = _PROCESSES.Process(target=write_report, args=(directory, directory / "report"))
     owner.start()
-    owner.join(timeout=60)
+    owner.join(timeout=300)
     if owner.exitcode is None:
         owner.kill()
         raise AssertionError("the owner does not come to rest")

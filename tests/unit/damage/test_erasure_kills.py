@@ -15,11 +15,12 @@ from airy_ray.cluster.access import LocalAccess
 from airy_ray.cluster.webhook_answers import Answers, Heard, heard_of
 from airy_ray.cluster.webhook_bodies import erasure_of
 from airy_ray.errors import AiryError
+from airy_ray.partition.finding import Damage
 from airy_ray.partition.partition import open_partition
 from airy_ray.partition.reader import PartitionReader
 from airy_ray.partition.spec import PartitionSpec, Upkeep
 from airy_ray.partition.upkeep import Caretaker
-from airy_ray.partition.verify import Damage, verify
+from airy_ray.partition.verify import verify
 from airy_ray.publishing.events import Event
 from airy_ray.rawlog.record import Record, prepare
 from airy_ray.rawlog.tail import LogTail

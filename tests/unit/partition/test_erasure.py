@@ -13,10 +13,11 @@ from airy_ray.filters.fulltext import FullText
 from airy_ray.model.ids import format_id
 from airy_ray.partition import erasure as erasure_module
 from airy_ray.partition import forwarding, generations, refold
+from airy_ray.partition.finding import Damage
 from airy_ray.partition.partition import Partition
 from airy_ray.partition.spec import PartitionSpec, Upkeep
 from airy_ray.partition.upkeep import Caretaker
-from airy_ray.partition.verify import Damage, verify
+from airy_ray.partition.verify import verify
 from airy_ray.rawlog import archive, tail
 from airy_ray.rawlog.record import ERASED, Record
 from airy_ray.rawlog.tail import LogTail

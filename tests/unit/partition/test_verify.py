@@ -9,8 +9,8 @@ import pytest
 
 from airy_ray.errors import DamagedError, DiskFullError
 from airy_ray.partition import verify
+from airy_ray.partition.finding import Check, Damage, Finding, Note, Step
 from airy_ray.partition.spec import PartitionSpec
-from airy_ray.partition.verify import Check, Damage, Finding, Note, Step
 from tests.log_builders import spec
 
 
