@@ -7,7 +7,7 @@
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -243,32 +243,37 @@ def check_folding(spec: PartitionSpec, scratch: Path, is_log_sound: bool) -> Ite
     kept, fresh = scratch / "state", scratch / "fresh"
     name = str(spec.directory / "state")
     yield Step(spec.name, name)
-    obstacle = obstacle_to_folding(spec, kept, is_log_sound)
-    if obstacle is not None:
-        yield from not_folded(spec, name, obstacle)
+    applied = yield from records_to_fold(spec, kept, is_log_sound)
+    if applied is None:
         return
-    about = state_check.rows(kept)[1]
-    if about["version"] != PROJECTION_VERSION:
-        yield Note(spec.name, name, "not folded again: another version of the projection made it")
-        return
-    applied = about["applied"]
     for done in refold.fold_again(spec, fresh, applied):
         yield Step(spec.name, name, done, applied)
     for difference in refold.differences(kept, fresh):
         yield Damage(spec.name, name, difference)
 
 
-def obstacle_to_folding(spec: PartitionSpec, kept: Path, is_log_sound: bool) -> str | None:
-    """Return why history cannot be folded again beside a copy of the state, if it cannot."""
-    if not is_log_sound or not kept.exists() or _state_problems(spec, kept)[0]:
-        return "that takes a sound log and state"
-    return "an erasure is under way; check again" if _is_erasing(spec) else None
+def records_to_fold(
+    spec: PartitionSpec, kept: Path, is_log_sound: bool
+) -> Generator[Finding, None, int | None]:
+    """Return how many records a copy of the state holds, to be folded again and held against it.
 
-
-def not_folded(spec: PartitionSpec, file: str, obstacle: str) -> Iterator[Finding]:
-    """Yield why history was not folded again, if there is any."""
+    Yields why they cannot be, if they cannot; then there is no number.
+    """
+    is_sound, about = False, dict[str, int]()
+    if is_log_sound and kept.exists():
+        problems, about = _state_problems(spec, kept)
+        is_sound = not problems
+    if not is_sound:
+        obstacle = "that takes a sound log and state"
+    elif _is_erasing(spec):
+        obstacle = "an erasure is under way; check again"
+    elif about["version"] != PROJECTION_VERSION:
+        obstacle = "another version of the projection made it"
+    else:
+        return about["applied"]
     if has_begun(spec):
-        yield Note(spec.name, file, f"not folded again: {obstacle}")
+        yield Note(spec.name, str(spec.directory / "state"), f"not folded again: {obstacle}")
+    return None
 
 
 def _copy(path: Path, copy: Path, *, tables: int) -> None:

@@ -47,6 +47,8 @@ _NEAR = 256
 """So few records behind the present one, the owner folds the rest before anybody notices."""
 _POLL_S = 0.02
 _COPY = ".copy-"
+_CHOSEN = "chosen"
+"""In the directory of a state in which a part was folded again: of how many conversations."""
 _LAST = b"\xff" * 32
 
 
@@ -62,7 +64,7 @@ def begin_part(spec: PartitionSpec, selection: Selection, fresh: Path) -> Iterat
         with closing(State(copying)) as state:
             chosen = yield from _fold_part_of(spec, history, state, selection)
     if chosen is not None and not fresh.exists():
-        write_synced(_chosen_file(fresh), b"%d" % chosen)
+        write_synced(copying / _CHOSEN, b"%d" % chosen)
         copying.rename(fresh)
     else:
         shutil.rmtree(copying)
@@ -82,12 +84,8 @@ def _own_directory(fresh: Path) -> Path:
 
 def conversations_chosen(fresh: Path) -> int | None:
     """Return of how many conversations the history was folded again; None if of all."""
-    file = _chosen_file(fresh)
+    file = fresh / _CHOSEN
     return int(file.read_bytes()) if file.exists() else None
-
-
-def _chosen_file(fresh: Path) -> Path:
-    return fresh.with_name("chosen")
 
 
 def fold_part(spec: PartitionSpec, copy: Path, selection: Selection) -> Iterator[tuple[int, int]]:
@@ -117,9 +115,14 @@ def _fold_part_of(
 
 def _conversations_of(state: State, chosen: set[bytes]) -> set[bytes]:
     """Return who of those chosen is a conversation: the others are contacts."""
-    with state.environment.read() as transaction:
-        view = Batch(LmdbTables(state.environment, transaction))
+    with _viewed(state) as view:
         return {each for each in chosen if view.conversations.get(ConversationId(each))}
+
+
+@contextmanager
+def _viewed(state: State) -> Iterator[Batch]:
+    with state.environment.read() as transaction:
+        yield Batch(LmdbTables(state.environment, transaction))
 
 
 def fold_on(spec: PartitionSpec, fresh: Path, until: int | None) -> Iterator[int]:
@@ -217,7 +220,7 @@ class _Choosing:
         found: set[bytes] = set()
         people = People()
         for batch in _understood(self._spec, self._history, 0, end):
-            with self._viewed() as view:
+            with _viewed(self._state) as view:
                 chooser = Chooser(self._selection, view, self._quarantined)
                 for understood in batch:
                     people.learn(understood)
@@ -227,7 +230,7 @@ class _Choosing:
                         return
                     found |= chosen.conversations
             yield batch[-1].offset + 1
-        with self._viewed() as view:
+        with _viewed(self._state) as view:
             self.chosen = self._closed(view, people, found)
 
     def _closed(self, view: Batch, people: People, found: set[bytes]) -> set[bytes]:
@@ -244,12 +247,6 @@ class _Choosing:
                 if each & found:
                     found |= each
         return found
-
-    @contextmanager
-    def _viewed(self) -> Iterator[Batch]:
-        environment = self._state.environment
-        with environment.read() as transaction:
-            yield Batch(LmdbTables(environment, transaction))
 
 
 def _fold_chosen(

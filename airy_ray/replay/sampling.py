@@ -9,13 +9,12 @@ from itertools import islice
 from pathlib import Path
 
 from airy_ray.model.ids import ID_BYTES, ConversationId, format_id
-from airy_ray.partition.checks import not_folded, obstacle_to_folding
-from airy_ray.partition.finding import PROBLEMS_MAX, Check, Damage, Finding, Note, Step
+from airy_ray.partition.checks import records_to_fold
+from airy_ray.partition.finding import PROBLEMS_MAX, Check, Damage, Finding, Step
 from airy_ray.partition.spec import PartitionSpec
 from airy_ray.replay import building
 from airy_ray.replay.selection import Selection
 from airy_ray.state.state import State
-from airy_ray.state.tables import PROJECTION_VERSION
 
 _LAST = b"\xff" * 32
 
@@ -32,15 +31,10 @@ def _check_sample(
     kept, fresh = scratch / "state", scratch / "sample"
     name = str(spec.directory / "state")
     yield Step(spec.name, name)
-    obstacle = obstacle_to_folding(spec, kept, is_log_sound)
-    if obstacle is not None:
-        yield from not_folded(spec, name, obstacle)
+    if (yield from records_to_fold(spec, kept, is_log_sound)) is None:
         return
     with closing(State(kept)) as state:
-        version, conversations = state.version, _drawn(state, count, f"{seed} {spec.name}")
-    if version != PROJECTION_VERSION:
-        yield Note(spec.name, name, "not folded again: another version made it")
-        return
+        conversations = _drawn(state, count, f"{seed} {spec.name}")
     if not conversations:
         return
     shutil.copytree(kept, fresh)

@@ -129,7 +129,7 @@ def test_a_child_that_outlives_its_owner_puts_nothing_in_place_that_another_is_m
         assert not fresh.exists()
         list(successor)
 
-        assert list(fresh.parent.glob("fresh*")) == [fresh]
+        assert list(fresh.parent.iterdir()) == [fresh]
         assert differences(partition, fresh) == []
 
 
@@ -142,7 +142,7 @@ def test_a_child_that_finds_its_work_done_by_one_that_outlived_its_owner_leaves_
         fresh.mkdir()
         list(successor)
 
-    assert list(fresh.parent.glob("fresh*")) == [fresh]
+    assert list(fresh.parent.iterdir()) == [fresh]
     assert list(fresh.iterdir()) == []
 
 
@@ -154,7 +154,7 @@ def test_what_a_child_that_was_killed_has_left_goes(tmp_path: Path, chosen: Sele
         (fresh.parent / "fresh.copy-killed").mkdir(parents=True)
         list(building.begin_part(own, chosen, fresh))
 
-    assert list(fresh.parent.glob("fresh*")) == [fresh]
+    assert list(fresh.parent.iterdir()) == [fresh]
 
 
 def test_however_many_records_of_a_part_fail_each_is_put_aside_alone(
